@@ -1,0 +1,50 @@
+// The layers of src/: a module is a folder, and imports go down only. check-layers.ts enforces this table.
+
+export interface Module {
+  readonly layer: number;
+  /** The modules it may import; without this, all of lower layers. */
+  readonly only?: readonly string[];
+  /** Modules whose code must never be loaded with this one, not even through others. */
+  readonly neverLoads?: readonly string[];
+  /** Computes only: no npm package, no files, no sockets, no processes. */
+  readonly pure?: true;
+  /** A program: it may construct everything, and the tests beside other modules stay away from it. */
+  readonly program?: true;
+  /** The file that others import, when it is not index.ts of its folder. */
+  readonly entry?: string;
+}
+
+export type Layers = Readonly<Record<string, Module>>;
+
+// Each of these roles must be able to run in a process that holds no private keys.
+const privateKeys = ["keyring", "signing", "store"];
+
+export const layers: Layers = {
+  message: { layer: 0, pure: true },
+  dns: { layer: 0, only: [] },
+  config: { layer: 0, only: [] },
+
+  signature: { layer: 1, only: ["message"], pure: true },
+  "key-protocol": { layer: 1, only: ["message", "signature"] },
+  smtp: { layer: 1, only: ["message"] },
+
+  keyring: { layer: 2 },
+  queue: { layer: 2 },
+
+  "key-server": { layer: 3, neverLoads: privateKeys },
+  signing: { layer: 3 },
+  verification: { layer: 3, neverLoads: privateKeys },
+  delivery: { layer: 3 },
+
+  submission: { layer: 4 },
+  mx: { layer: 4, neverLoads: privateKeys },
+
+  // What the package "vsmtp" offers to other programs.
+  library: { layer: 5, entry: "src/index.ts" },
+
+  // The databases. They implement what keyring and queue declare, and only the programs construct them.
+  store: { layer: 6, only: ["message", "signature", "keyring", "queue"] },
+
+  playground: { layer: 7, program: true },
+  cli: { layer: 8, program: true, entry: "src/cli/main.ts" },
+};
