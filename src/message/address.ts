@@ -1,0 +1,107 @@
+import { canonicalDomain } from "./canonical-domain.ts";
+import { parseAddrSpec, type RawAddress } from "./mailbox-parser.ts";
+
+/** A mail address in canonical form (SPEC §3.1): unencoded local part, A-label domain in lower case. */
+export interface Address {
+  readonly localPart: string;
+  readonly domain: string;
+}
+
+/**
+ * `syntax`: not an address at all. `ineligible`: an address, but one that cannot be a VSMTP identity
+ * (address literal, empty or over-long local part, control characters, bad domain: SPEC §3.1, F10).
+ */
+export type AddressResult =
+  | { readonly ok: true; readonly address: Address }
+  | { readonly ok: false; readonly problem: "syntax" | "ineligible"; readonly detail: string };
+
+const utf8 = new TextEncoder();
+const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Parses one address (RFC 5322 addr-spec, RFC 6531 UTF-8; comments and a quoted local part are allowed, a
+ * display name is not) and brings it into canonical form.
+ */
+export function parseAddress(text: string): AddressResult {
+  const parsed = parseAddrSpec(text);
+  if (!parsed.ok) return { ok: false, problem: "syntax", detail: parsed.detail };
+  return canonicalize(parsed.address);
+}
+
+/** Canonical form of an address that was parsed out of its syntax (SPEC §3.1). */
+export function canonicalize(raw: RawAddress): AddressResult {
+  if (raw.literal) return ineligible("an address literal names a host, not a domain");
+  const normalized = isAscii(raw.localPart) ? raw.localPart : raw.localPart.normalize("NFC");
+  const localPart = normalized.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  if (localPart === "") return ineligible("the local part is empty");
+  if (/\p{Cc}/u.test(localPart)) return ineligible("the local part holds a control character");
+  if (localPart.length > 64 || utf8.encode(localPart).length > 64) {
+    return ineligible("the local part is longer than 64 octets");
+  }
+  const domain = canonicalDomain(raw.domain);
+  if (domain === null) return ineligible(`"${raw.domain}" is not a mail domain`);
+  return { ok: true, address: { localPart, domain } };
+}
+
+/** `local@domain`, canonical and unencoded: the form that is compared and hashed; null when not eligible. */
+export function canonicalAddress(text: string): string | null {
+  const parsed = parseAddress(text);
+  return parsed.ok ? addressText(parsed.address) : null;
+}
+
+/** The canonical unencoded form of an address (SPEC §3.1: all comparisons and hashes use it). */
+export function addressText(address: Address): string {
+  return `${address.localPart}@${address.domain}`;
+}
+
+export function sameAddress(a: Address, b: Address): boolean {
+  return a.localPart === b.localPart && a.domain === b.domain;
+}
+
+/** The `address` production of SPEC §2.1, as it stands in `i=` and KEY: local part percent-encoded. */
+export function encodeAddress(address: Address): string {
+  const local = address.localPart;
+  if (/^[A-Za-z0-9._~-]+$/.test(local)) return `${local}@${address.domain}`;
+  let encoded = "";
+  for (const octet of utf8.encode(local)) {
+    const char = String.fromCharCode(octet);
+    encoded += /[A-Za-z0-9._~-]/.test(char) ? char : `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return `${encoded}@${address.domain}`;
+}
+
+/** Strict inverse of {@link encodeAddress}: null for anything not exactly in canonical form (F4). */
+export function decodeAddress(text: string): Address | null {
+  const match = /^((?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+)@([a-z0-9.-]+)$/.exec(text);
+  if (match?.[1] === undefined || match[2] === undefined) return null;
+  let localPart = match[1];
+  if (localPart.includes("%")) {
+    const octets = localPart.replace(/%(..)/g, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    try {
+      localPart = utf8Strict.decode(Buffer.from(octets, "latin1"));
+    } catch {
+      return null;
+    }
+  }
+  const result = canonicalize({ localPart, domain: match[2], literal: false });
+  return result.ok && encodeAddress(result.address) === text ? result.address : null;
+}
+
+/** The address as RFC 5321 and RFC 5322 write it: the local part is quoted where it must be. */
+export function formatAddress(address: Address): string {
+  const local = address.localPart;
+  if (/^[^\s()<>[\]:;@\\,."\p{Cc}]+(?:\.[^\s()<>[\]:;@\\,."\p{Cc}]+)*$/u.test(local))
+    return addressText(address);
+  return `"${local.replace(/["\\]/g, "\\$&")}"@${address.domain}`;
+}
+
+function ineligible(detail: string): AddressResult {
+  return { ok: false, problem: "ineligible", detail };
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false;
+  return true;
+}

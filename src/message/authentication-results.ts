@@ -1,0 +1,74 @@
+// Authentication-Results (RFC 8601): writing our own, and telling which arriving ones claim to be ours.
+
+/** One method's result, for instance `vsmtp=pass header.i=allice@someisp.tld policy.align=from`. */
+export interface AuthenticationResult {
+  readonly method: string;
+  readonly result: string;
+  readonly reason: string | null;
+  /** Properties in order, `ptype.property` to value: `["header.i", "allice@someisp.tld"]`. */
+  readonly properties: readonly (readonly [name: string, value: string])[];
+}
+
+/** The whole field with its CRLF, folded before each method and each property that would pass 78 columns. */
+export function formatAuthenticationResults(
+  authservId: string,
+  results: readonly AuthenticationResult[],
+): Uint8Array {
+  let text = `Authentication-Results: ${authservId};`;
+  if (results.length === 0) text += " none";
+  results.forEach((result, index) => {
+    const words = [`${result.method}=${result.result}`];
+    if (result.reason !== null) words.push(`reason=${quotedString(result.reason)}`);
+    for (const [name, value] of result.properties) words.push(`${name}=${propertyValue(value)}`);
+    const last = index === results.length - 1;
+    text += `\r\n${fold(words, last ? "" : ";")}`;
+  });
+  return new TextEncoder().encode(`${text}\r\n`);
+}
+
+function fold(words: readonly string[], ending: string): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of words) {
+    if (line !== "" && line.length + 1 + word.length > 77) {
+      lines.push(line);
+      line = ` ${word}`;
+    } else line += ` ${word}`;
+  }
+  lines.push(line + ending);
+  return lines.join("\r\n");
+}
+
+/** pvalue of RFC 8601 §2.2: a token or an address stands as it is, anything else is quoted. */
+function propertyValue(value: string): string {
+  const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+";
+  return new RegExp(`^(?:${atom}@)?${atom}$`).test(value) ? value : quotedString(value);
+}
+
+function quotedString(text: string): string {
+  return `"${text.replace(/[\r\n\0]/g, " ").replace(/["\\]/g, "\\$&")}"`;
+}
+
+/**
+ * Does an arriving Authentication-Results value claim this authserv-id? Such fields are forged and a border
+ * must delete them (SPEC §8.4, RFC 8601 §5). Comments before the id are skipped, its case is ignored, and a
+ * value that cannot be read is taken to claim it: deleting too much is safe, trusting too much is not.
+ */
+export function claimsAuthservId(value: string, authservId: string): boolean {
+  let at = 0;
+  let depth = 0;
+  for (; at < value.length; at++) {
+    const char = value[at];
+    if (char === "(") depth++;
+    else if (depth > 0) {
+      if (char === ")") depth--;
+      else if (char === "\\") at++;
+    } else if (char !== " " && char !== "\t" && char !== "\r" && char !== "\n") break;
+  }
+  if (depth > 0) return true;
+  const rest = value.slice(at);
+  const quoted = /^"((?:[^"\\]|\\.)*)"/s.exec(rest);
+  const id = quoted?.[1] !== undefined ? quoted[1].replace(/\\(.)/gs, "$1") : /^[^\s;()"]+/.exec(rest)?.[0];
+  if (id === undefined) return true;
+  return id.toLowerCase() === authservId.toLowerCase();
+}

@@ -1,0 +1,113 @@
+/** A rule of SPEC §2.4 that octets of a message break, and where. */
+export interface MessageFault {
+  readonly kind: "nul" | "bare-cr" | "bare-lf" | "long-line" | "bad-header-line" | "header-too-large";
+  /** Octets from the beginning of the message. */
+  readonly offset: number;
+  /** Line in the message counted from 1; null where only the offset is known. */
+  readonly line: number | null;
+}
+
+const FAULT_TEXT: Record<MessageFault["kind"], string> = {
+  nul: "a NUL octet",
+  "bare-cr": "a CR without LF behind it",
+  "bare-lf": "an LF without CR before it",
+  "long-line": "a line of more than 998 octets",
+  "bad-header-line": "a header line that has no valid field name",
+  "header-too-large": "a header of more than 1 MiB",
+};
+
+/** What is wrong and where, for people: "line 3 (byte 120): an LF without CR before it". */
+export function faultText(fault: MessageFault): string {
+  const where = fault.line === null ? `byte ${fault.offset}` : `line ${fault.line} (byte ${fault.offset})`;
+  return `${where}: ${FAULT_TEXT[fault.kind]}`;
+}
+
+/** One header field; offsets count from the beginning of the header. */
+export interface HeaderField {
+  /** Lower case. */
+  readonly name: string;
+  readonly start: number;
+  /** First octet behind the colon. */
+  readonly valueStart: number;
+  /** First octet behind the field's last CRLF. */
+  readonly end: number;
+}
+
+export interface Header {
+  /** The header's octets, the CRLF of its last field included, the empty line not. */
+  readonly octets: Uint8Array;
+  readonly fields: readonly HeaderField[];
+  /** The first fault; fields are listed as far as they can be told all the same. */
+  readonly fault: MessageFault | null;
+}
+
+const CR = 13;
+const LF = 10;
+const MAX_LINE_OCTETS = 998;
+
+/**
+ * Splits a header into fields and checks the rules of SPEC §2.4 (CRLF only, no NUL, lines of at most 998
+ * octets, printable names; F6: a continuation line of white space alone belongs to its field).
+ *
+ * @param octets a header without its empty line; a missing CRLF at the very end is tolerated
+ */
+export function parseHeader(octets: Uint8Array): Header {
+  const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  const fields: { name: string; start: number; valueStart: number; end: number }[] = [];
+  let fault: MessageFault | null = null;
+  let line = 0;
+  const nul = buffer.indexOf(0);
+  let cr = buffer.indexOf(CR);
+  for (let start = 0; start < buffer.length; ) {
+    line++;
+    const lf = buffer.indexOf(LF, start);
+    const end = lf < 0 ? buffer.length : lf + 1;
+    const textEnd = lf < 0 ? end : lf > start && buffer[lf - 1] === CR ? lf - 1 : lf;
+    const at = (kind: MessageFault["kind"], offset: number): MessageFault => ({ kind, offset, line });
+    if (fault === null) {
+      if (nul >= start && nul < end) fault = at("nul", nul);
+      else if (cr >= start && cr < textEnd) fault = at("bare-cr", cr);
+      else if (lf >= 0 && textEnd === lf) fault = at("bare-lf", lf);
+      else if (textEnd - start > MAX_LINE_OCTETS) fault = at("long-line", start + MAX_LINE_OCTETS);
+    }
+    while (cr >= 0 && cr < end) cr = buffer.indexOf(CR, cr + 1);
+    const first = buffer[start];
+    const field = fields.at(-1);
+    if ((first === 32 || first === 9) && field) field.end = end;
+    else {
+      const found = fieldName(buffer, start, textEnd);
+      if (found) fields.push({ name: found.name, start, valueStart: found.valueStart, end });
+      else fault ??= at("bad-header-line", start);
+    }
+    start = end;
+  }
+  return { octets, fields, fault };
+}
+
+/** The name before the colon: printable US-ASCII, white space before the colon accepted (F1). */
+function fieldName(buffer: Buffer, start: number, end: number): { name: string; valueStart: number } | null {
+  let at = start;
+  for (; at < end; at++) {
+    const octet = buffer[at] as number;
+    if (octet === 58 || octet <= 32 || octet >= 127) break;
+  }
+  const nameEnd = at;
+  while (at < end && (buffer[at] === 32 || buffer[at] === 9)) at++;
+  if (nameEnd === start || buffer[at] !== 58 || at >= end) return null;
+  return { name: buffer.toString("latin1", start, nameEnd).toLowerCase(), valueStart: at + 1 };
+}
+
+/** The octets of a field's value, folding included, the CRLF at its end not. */
+export function fieldValue(header: Header, field: HeaderField): Uint8Array {
+  let end = field.end;
+  if (end > field.valueStart && header.octets[end - 1] === LF) end--;
+  if (end > field.valueStart && header.octets[end - 1] === CR) end--;
+  return header.octets.subarray(field.valueStart, end);
+}
+
+/** A field's value as text: unfolded, white space around it removed; octets that are not UTF-8 become U+FFFD. */
+export function fieldText(header: Header, field: HeaderField): string {
+  const value = fieldValue(header, field);
+  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
+  return text.replace(/\r?\n/g, "").replace(/^[ \t]+|[ \t]+$/g, "");
+}

@@ -1,0 +1,30 @@
+// Message octets and addresses: bytes in, bytes out, no I/O.
+export {
+  type Address,
+  type AddressResult,
+  addressText,
+  canonicalAddress,
+  canonicalize,
+  decodeAddress,
+  encodeAddress,
+  formatAddress,
+  parseAddress,
+  sameAddress,
+} from "./address.ts";
+export {
+  type AuthenticationResult,
+  claimsAuthservId,
+  formatAuthenticationResults,
+} from "./authentication-results.ts";
+export { canonicalDomain } from "./canonical-domain.ts";
+export {
+  faultText,
+  fieldText,
+  fieldValue,
+  type Header,
+  type HeaderField,
+  type MessageFault,
+  parseHeader,
+} from "./header.ts";
+export { HeaderReader } from "./header-reader.ts";
+export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";

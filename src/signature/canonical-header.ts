@@ -1,0 +1,95 @@
+import { hash } from "node:crypto";
+import type { Header, HeaderField } from "../message/index.ts";
+import type { SignatureField } from "./signature-field.ts";
+
+/**
+ * Writes one field in canonical form, `name:value` without CRLF (SPEC §2.4): name in lower case, unfolded, runs
+ * of white space one SP, none at either end of the value. Octets above 127 pass unchanged.
+ *
+ * @returns the offset behind what was written; it is never more than the field had
+ */
+function writeCanonical(
+  out: Buffer,
+  at: number,
+  name: string,
+  source: Uint8Array,
+  from: number,
+  to: number,
+): number {
+  let end = at + out.write(name, at, "latin1");
+  out[end++] = 58;
+  const valueStart = end;
+  let space = false;
+  for (let i = from; i < to; i++) {
+    const octet = source[i] as number;
+    if (octet === 32 || octet === 9) space = true;
+    else if (octet !== 13 && octet !== 10) {
+      if (space) {
+        if (end > valueStart) out[end++] = 32;
+        space = false;
+      }
+      out[end++] = octet;
+    }
+  }
+  return end;
+}
+
+/** A header field in canonical form, without CRLF. */
+export function canonicalField(header: Header, field: HeaderField): Buffer {
+  const out = Buffer.allocUnsafe(field.end - field.start + 2);
+  return out.subarray(0, writeCanonical(out, 0, field.name, header.octets, field.valueStart, field.end));
+}
+
+/** Fields by name, each list from top to bottom. */
+export type FieldIndex = ReadonlyMap<string, readonly HeaderField[]>;
+
+export function indexFields(header: Header): FieldIndex {
+  const index = new Map<string, HeaderField[]>();
+  for (const field of header.fields) {
+    const same = index.get(field.name);
+    if (same) same.push(field);
+    else index.set(field.name, [field]);
+  }
+  return index;
+}
+
+/**
+ * H without its last line (SPEC §2.5 steps 1 and 2): all instances of each name in `h`, in order, then the
+ * signature fields of lower levels.
+ */
+export function coveredOctets(
+  header: Header,
+  index: FieldIndex,
+  names: readonly string[],
+  lowerLevels: readonly HeaderField[],
+): Buffer {
+  let room = 0;
+  for (const name of names) for (const field of index.get(name) ?? []) room += field.end - field.start + 2;
+  for (const field of lowerLevels) room += field.end - field.start + 2;
+  const out = Buffer.allocUnsafe(room);
+  let at = 0;
+  const append = (field: HeaderField): void => {
+    at = writeCanonical(out, at, field.name, header.octets, field.valueStart, field.end);
+    out[at++] = 13;
+    out[at++] = 10;
+  };
+  for (const name of names) for (const field of index.get(name) ?? []) append(field);
+  for (const field of lowerLevels) append(field);
+  return out.subarray(0, at);
+}
+
+/** The signature fields below a level in the order H takes them: ascending level, then top to bottom. */
+export function fieldsBelow(level: number, all: readonly SignatureField[]): HeaderField[] {
+  const below: HeaderField[] = [];
+  for (let lower = 0; lower < level; lower++) {
+    for (const field of all) if (field.level === lower) below.push(field.source);
+  }
+  return below;
+}
+
+const MESSAGE_PREFIX = Buffer.from("VSMTP1-MSG\0", "latin1");
+
+/** M, what is signed (SPEC §2.5 step 4): "VSMTP1-MSG", a zero octet, and the SHA-256 of H. */
+export function signingInput(headerCanonical: Uint8Array): Buffer {
+  return Buffer.concat([MESSAGE_PREFIX, hash("sha256", headerCanonical, "buffer")]);
+}

@@ -1,0 +1,125 @@
+import { verify as cryptoVerify, type KeyObject } from "node:crypto";
+import { sameAddress } from "../message/index.ts";
+import { type Algorithm, importPublicKey } from "./algorithm.ts";
+import { coveredOctets, fieldsBelow, signingInput } from "./canonical-header.ts";
+import { keyId } from "./hashes.ts";
+import type { KeyAnswer, KeySource } from "./key-source.ts";
+import type { Responsible } from "./responsible-identity.ts";
+import type { ScannedMessage } from "./scanned-message.ts";
+import type { SignatureField, SignatureTags } from "./signature-field.ts";
+import type { FailReason, Trust } from "./verdict.ts";
+
+/** Signing times may lie this far ahead of our clock (SPEC §8.1). Seconds. */
+const CLOCK_SKEW_S = 300;
+/** Key lookups for one message (SPEC §8.1.4). */
+const MAX_LOOKUPS = 8;
+
+/** A signature field that can be checked. */
+export type UsableField = SignatureField & { readonly level: number; readonly tags: SignatureTags };
+
+/** What one field came to. */
+export type FieldOutcome =
+  | { readonly kind: "good"; readonly grants: readonly string[]; readonly trust: Trust | null }
+  | { readonly kind: "fail"; readonly reason: FailReason; readonly detail: string }
+  | { readonly kind: "permerror"; readonly detail: string }
+  | { readonly kind: "temperror"; readonly detail: string };
+
+const fail = (reason: FailReason, detail: string): FieldOutcome => ({ kind: "fail", reason, detail });
+
+/**
+ * Steps 2 and 3 of SPEC §8.1, which need no key: times, identity (level 0 only), body hash, length of `b`.
+ *
+ * @returns null when nothing speaks against the field so far
+ */
+export function checkWithoutKey(
+  message: ScannedMessage,
+  field: UsableField,
+  responsible: Responsible,
+  now: number,
+): FieldOutcome | null {
+  const { tags } = field;
+  if (tags.signedAt > now + CLOCK_SKEW_S)
+    return fail("expired", `signed ${tags.signedAt - now} s in the future`);
+  if (now > tags.expiresAt) return fail("expired", `expired ${now - tags.expiresAt} s ago`);
+  if (field.level === 0) {
+    if (!responsible.ok) return { kind: "permerror", detail: responsible.detail };
+    const { identity } = responsible;
+    if (!identity.ok) return fail("identity", `the responsible address cannot sign: ${identity.detail}`);
+    if (!sameAddress(identity.address, tags.address)) {
+      return fail("identity", `signed by ${tags.identity}, which neither Sender nor From names`);
+    }
+  }
+  if (!tags.bodyHash.equals(message.bodyHash)) return fail("body", "the body was altered after signing");
+  if (tags.algorithm === "ed25519-sha256" && tags.signature.length !== 64) {
+    return fail("signature", `b holds ${tags.signature.length} octets, an Ed25519 signature has 64`);
+  }
+  return null;
+}
+
+/** Asks for keys, and counts: beyond eight lookups a field is `temperror` (F14). */
+export class LookupBudget {
+  #left = MAX_LOOKUPS;
+  readonly #keys: KeySource;
+
+  constructor(keys: KeySource) {
+    this.#keys = keys;
+  }
+
+  async lookUp(tags: SignatureTags, now: number): Promise<KeyAnswer> {
+    if (this.#left === 0)
+      return { kind: "temperror", detail: `more than ${MAX_LOOKUPS} key lookups for one message` };
+    this.#left--;
+    const { address: identity, kid, algorithm, signedAt } = tags;
+    return this.#keys.lookUp({ identity, kid, algorithm, signedAt, now });
+  }
+}
+
+/** Step 5 of SPEC §8.1: fetches the field's key and verifies the signature over H. */
+export async function checkWithKey(
+  message: ScannedMessage,
+  field: UsableField,
+  all: readonly SignatureField[],
+  budget: LookupBudget,
+  now: number,
+): Promise<FieldOutcome> {
+  const { tags } = field;
+  const answer = await budget.lookUp(tags, now);
+  if (answer.kind === "temperror") return { kind: "temperror", detail: answer.detail };
+  if (answer.kind === "fail") return fail(answer.reason, answer.detail);
+  const key = publicKey(answer.spki, tags.kid, tags.algorithm);
+  if (key === null) return fail("bad-key", "the key server's key does not fit the key id or the algorithm");
+  const h = headerCanonical(message, field, all);
+  const hashName = tags.algorithm === "rsa-sha256" ? "sha256" : null;
+  if (!cryptoVerify(hashName, signingInput(h), key, tags.signature)) {
+    return fail("signature", "a covered header field was added, removed or altered after signing");
+  }
+  return { kind: "good", grants: answer.grants, trust: answer.trust };
+}
+
+/** H of a field (SPEC §2.5). */
+export function headerCanonical(
+  message: ScannedMessage,
+  field: UsableField,
+  all: readonly SignatureField[],
+): Buffer {
+  const below = field.level === 0 ? [] : fieldsBelow(field.level, all);
+  const covered = coveredOctets(message.header, message.index, field.tags.covered, below);
+  return Buffer.concat([covered, field.lastLine]);
+}
+
+const cache = new Map<string, { spki: Uint8Array; key: KeyObject }>();
+const CACHE_SIZE = 1024;
+
+/** The key object of a key id. Reading one costs a quarter of a verification, so the latest are kept. */
+function publicKey(spki: Uint8Array, kid: string, algorithm: Algorithm): KeyObject | null {
+  const name = `${algorithm} ${kid}`;
+  const known = cache.get(name);
+  if (known && Buffer.compare(known.spki, spki) === 0) return known.key;
+  if (keyId(spki) !== kid) return null;
+  const key = importPublicKey(spki, algorithm);
+  if (key === null) return null;
+  const oldest = cache.size >= CACHE_SIZE ? cache.keys().next().value : undefined;
+  if (oldest !== undefined) cache.delete(oldest);
+  cache.set(name, { spki: Uint8Array.from(spki), key });
+  return key;
+}

@@ -1,0 +1,32 @@
+import { hash } from "node:crypto";
+import { type Address, addressText } from "../message/index.ts";
+import { id16 } from "./base64.ts";
+
+const KID_PREFIX = Buffer.from("VSMTP1-KID\0", "latin1");
+const RECIPIENT_PREFIX = Buffer.from("VSMTP1-RCPT\0", "latin1");
+
+/**
+ * The key id of a public key (SPEC §2.2): it names this key for ever.
+ *
+ * @param spki DER SubjectPublicKeyInfo
+ * @returns 22 base64url characters
+ */
+export function keyId(spki: Uint8Array): string {
+  return id16(hash("sha256", Buffer.concat([KID_PREFIX, spki]), "buffer"));
+}
+
+/**
+ * The hash of a recipient under a copy's salt, as it stands in `r` (SPEC §2.6, F7).
+ *
+ * @param salt 16 octets
+ */
+export function recipientHash(salt: Uint8Array, recipient: Address): string {
+  return id16(
+    hash("sha256", Buffer.concat([RECIPIENT_PREFIX, salt, Buffer.from(addressText(recipient))]), "buffer"),
+  );
+}
+
+/** The value of `og` that lets the key's account write in the name of a From address (SPEC §3.3, F7). */
+export function grantHash(kid: string, from: Address): string {
+  return id16(hash("sha256", Buffer.from(`VSMTP1-GRANT\0${kid}\0${addressText(from)}`), "buffer"));
+}

@@ -1,0 +1,44 @@
+// Canonicalization, tags, key ids, signing and verifying: pure, streaming, no I/O.
+export { type Algorithm, algorithmOf, importPublicKey, isAlgorithm } from "./algorithm.ts";
+export { decodeBase64, isId16 } from "./base64.ts";
+export { BodyHasher } from "./body-hasher.ts";
+export { canonicalField, coveredOctets, signingInput } from "./canonical-header.ts";
+export { CORE_FIELDS } from "./covered-fields.ts";
+export { grantHash, keyId, recipientHash } from "./hashes.ts";
+export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
+export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
+export { alignment, fromDomains, type Responsible, selectResponsible } from "./responsible-identity.ts";
+export { MessageScanner, type ScannedMessage, structureProblem } from "./scanned-message.ts";
+export { type SignOptions, type SignResult, sign, signPrepared } from "./sign.ts";
+export {
+  DEFAULT_LIFETIME_S,
+  MAX_LIFETIME_S,
+  MAX_RECIPIENTS,
+  parseSeconds,
+  parseSignatureField,
+  SIGNATURE_FIELD,
+  type SignatureField,
+  type SignatureTags,
+} from "./signature-field.ts";
+export { readSignatures, type SignatureSet } from "./signature-set.ts";
+export {
+  type DraftOptions,
+  MessageSigner,
+  PreparedMessage,
+  type Refusal,
+  type SignatureDraft,
+  type SigningKey,
+  signInput,
+} from "./signer.ts";
+export { parseTagList, type Tag, type TagList } from "./tag-list.ts";
+export type {
+  Alignment,
+  DamageReason,
+  FailReason,
+  Reason,
+  RecipientMatch,
+  RefusalReason,
+  Result,
+  Trust,
+  Verdict,
+} from "./verdict.ts";

@@ -1,0 +1,65 @@
+import { faultText, type Header, HeaderReader, type MessageFault, parseHeader } from "../message/index.ts";
+import { BodyHasher } from "./body-hasher.ts";
+import { type FieldIndex, indexFields } from "./canonical-header.ts";
+import { CORE_FIELDS } from "./covered-fields.ts";
+
+/** A message after its one pass: the header whole, of the body only its hash. */
+export interface ScannedMessage {
+  readonly header: Header;
+  readonly index: FieldIndex;
+  /** SHA-256 of the canonical body; meaningless when there is a fault. */
+  readonly bodyHash: Buffer;
+  /** The first rule of SPEC §2.4 that the message breaks. */
+  readonly fault: MessageFault | null;
+}
+
+/** Reads a message once, in chunks of any size, in memory that does not grow with its body. */
+export class MessageScanner {
+  readonly #reader = new HeaderReader();
+  #body: BodyHasher | null = null;
+  #octets = 0;
+  readonly #tap: ((canonical: Uint8Array) => void) | null;
+
+  /** @param tap is given the canonical body as it is hashed; the array is only valid during the call */
+  constructor(tap: ((canonical: Uint8Array) => void) | null = null) {
+    this.#tap = tap;
+  }
+
+  write(chunk: Uint8Array): void {
+    const body = this.#body === null ? this.#reader.write(chunk) : chunk;
+    this.#octets += chunk.length;
+    if (body.length === 0) return;
+    this.#body ??= new BodyHasher(this.#octets - body.length, this.#tap);
+    this.#body.write(body);
+  }
+
+  finish(): ScannedMessage {
+    const header = parseHeader(this.#reader.finish());
+    const body = this.#body ?? new BodyHasher();
+    const bodyHash = body.finish();
+    return {
+      header,
+      index: indexFields(header),
+      bodyHash,
+      fault: this.#reader.fault ?? header.fault ?? body.fault,
+    };
+  }
+}
+
+/** A rule about the message as a whole that is broken, in a form for people; null when it may be signed. */
+export interface StructureProblem {
+  readonly reason: MessageFault["kind"] | "duplicate-field" | "no-from";
+  readonly detail: string;
+}
+
+/** SPEC §2.4 line rules and §2.3: each core field at most once, From exactly once. */
+export function structureProblem(message: ScannedMessage): StructureProblem | null {
+  if (message.fault) return { reason: message.fault.kind, detail: faultText(message.fault) };
+  for (const name of CORE_FIELDS) {
+    const count = message.index.get(name)?.length ?? 0;
+    if (count > 1)
+      return { reason: "duplicate-field", detail: `${count} ${name} fields where one is allowed` };
+  }
+  if (!message.index.has("from")) return { reason: "no-from", detail: "no From field" };
+  return null;
+}

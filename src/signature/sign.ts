@@ -1,0 +1,71 @@
+import {
+  type DraftOptions,
+  MessageSigner,
+  type PreparedMessage,
+  type Refusal,
+  type SigningKey,
+  signInput,
+} from "./signer.ts";
+
+export interface SignOptions extends Omit<DraftOptions, "kid" | "algorithm"> {
+  /** One Ed25519 key, or an Ed25519 and an RSA key of the same account (SPEC §2.2). */
+  readonly keys: readonly SigningKey[];
+}
+
+export type SignResult =
+  | {
+      readonly ok: true;
+      /** The signature fields with their CRLFs, first to last. */
+      readonly fields: Buffer;
+      /** Octet ranges of the message to leave out: signature fields of a new submission (SPEC §2.7). */
+      readonly removed: readonly { readonly start: number; readonly end: number }[];
+    }
+  | Refusal;
+
+/**
+ * Makes the signature fields of a message that a {@link MessageSigner} has read.
+ *
+ * @throws RangeError when the options break SPEC §2.1
+ */
+export function signPrepared(message: PreparedMessage, options: SignOptions): SignResult {
+  const level = options.level ?? 0;
+  const refusal = message.check(options.identity, level);
+  if (refusal) return refusal;
+  if (!options.keys.some((key) => key.algorithm === "ed25519-sha256")) {
+    throw new RangeError("an Ed25519 key is needed; RSA can only stand beside one (SPEC §2.2)");
+  }
+  if (options.keys.length > 2) throw new RangeError("at most two signatures stand at one level (SPEC §2.7)");
+  const salt = options.salt ?? crypto.getRandomValues(new Uint8Array(16));
+  const fields = options.keys.map((key) => {
+    const draft = message.draft({ ...options, salt, kid: key.kid, algorithm: key.algorithm });
+    return draft.complete(signInput(key, draft.input));
+  });
+  return { ok: true, fields: Buffer.concat(fields), removed: level === 0 ? message.signatureFields : [] };
+}
+
+/**
+ * Signs a whole message.
+ *
+ * @param message an RFC 5322 message with CRLF line ends
+ * @returns the signed message, or the refusal; signature fields that a level-0 message came with are removed
+ * @throws RangeError when the options break SPEC §2.1
+ */
+export function sign(
+  message: Uint8Array,
+  options: SignOptions,
+): { readonly ok: true; readonly message: Buffer } | Refusal {
+  const signer = new MessageSigner();
+  signer.write(message);
+  const prepared = signer.finish();
+  if (!prepared.ok) return prepared;
+  const result = signPrepared(prepared, options);
+  if (!result.ok) return result;
+  const parts: Uint8Array[] = [result.fields];
+  let from = 0;
+  for (const { start, end } of result.removed) {
+    parts.push(message.subarray(from, start));
+    from = end;
+  }
+  parts.push(message.subarray(from));
+  return { ok: true, message: Buffer.concat(parts) };
+}

@@ -1,0 +1,158 @@
+import { type Address, decodeAddress, type Header, type HeaderField } from "../message/index.ts";
+import { type Algorithm, isAlgorithm } from "./algorithm.ts";
+import { decodeBase64, isId16 } from "./base64.ts";
+import { canonicalField } from "./canonical-header.ts";
+import { CORE_FIELDS } from "./covered-fields.ts";
+import { parseTagList, type Tags } from "./tag-list.ts";
+
+/** The field's name as it is compared. */
+export const SIGNATURE_FIELD = "vsmtp-signature";
+/** Longest x−t, 14 days, and what signers take unless told otherwise, 7 days (SPEC §2.1). Seconds. */
+export const MAX_LIFETIME_S = 1_209_600;
+export const DEFAULT_LIFETIME_S = 604_800;
+/** Recipients that one copy can be bound to (SPEC §2.1 rlist). */
+export const MAX_RECIPIENTS = 32;
+
+/** The tags of a signature field, read and checked. */
+export interface SignatureTags {
+  readonly algorithm: Algorithm;
+  /** `i` as written, and what it means. */
+  readonly identity: string;
+  readonly address: Address;
+  readonly kid: string;
+  /** Unix seconds. */
+  readonly signedAt: number;
+  readonly expiresAt: number;
+  readonly covered: readonly string[];
+  readonly bodyHash: Buffer;
+  readonly recipients: { readonly salt: Buffer; readonly hashes: readonly string[] } | null;
+  readonly exact: boolean;
+  readonly automatic: boolean;
+  readonly signature: Buffer;
+}
+
+/**
+ * One VSMTP-Signature field of a message. `level` is null when it cannot be read: the field then only counts
+ * (F2). `tags` is null when the field is unusable; `problem` says why. `identity` of an unusable field is known
+ * when only its algorithm is not supported.
+ */
+export interface SignatureField {
+  readonly source: HeaderField;
+  readonly level: number | null;
+  readonly tags: SignatureTags | null;
+  readonly identity: string | null;
+  readonly problem: string | null;
+  /** The field in canonical form up to and including `b=`: the last line of H (SPEC §2.5 step 3). */
+  readonly lastLine: Buffer;
+}
+
+/** Reads a signature field; one that begins otherwise than `v=1` is null: ignored, yet counted (F1). */
+export function parseSignatureField(header: Header, source: HeaderField): SignatureField | null {
+  const canonical = canonicalField(header, source);
+  const valueStart = SIGNATURE_FIELD.length + 1;
+  const value = canonical.toString("latin1", valueStart);
+  if (!/^v=1 ?(?:;|$)/.test(value)) return null;
+  const list = parseTagList(value);
+  if (!list.ok)
+    return { source, level: null, tags: null, identity: null, problem: list.problem, lastLine: canonical };
+  const lastLine = canonical.subarray(0, valueStart + (list.tags.get("b")?.at ?? 0));
+  const level = readLevel(list.tags, list.duplicates);
+  const unusable = (problem: string, identity: string | null = null): SignatureField => {
+    return { source, level, tags: null, identity, problem, lastLine };
+  };
+  if (list.duplicates.size > 0)
+    return unusable(`tag "${[...list.duplicates].join('", "')}" stands more than once`);
+  if (level === null) return unusable('n is not a level from "0" to "7"');
+  if (list.last !== "b") return unusable("b is missing or not the last tag");
+  const tags = readTags(list.tags);
+  if (typeof tags === "string") return unusable(tags);
+  if (tags.algorithm === null)
+    return unusable(`algorithm "${list.tags.get("a")?.value}" is not supported`, tags.identity);
+  return {
+    source,
+    level,
+    tags: { ...tags, algorithm: tags.algorithm },
+    identity: tags.identity,
+    problem: null,
+    lastLine,
+  };
+}
+
+function readLevel(tags: Tags, duplicates: ReadonlySet<string>): number | null {
+  if (duplicates.has("n")) return null;
+  const n = tags.get("n")?.value ?? "0";
+  return /^[0-7]$/.test(n) ? Number(n) : null;
+}
+
+type ReadTags = Omit<SignatureTags, "algorithm"> & { readonly algorithm: Algorithm | null };
+
+/** Checks each tag by SPEC §2.1 and F3–F4; a string is the syntax problem found. */
+function readTags(tags: Tags): ReadTags | string {
+  const text = (name: string): string | null => tags.get(name)?.value ?? null;
+  for (const name of ["a", "i", "k", "t", "x", "h", "bh", "b"]) {
+    if (text(name) === null) return `tag "${name}" is missing`;
+  }
+  const algorithm = text("a") ?? "";
+  if (!/^[a-z0-9]+(?:-[a-z0-9]+)*$/i.test(algorithm)) return "a is not an algorithm name";
+  const identity = text("i") ?? "";
+  const address = decodeAddress(identity);
+  if (address === null) return "i is not an eligible address in canonical form";
+  const kid = text("k") ?? "";
+  if (!isId16(kid)) return "k is not a key id";
+  const signedAt = parseSeconds(text("t") ?? "");
+  const expiresAt = parseSeconds(text("x") ?? "");
+  if (signedAt === null || expiresAt === null)
+    return "t and x must be decimal Unix seconds of at most 12 digits";
+  const lifetime = expiresAt - signedAt;
+  if (lifetime <= 0 || lifetime > MAX_LIFETIME_S)
+    return `x is ${lifetime} s after t: 1 to ${MAX_LIFETIME_S} allowed`;
+  if ((text("c") ?? "relaxed") !== "relaxed") return 'c can only be "relaxed"';
+  const covered = (text("h") ?? "").split(/ ?: ?/);
+  const problem = coverageProblem(covered);
+  if (problem) return problem;
+  const bodyHash = decodeBase64((text("bh") ?? "").replaceAll(" ", ""));
+  if (bodyHash === null) return "bh is not strict base64";
+  const signature = decodeBase64((text("b") ?? "").replaceAll(" ", ""));
+  if (signature === null || signature.length === 0) return "b is not strict base64";
+  const recipients = text("r") === null ? null : parseRecipients(text("r") ?? "");
+  if (recipients === undefined) return `r is not a salt and 1 to ${MAX_RECIPIENTS} recipient hashes`;
+  const flags = (text("f") ?? "").split(":").map((flag) => flag.trim());
+  return {
+    algorithm: isAlgorithm(algorithm) ? algorithm : null,
+    identity,
+    address,
+    kid,
+    signedAt,
+    expiresAt,
+    covered,
+    bodyHash,
+    recipients,
+    exact: flags.includes("exact"),
+    automatic: flags.includes("auto"),
+    signature,
+  };
+}
+
+function coverageProblem(covered: readonly string[]): string | null {
+  const names = new Set(covered);
+  if (names.size !== covered.length) return "h repeats a name";
+  for (const name of covered) {
+    // Field names are printable without colon (RFC 5322 §3.6.8); ";" cannot stand in a tag; lower case here.
+    if (!/^[!-9<-@[-~]+$/.test(name)) return `h holds "${name}", which is not a field name in lower case`;
+  }
+  if (names.has(SIGNATURE_FIELD)) return `h names ${SIGNATURE_FIELD}`;
+  const missing = CORE_FIELDS.find((name) => !names.has(name));
+  return missing === undefined ? null : `h lacks the core field "${missing}"`;
+}
+
+/** F3: decimal, no leading zeros, at most 12 digits. */
+export function parseSeconds(text: string): number | null {
+  return /^(?:0|[1-9][0-9]{0,11})$/.test(text) ? Number(text) : null;
+}
+
+function parseRecipients(text: string): SignatureTags["recipients"] | undefined {
+  const [salt, ...hashes] = text.split(/ ?: ?/);
+  if (salt === undefined || !isId16(salt)) return undefined;
+  if (hashes.length < 1 || hashes.length > MAX_RECIPIENTS || !hashes.every(isId16)) return undefined;
+  return { salt: Buffer.from(salt, "base64url"), hashes };
+}

@@ -1,0 +1,46 @@
+import { type ScannedMessage, structureProblem } from "./scanned-message.ts";
+import { parseSignatureField, SIGNATURE_FIELD, type SignatureField } from "./signature-field.ts";
+
+/** Number limits of SPEC §2.7. */
+const MAX_FIELDS = 10;
+const MAX_PER_LEVEL = 2;
+
+/** The signature fields of a message, or why the whole message is `permerror` or `none`. */
+export type SignatureSet =
+  | { readonly kind: "unsigned" }
+  | { readonly kind: "syntax"; readonly detail: string }
+  | { readonly kind: "signed"; readonly fields: readonly SignatureField[] };
+
+/** Step 1 of SPEC §8.1: is it signed at all, and do the rules about the whole message hold (F1, F2, F8)? */
+export function readSignatures(message: ScannedMessage): SignatureSet {
+  const sources = message.index.get(SIGNATURE_FIELD) ?? [];
+  if (sources.length === 0) return { kind: "unsigned" };
+  const problem = structureProblem(message);
+  if (problem) return { kind: "syntax", detail: problem.detail };
+  if (sources.length > MAX_FIELDS) {
+    return {
+      kind: "syntax",
+      detail: `${sources.length} signature fields where at most ${MAX_FIELDS} are allowed`,
+    };
+  }
+  const fields = sources.flatMap((source) => parseSignatureField(message.header, source) ?? []);
+  for (let level = 0; level <= 7; level++) {
+    const same = fields.filter((field) => field.level === level);
+    if (same.length > MAX_PER_LEVEL) {
+      return {
+        kind: "syntax",
+        detail: `${same.length} signature fields of level ${level}, at most 2 are allowed`,
+      };
+    }
+    const identities = new Set(same.flatMap((field) => field.identity ?? []));
+    if (identities.size > 1) return { kind: "syntax", detail: `two identities at level ${level}` };
+  }
+  if (!fields.some((field) => field.level === 0 && field.tags !== null)) {
+    const first = fields.find((field) => field.level === 0);
+    return {
+      kind: "syntax",
+      detail: first?.problem ? `level 0: ${first.problem}` : "no signature of level 0",
+    };
+  }
+  return { kind: "signed", fields };
+}

@@ -1,0 +1,46 @@
+/** Results of verifying (VER, SPEC §8.1). */
+export type Result = "none" | "pass" | "neutral" | "fail" | "temperror" | "permerror";
+
+/** Fail reasons that mean the message was damaged on its way; they count as unsigned mail (SPEC §8.3). */
+export type DamageReason = "body" | "signature";
+/** Fail reasons that mean the identity's provider does not answer for the message. */
+export type RefusalReason =
+  | "identity"
+  | "no-keyserver"
+  | "no-key"
+  | "bad-key"
+  | "revoked"
+  | "suspended"
+  | "expired"
+  | "exact";
+export type FailReason = DamageReason | RefusalReason;
+/** The closed set of reasons; those outside `fail` are F15's. */
+export type Reason = FailReason | "syntax" | "unavailable" | "unsigned" | "sender-only";
+
+/** How the signing identity stands to From (SPEC §3.3). */
+export type Alignment = "from" | "agent" | "sender";
+/** How the transaction's recipients stand to those that were signed (SPEC §8.2). */
+export type RecipientMatch = "unbound" | "match" | "forwarded" | "mismatch";
+/** How well the key server was authenticated (SPEC §4.3). */
+export type Trust = "host" | "domain";
+
+/** What verifying one message came to. */
+export interface Verdict {
+  readonly result: Result;
+  /** Null for `pass` only. */
+  readonly reason: Reason | null;
+  /** `i` as it stands in the field that decided, percent-encoded; null when no field could be read. */
+  readonly identity: string | null;
+  readonly kid: string | null;
+  /** Known once a signature verified. */
+  readonly align: Alignment | null;
+  /** Known once a signature verified, and only where recipients were given or none were signed. */
+  readonly rcpt: RecipientMatch | null;
+  readonly trust: Trust | null;
+  /** One sentence for people; nothing may depend on it. */
+  readonly detail: string;
+  /** The top identity of a sound custody chain that answers for this delivery; null unless `forwarded`. */
+  readonly forwarder: string | null;
+  /** `f` holds `auto`: machine-generated mail (SPEC §2.1). */
+  readonly automatic: boolean;
+}
