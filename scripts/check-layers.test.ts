@@ -41,6 +41,8 @@ test("a tree that keeps every rule has no problems", () => {
         'import "node:net"; import "pkg/deep"; import { dns } from "../dns/index.ts"; import "./a.ts";',
       "src/mx/a.ts": 'import type { keyring } from "../keyring/index.ts"; import type { b } from "./b.ts";',
       "src/mx/b.ts": "export const b = 1;",
+      "src/mx/test-mail.ts": 'import "dev-pkg"; import "./b.ts";',
+      "src/mx/b.test.ts": 'import { mail } from "./test-mail.ts";',
       "src/mx/a.test.ts":
         'import "dev-pkg"; import "../keyring/index.ts"; import "./a.ts"; import "../store/index.ts";',
       "src/store/index.ts": 'import type { keyring } from "../keyring/index.ts";',
@@ -95,6 +97,10 @@ test("layer: the product imports nothing from outside and no test", () => {
   refused(
     { "src/mx/b.test.ts": 'import "./a.test.ts";', "src/mx/a.test.ts": "" },
     /layer: src\/mx\/a\.test\.ts is a test/,
+  );
+  refused(
+    { "src/mx/index.ts": 'import "./test-mail.ts";', "src/mx/test-mail.ts": "" },
+    /layer: .* is for tests/,
   );
 });
 

@@ -6,8 +6,9 @@
 //   pure      modules that only compute import neither packages nor Node's input and output
 //   package   the product imports only what package.json lists under "dependencies"
 //   missing   imported files exist, and the import can be read from the source
-// A test beside its module (*.test.ts) may import its own module's files and the entry files of all
-// modules but programs; so may bench/, scripts/, spec/ and test/, which may import programs too.
+// A test beside its module (*.test.ts, with test-*.ts for what tests share) may import its own module's
+// files and the entry files of all modules but programs; so may bench/, scripts/, spec/ and test/,
+// which may import programs too.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, posix } from "node:path";
@@ -68,7 +69,7 @@ function readProject(root: string, table: Layers): Project {
       ...found,
       target: found.specifier?.startsWith(".") ? posix.join(dirname(path), found.specifier) : null,
     }));
-    return { path, module: moduleOf(path), isTest: path.endsWith(".test.ts"), imports };
+    return { path, module: moduleOf(path), isTest: /(?:\.test|\/test-[^/]*)\.ts$/.test(path), imports };
   });
   const packageFile = join(root, "package.json");
   const { dependencies = {}, devDependencies = {} } = existsSync(packageFile)
@@ -95,8 +96,10 @@ function checkImport(project: Project, file: SourceFile, { specifier, target }: 
 
   const imported = project.files.get(target);
   if (!imported) return [`missing: there is no file ${target}`];
-  if (imported.isTest)
-    return [`layer: ${target} is a test, which nothing imports; move what is shared out of it`];
+  if (target.endsWith(".test.ts"))
+    return [`layer: ${target} is a test; move what is shared into a file test-*.ts`];
+  if (imported.isTest && !file.isTest)
+    return [`layer: ${target} is for tests; move what is needed out of it`];
   if (imported.module === file.module) return [];
   if (imported.module === null)
     return [`layer: ${target} is no part of the product; move what is needed into src/`];
