@@ -1,0 +1,36 @@
+// A provider's accounts: addresses, grants, passwords, key pairs (SPEC §1, §7); the store is passed in.
+export { KEY_TRANSITIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
+export {
+  type Authentication,
+  type GrantOptions,
+  Keyring,
+  type KeyringOptions,
+  type NewAccountOptions,
+  type Outcome,
+  type SigningKeyAnswer,
+} from "./keyring.ts";
+export {
+  type AccountRecord,
+  type AccountRights,
+  type AccountState,
+  type DomainRecord,
+  type GrantKind,
+  type GrantRecord,
+  type GrantTarget,
+  type KeyReplacement,
+  type KeyringStore,
+  KeyringStoreError,
+  type KeyState,
+  MAX_GRANTS,
+  type NewAccount,
+  type NewKey,
+  type PublicKeyRecord,
+  type PublicKeyringStore,
+  type PublicRecord,
+  type Refusal,
+  type SealedKeyPair,
+  type StoreOutcome,
+} from "./keyring-store.ts";
+export { loadMasterKey, MasterKey, MasterKeyError } from "./master-key.ts";
+export type { PasswordCheckerOptions } from "./password-checker.ts";
+export { maySignAs, mayWriteFrom, ownsAddress } from "./rights.ts";

@@ -1,0 +1,37 @@
+import type { AccountState, KeyState } from "./keyring-store.ts";
+
+// What an account's state allows, and what each operation does to its keys (SPEC §7). Whatever is not in the
+// table is refused; the store checks the account's state in the same transaction, and a trigger there forbids
+// every key transition that the table does not have.
+//
+//   operation | account before | account after | active key | retired keys | new key
+//   ----------+----------------+---------------+------------+--------------+--------
+//   create    | –              | active        | –          | –            | active
+//   rotate    | active         | active        | retired    | retired      | active
+//   re-key    | active         | active        | revoked    | revoked      | active
+//   suspend   | active         | suspended     | active *   | retired *    | –
+//   resume    | suspended      | active        | revoked    | revoked      | active
+//
+//   * KEY answers `suspended` for them (SPEC §7.4).
+//
+// A key that leaves `active` loses its private half at once (SPEC §7.7). `revoked` is final. A retired key
+// verifies until its notAfter, and stays in the history afterwards.
+
+export type KeyOperation = "rotate" | "re-key" | "suspend" | "resume";
+
+export const ACCOUNT_STATE_NEEDED: Record<KeyOperation, AccountState> = {
+  rotate: "active",
+  "re-key": "active",
+  suspend: "active",
+  resume: "suspended",
+};
+
+/** The states a key may move to. */
+export const KEY_TRANSITIONS: Record<KeyState, readonly KeyState[]> = {
+  active: ["retired", "revoked"],
+  retired: ["revoked"],
+  revoked: [],
+};
+
+/** A retired key must outlive every signature it made: the longest x−t (SPEC §2.1, §7.2), in seconds. */
+export const RETIREMENT_S = 1_209_600;

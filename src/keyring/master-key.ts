@@ -1,0 +1,137 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
+import { chmod, link, mkdir, open, readFile, stat, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+
+const FORMAT = "vsmtp-master-key-1";
+const KEY_OCTETS = 32;
+const NONCE_OCTETS = 12;
+const TAG_OCTETS = 16;
+/** First octet of everything sealed, so that another cipher can follow one day. */
+const SEALED_VERSION = 1;
+
+/** A master key file that cannot be used; the message says what to do. */
+export class MasterKeyError extends Error {
+  override readonly name = "MasterKeyError";
+}
+
+/**
+ * Encrypts secrets at rest with AES-256-GCM. Each secret is bound to a context (whose key it is), so that a
+ * sealed key moved to another account's row does not open.
+ */
+export class MasterKey {
+  readonly #key: KeyObject;
+  /** Tells two master keys apart without saying anything about either. */
+  readonly check: string;
+
+  /** @param octets 32 octets; they are copied and can be wiped afterwards */
+  constructor(octets: Uint8Array) {
+    if (octets.length !== KEY_OCTETS) throw new MasterKeyError(`a master key has ${KEY_OCTETS} octets`);
+    this.#key = createSecretKey(octets);
+    this.check = createHmac("sha256", this.#key)
+      .update("VSMTP master key check")
+      .digest("base64url")
+      .slice(0, 22);
+  }
+
+  static generate(): MasterKey {
+    return new MasterKey(randomBytes(KEY_OCTETS));
+  }
+
+  seal(secret: Uint8Array, context: string): Uint8Array {
+    const nonce = randomBytes(NONCE_OCTETS);
+    const cipher = createCipheriv("aes-256-gcm", this.#key, nonce).setAAD(Buffer.from(context));
+    return Buffer.concat([
+      Buffer.of(SEALED_VERSION),
+      nonce,
+      cipher.update(secret),
+      cipher.final(),
+      cipher.getAuthTag(),
+    ]);
+  }
+
+  /** @throws MasterKeyError when the octets were not sealed by this key for this context */
+  open(sealed: Uint8Array, context: string): Buffer {
+    const textStart = 1 + NONCE_OCTETS;
+    const tagStart = sealed.length - TAG_OCTETS;
+    if (sealed[0] !== SEALED_VERSION || tagStart < textStart) {
+      throw new MasterKeyError(`the sealed key of ${context} has an unknown form`);
+    }
+    const decipher = createDecipheriv("aes-256-gcm", this.#key, sealed.subarray(1, textStart))
+      .setAAD(Buffer.from(context))
+      .setAuthTag(sealed.subarray(tagStart));
+    try {
+      const secret = decipher.update(sealed.subarray(textStart, tagStart));
+      decipher.final();
+      return secret;
+    } catch (cause) {
+      throw new MasterKeyError(`the sealed key of ${context} does not open: it was changed or moved`, {
+        cause,
+      });
+    }
+  }
+}
+
+/** Reads the master key file (mode 0600), making it at first use. Safe when several processes start at once. */
+export async function loadMasterKey(path: string): Promise<MasterKey> {
+  const text = (await readIfPresent(path)) ?? (await create(path));
+  const [format, encoded, ...rest] = text.trim().split(":");
+  const octets = Buffer.from(encoded ?? "", "base64url");
+  if (format !== FORMAT || rest.length > 0 || octets.length !== KEY_OCTETS) {
+    throw new MasterKeyError(
+      `${path} is not a master key file; restore it from the backup, never make a new one`,
+    );
+  }
+  const key = new MasterKey(octets);
+  octets.fill(0);
+  return key;
+}
+
+async function readIfPresent(path: string): Promise<string | null> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) !== 0) {
+      throw new MasterKeyError(`${path} can be read by others; run: chmod 600 ${path}`);
+    }
+    return await readFile(path, "ascii");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** The file appears whole or not at all (link), and of two processes that make it one wins. */
+async function create(path: string): Promise<string> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}.${randomBytes(6).toString("hex")}`;
+  const file = await open(draft, "wx", 0o600);
+  try {
+    await chmod(draft, 0o600);
+    await file.writeFile(`${FORMAT}:${randomBytes(KEY_OCTETS).toString("base64url")}\n`);
+    await file.sync();
+    await link(draft, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  } finally {
+    await file.close();
+    await unlink(draft);
+  }
+  await syncDirectory(dirname(path));
+  return readFile(path, "ascii");
+}
+
+/** Without this a power cut could leave sealed keys in the store and no master key that opens them. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

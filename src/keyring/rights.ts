@@ -1,0 +1,25 @@
+import { type Address, addressText } from "../message/index.ts";
+import type { AccountRights, GrantKind } from "./keyring-store.ts";
+
+export function ownsAddress(rights: AccountRights, address: Address): boolean {
+  return rights.addresses.includes(addressText(address));
+}
+
+export function hasGrant(rights: AccountRights, kind: GrantKind, address: Address): boolean {
+  const text = addressText(address);
+  return rights.grants.some(
+    (grant) =>
+      grant.kind === kind &&
+      ("address" in grant.target ? grant.target.address === text : grant.target.domain === address.domain),
+  );
+}
+
+/** *Send as* (SPEC §3.4): may the account sign as this address? */
+export function maySignAs(rights: AccountRights, address: Address): boolean {
+  return ownsAddress(rights, address) || hasGrant(rights, "send-as", address);
+}
+
+/** May the account write From this address, with an identity of its own in Sender where it may not sign as it? */
+export function mayWriteFrom(rights: AccountRights, address: Address): boolean {
+  return maySignAs(rights, address) || hasGrant(rights, "on-behalf", address);
+}

@@ -1,0 +1,194 @@
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+
+/** One step of a schema: SQL that takes the database from version `index` to `index + 1`. Never edited once released. */
+export type Migrations = readonly string[];
+
+export interface DatabaseOptions {
+  /** The file; it is made (mode 0600, its folder 0700) when it is not there. */
+  readonly path: string;
+  /** Tells the kinds of files apart (`PRAGMA application_id`), so that no file is opened as another. */
+  readonly applicationId: number;
+  readonly migrations: Migrations;
+  /** How long a writer waits for another process's transaction; the event loop waits with it. */
+  readonly busyTimeoutMs?: number;
+  /** The file's greatest size: a commit beyond it is refused as `full` before the disk is. */
+  readonly maxOctets?: number;
+}
+
+export type Row = Record<string, unknown>;
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_FULL = 13;
+/** Out of memory, read-only, I/O error, corrupt, cannot open, locking protocol, not a database. */
+const SQLITE_STORAGE_ERRORS = new Set([7, 8, 10, 11, 14, 15, 26]);
+/** The operating system refused an octet: a full disk, a quota. The commit is void, the file is intact. */
+const SQLITE_IOERR_WRITE = 778;
+
+/**
+ * One SQLite file: write-ahead log, every commit synced (`synchronous=FULL`), foreign keys on, schema brought up
+ * to date at opening. Synchronous, like `node:sqlite`: a statement takes microseconds, a commit one disk sync.
+ */
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #dataVersion: StatementSync;
+  #ownChanges = 0;
+  #changeCount: number | null = null;
+
+  constructor(options: DatabaseOptions) {
+    if (options.path !== ":memory:" && !existsSync(options.path)) createPrivately(options.path);
+    this.#db = new DatabaseSync(options.path, {
+      timeout: options.busyTimeoutMs ?? 5_000,
+      enableForeignKeyConstraints: true,
+      allowExtension: false,
+    });
+    try {
+      this.#checkKind(options);
+      useWriteAheadLog(this.#db);
+      this.#db.exec(
+        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF",
+      );
+      this.#migrate(options);
+      if (options.maxOctets !== undefined) this.#limitSize(options.maxOctets);
+      this.#dataVersion = this.#db.prepare("PRAGMA data_version");
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values);
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepare(sql).all(...values);
+  }
+
+  /** Returns the number of rows that changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  insert(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).lastInsertRowid);
+  }
+
+  /**
+   * Runs `work` as one transaction that takes the write lock at once, so that what it reads stays true. It is
+   * synced to disk when this returns; when `work` or the commit throws, or `keep` says no to the result,
+   * nothing of it happened.
+   */
+  transaction<T>(work: () => T, keep: (result: T) => boolean = () => true): T {
+    this.#prepare("BEGIN IMMEDIATE").run();
+    try {
+      const result = work();
+      if (!keep(result)) {
+        this.#prepare("ROLLBACK").run();
+        return result;
+      }
+      this.#prepare("COMMIT").run();
+      this.#ownChanges++;
+      this.#changeCount = null;
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /**
+   * Differs from every earlier answer once any connection, of this or another process, has committed a change.
+   * The file is asked once in a turn of the event loop: whatever arrives later is answered from a later turn.
+   */
+  changeCount(): number {
+    if (this.#changeCount === null) {
+      const version = Number(this.#dataVersion.get()?.data_version);
+      this.#changeCount = version * 2 ** 26 + (this.#ownChanges % 2 ** 26);
+      setImmediate(() => {
+        this.#changeCount = null;
+      });
+    }
+    return this.#changeCount;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #checkKind({ path, applicationId }: DatabaseOptions): void {
+    const found = Number(this.#db.prepare("PRAGMA application_id").get()?.application_id);
+    const tables = this.#db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n;
+    if (found !== applicationId && !(found === 0 && tables === 0)) {
+      throw new Error(`${path} is a database of another kind; check the path in the configuration`);
+    }
+  }
+
+  #limitSize(maxOctets: number): void {
+    const pageOctets = Number(this.#db.prepare("PRAGMA page_size").get()?.page_size);
+    this.#db.exec(`PRAGMA max_page_count = ${Math.ceil(maxOctets / pageOctets)}`);
+  }
+
+  /** Forward only, in one transaction under the write lock: of several processes that start at once, one migrates. */
+  #migrate({ path, applicationId, migrations }: DatabaseOptions): void {
+    this.transaction(() => {
+      this.#db.exec(
+        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT",
+      );
+      const row = this.#db.prepare("SELECT coalesce(max(version), 0) AS version FROM schema_version").get();
+      const version = Number(row?.version);
+      if (version > migrations.length) {
+        throw new Error(`${path} was written by a newer vsmtp (schema ${version}); upgrade this one`);
+      }
+      migrations.slice(version).forEach((sql, index) => {
+        this.#db.exec(sql);
+        this.#db
+          .prepare("INSERT INTO schema_version (version, applied_at) VALUES (?, datetime('now'))")
+          .run(version + index + 1);
+      });
+      if (version === 0) this.#db.exec(`PRAGMA application_id = ${applicationId}`);
+    });
+  }
+}
+
+/** What a failure of the file comes to: `busy` and `full` can pass by themselves; null for errors of our own. */
+export function storageProblem(error: unknown): "busy" | "full" | "broken" | null {
+  const code = (error as { errcode?: unknown } | null)?.errcode;
+  if (typeof code !== "number") return null;
+  const primary = code & 0xff;
+  if (primary === SQLITE_BUSY || primary === SQLITE_LOCKED) return "busy";
+  if (primary === SQLITE_FULL || code === SQLITE_IOERR_WRITE) return "full";
+  return SQLITE_STORAGE_ERRORS.has(primary) ? "broken" : null;
+}
+
+/** SQLite gives its log and index files the mode of the database, so it has to exist with the right one. */
+function createPrivately(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, "a", 0o600));
+}
+
+/** The switch needs the file alone and does not wait by itself; two processes that start at once take turns. */
+function useWriteAheadLog(db: DatabaseSync): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      db.exec("PRAGMA journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (attempt === 100 || storageProblem(error) !== "busy") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
