@@ -42,7 +42,7 @@ export class HeaderReader {
       this.fault = { kind: "header-too-large", offset: MAX_HEADER_OCTETS, line: null };
     }
     // A copy: the caller's chunk may be used again, and a large one must not be kept alive for its header.
-    this.#header = octets.slice(0, Math.min(length, MAX_HEADER_OCTETS));
+    this.#header = new Uint8Array(octets.subarray(0, Math.min(length, MAX_HEADER_OCTETS)));
     this.#held = EMPTY;
   }
 

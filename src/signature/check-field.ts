@@ -88,23 +88,28 @@ export async function checkWithKey(
   if (answer.kind === "fail") return fail(answer.reason, answer.detail);
   const key = publicKey(answer.spki, tags.kid, tags.algorithm);
   if (key === null) return fail("bad-key", "the key server's key does not fit the key id or the algorithm");
-  const h = headerCanonical(message, field, all);
-  const hashName = tags.algorithm === "rsa-sha256" ? "sha256" : null;
-  if (!cryptoVerify(hashName, signingInput(h), key, tags.signature)) {
+  if (!signatureVerifies(message, field, all, key)) {
     return fail("signature", "a covered header field was added, removed or altered after signing");
   }
   return { kind: "good", grants: answer.grants, trust: answer.trust };
 }
 
-/** H of a field (SPEC §2.5). */
-export function headerCanonical(
+/** Does the field's signature verify over H (SPEC §2.5)? */
+export function signatureVerifies(
   message: ScannedMessage,
   field: UsableField,
   all: readonly SignatureField[],
-): Buffer {
+  key: KeyObject,
+): boolean {
   const below = field.level === 0 ? [] : fieldsBelow(field.level, all);
   const covered = coveredOctets(message.header, message.index, field.tags.covered, below);
-  return Buffer.concat([covered, field.lastLine]);
+  const input = signingInput(Buffer.concat([covered, field.lastLine]));
+  return cryptoVerify(
+    field.tags.algorithm === "rsa-sha256" ? "sha256" : null,
+    input,
+    key,
+    field.tags.signature,
+  );
 }
 
 const cache = new Map<string, { spki: Uint8Array; key: KeyObject }>();

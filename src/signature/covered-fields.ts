@@ -16,12 +16,6 @@ export const CORE_FIELDS: readonly string[] = [
   "content-disposition",
 ];
 
-const CORE = new Set(CORE_FIELDS);
-
-export function isCoreField(name: string): boolean {
-  return CORE.has(name);
-}
-
 /** Trace and transport-added fields that a signer must not list in `h` (SPEC §2.3); verifiers accept them (F8). */
 export function isTransportField(name: string): boolean {
   return (

@@ -4,6 +4,7 @@ export { decodeBase64, isId16 } from "./base64.ts";
 export { BodyHasher } from "./body-hasher.ts";
 export { canonicalField, coveredOctets, signingInput } from "./canonical-header.ts";
 export { CORE_FIELDS } from "./covered-fields.ts";
+export { type Explanation, explain } from "./explain.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
 export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
