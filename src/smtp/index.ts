@@ -1,0 +1,21 @@
+// SMTP: the receiving side (a strict server of our own) and the sending side (a strict client), apart from what is
+// done with the mail.
+export { isDomainOrLiteral, type Mailbox, parseMailbox } from "./mailbox.ts";
+export { formatReceivedField, type ReceivedFieldOptions } from "./received-field.ts";
+export { formatReply, isPositive, type Reply, reply } from "./reply.ts";
+export type {
+  AbortReason,
+  AuthResult,
+  Awaitable,
+  ContentFault,
+  Credentials,
+  DataSink,
+  Envelope,
+  Protocol,
+  SessionInfo,
+  SmtpHandler,
+  TlsInfo,
+} from "./server/handler.ts";
+export { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./server/limits.ts";
+export type { CloseReason, ServerEvent, SmtpServerOptions, TlsMode } from "./server/options.ts";
+export { SmtpServer } from "./server/server.ts";

@@ -1,0 +1,162 @@
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { Endpoints } from "./conversation.ts";
+import type { TlsInfo } from "./handler.ts";
+import type { ServerSettings } from "./options.ts";
+import { Session } from "./session.ts";
+import type { SessionPort } from "./session-port.ts";
+
+/** Replies to pipelined commands are put together up to this size before they are written. */
+const coalescedOctets = 16 * 1024;
+
+/** How long a client has to take our last reply and close, before the socket is destroyed. */
+const lingerMs = 3000;
+
+/**
+ * Joins a socket and a session: writes replies in few pieces, stops reading while the session is not ready (so that
+ * a client can never fill our memory), does the TLS handshakes, and closes without cutting off the last reply.
+ */
+export class Connection<User> implements SessionPort {
+  readonly #settings: ServerSettings<User>;
+  readonly #onClosed: () => void;
+  readonly #endpoints: Endpoints;
+  #socket: Socket;
+  #session: Session<User> | null = null;
+  #output = "";
+  #flushing: NodeJS.Immediate | null = null;
+  #linger: NodeJS.Timeout | null = null;
+  #gone = false;
+
+  constructor(socket: Socket, endpoints: Endpoints, settings: ServerSettings<User>, onClosed: () => void) {
+    this.#settings = settings;
+    this.#onClosed = onClosed;
+    this.#endpoints = endpoints;
+    this.#socket = socket;
+    this.#attach();
+    if (settings.tlsMode === "implicit") this.#secure((tls) => this.#begin(tls));
+    else this.#begin(null);
+  }
+
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  send(octets: string): void {
+    this.#output += octets;
+    if (this.#output.length >= coalescedOctets) this.#write();
+  }
+
+  flush(): void {
+    this.#write();
+    if (this.#socket.isPaused() && this.#session?.ready) this.#socket.resume();
+  }
+
+  flushSoon(): void {
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = null;
+      this.#write();
+    });
+  }
+
+  startTls(): void {
+    this.#write();
+    this.#secure((tls) => {
+      this.#session?.secured(tls);
+      this.flush();
+    });
+  }
+
+  close(): void {
+    this.#write();
+    // Destroying a socket with unread input resets the connection, and the client may lose the last reply:
+    // what still comes is read and dropped for a while.
+    this.#socket.end();
+    this.#socket.resume();
+    this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs);
+  }
+
+  abort(): void {
+    this.#socket.destroy();
+  }
+
+  /** See `Session.shutdown`. */
+  shutdown(): void {
+    if (this.#session === null) this.#socket.destroy();
+    else this.#session.shutdown();
+  }
+
+  #begin(tls: TlsInfo | null): void {
+    this.#session = new Session(this.#settings, this, this.#endpoints, tls);
+    this.#session.start();
+  }
+
+  #write(): void {
+    if (this.#output === "" || this.#socket.destroyed) return;
+    this.#socket.write(this.#output, "latin1");
+    this.#output = "";
+  }
+
+  #attach(): void {
+    this.#socket
+      .on("data", this.#onData)
+      .on("drain", this.#onDrain)
+      .on("end", this.#onEnd)
+      .on("error", ignore)
+      .on("close", this.#onClose);
+  }
+
+  #detach(): void {
+    this.#socket
+      .off("data", this.#onData)
+      .off("drain", this.#onDrain)
+      .off("end", this.#onEnd)
+      .off("close", this.#onClose);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#session === null) return;
+    this.#session.receive(chunk);
+    if (!this.#session.ready) this.#socket.pause();
+  };
+
+  readonly #onDrain = (): void => this.#session?.resume();
+
+  readonly #onEnd = (): void => {
+    if (this.#linger !== null || this.#session === null) this.#socket.destroy();
+    else this.#session.inputEnded();
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#gone) return;
+    this.#gone = true;
+    if (this.#linger !== null) clearTimeout(this.#linger);
+    if (this.#flushing !== null) clearImmediate(this.#flushing);
+    this.#session?.closed();
+    this.#onClosed();
+  };
+
+  /** Puts TLS on the socket, as the server's side; the socket is closed when the handshake fails. */
+  #secure(done: (tls: TlsInfo) => void): void {
+    const secureContext = this.#settings.secureContext?.();
+    if (secureContext === undefined) throw new TypeError("no TLS context");
+    const plain = this.#socket;
+    this.#detach();
+    const secure = new TLSSocket(plain, { isServer: true, secureContext });
+    this.#socket = secure;
+    let cause: unknown = new Error("the connection was closed during the TLS handshake");
+    // Errors before the handshake's end come as this event of node:tls alone; the close that follows ends it.
+    secure.on("_tlsError", (error: unknown) => {
+      cause = error;
+    });
+    const failed = () => this.#session?.handshakeFailed(cause);
+    secure.once("close", failed);
+    secure.once("secure", () => {
+      secure.off("close", failed);
+      const cipher = secure.getCipher();
+      done({ version: secure.getProtocol() ?? "unknown", cipher: cipher.standardName ?? cipher.name });
+    });
+    this.#attach();
+  }
+}
+
+function ignore(): void {}

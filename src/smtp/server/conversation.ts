@@ -1,0 +1,56 @@
+import type { Mailbox } from "../mailbox.ts";
+import type { Envelope, Protocol, SessionInfo, TlsInfo } from "./handler.ts";
+
+/** Where the client is: addresses and ports of one connection. */
+export interface Endpoints {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+}
+
+/** A transaction under way (RFC 5321 §3.3): the envelope that handlers see, and that RCPT extends. */
+export interface Transaction extends Envelope {
+  readonly recipients: Mailbox[];
+}
+
+/** What the commands of one session read and change. Handlers see it as `SessionInfo`. */
+export class Conversation<User> implements SessionInfo<User> {
+  readonly id: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  helo: string | null = null;
+  /** Whether the client said EHLO, not HELO. */
+  extended = false;
+  tls: TlsInfo | null;
+  user: User | null = null;
+  transaction: Transaction | null = null;
+  /** Transactions begun, for envelope ids. */
+  transactions = 0;
+  errors = 0;
+  idleCommands = 0;
+  authFailures = 0;
+
+  constructor(id: string, endpoints: Endpoints, tls: TlsInfo | null) {
+    this.id = id;
+    this.remoteAddress = endpoints.remoteAddress;
+    this.remotePort = endpoints.remotePort;
+    this.localPort = endpoints.localPort;
+    this.tls = tls;
+  }
+
+  get protocol(): Protocol {
+    if (!this.extended) return "SMTP";
+    const suffix = `${this.tls === null ? "" : "S"}${this.user === null ? "" : "A"}` as "" | "A" | "S" | "SA";
+    return this.transaction?.smtputf8 ? `UTF8SMTP${suffix}` : `ESMTP${suffix}`;
+  }
+
+  /** RFC 3207 §4.2: nothing that was said before the handshake counts. */
+  secured(tls: TlsInfo): void {
+    this.tls = tls;
+    this.helo = null;
+    this.extended = false;
+    this.user = null;
+    this.transaction = null;
+  }
+}

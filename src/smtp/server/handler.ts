@@ -1,0 +1,118 @@
+import type { Mailbox } from "../mailbox.ts";
+import type { Reply } from "../reply.ts";
+
+/** A handler may answer at once or later; the session waits, and the client with it. */
+export type Awaitable<T> = T | Promise<T>;
+
+/**
+ * What a host of the receiving side implements: one method a question, all but `data` optional. Where the answer
+ * is `Reply | null`, null or a 2xx reply accepts, and any other reply is sent as it stands. A method that throws
+ * or rejects costs the client a 451 4.3.0 and is reported as an event.
+ *
+ * A session asks one question at a time and in the order of the client's commands.
+ *
+ * @typeParam User what `authenticate` returns for an account; opaque to this module.
+ */
+export interface SmtpHandler<User = unknown> {
+  /** Before the greeting. A reply (554 or 421) refuses the client and closes the connection. */
+  connect?(session: SessionInfo<User>): Awaitable<Reply | null>;
+  /** AUTH PLAIN or LOGIN inside TLS. Without this method AUTH is not offered. */
+  authenticate?(session: SessionInfo<User>, credentials: Credentials): Awaitable<AuthResult<User>>;
+  /** MAIL. The envelope has no recipients yet. */
+  mail?(session: SessionInfo<User>, envelope: Envelope): Awaitable<Reply | null>;
+  /** RCPT. The envelope holds the recipients accepted so far, not this one. */
+  rcpt?(session: SessionInfo<User>, recipient: Mailbox, envelope: Envelope): Awaitable<Reply | null>;
+  /** DATA, with at least one recipient. A reply (4xx or 5xx) refuses before any content is sent. */
+  data(session: SessionInfo<User>, envelope: Envelope): Awaitable<DataSink | Reply>;
+  /** The session has ended. Called once for every session for which `connect` was asked. */
+  disconnect?(session: SessionInfo<User>): void;
+}
+
+/**
+ * Takes one message's content. After `data` returned it, exactly one of `finish` and `abort` is called, once.
+ */
+export interface DataSink {
+  /**
+   * The next octets: without dot-stuffing and terminator, CRLF line ends only, no NUL, no line over 998 octets
+   * (SPEC §2.4). The chunk is the sink's to keep; nobody writes to it afterwards. While a returned promise is
+   * pending nothing more is read from the client.
+   */
+  write(chunk: Uint8Array): void | Promise<void>;
+  /**
+   * The content is complete and well-formed. A 2xx reply takes responsibility for it (RFC 5321 §6.1): return
+   * it only when the message is durable.
+   */
+  finish(): Awaitable<Reply>;
+  /** The content will not be completed or is refused: forget what was written. Must not throw. */
+  abort(reason: AbortReason): void;
+}
+
+/** Faults of the content that refuse a message: SPEC §2.4, RFC 5321 §2.3.8 and §4.5.3.1.6, RFC 1870. */
+export type ContentFault = "bare-cr" | "bare-lf" | "nul" | "long-line" | "too-big";
+
+/** Why a sink will see no more of its message. */
+export type AbortReason = ContentFault | "disconnected" | "timeout" | "shutdown" | "sink-failed";
+
+export interface TlsInfo {
+  /** As OpenSSL names it: `TLSv1.3`. */
+  readonly version: string;
+  /** IANA name: `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+}
+
+/** What is known of a session. The same object for its whole life; its values change as the session goes on. */
+export interface SessionInfo<User = unknown> {
+  /** Unguessable: names the session in logs and to the client without telling anything. */
+  readonly id: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  /** The name in EHLO or HELO, syntax checked only; null before. */
+  readonly helo: string | null;
+  /** Transmission type for Received (RFC 3848, RFC 6531 §3.7.3) as far as it is known now. */
+  readonly protocol: Protocol;
+  readonly tls: TlsInfo | null;
+  /** What `authenticate` returned; null before. */
+  readonly user: User | null;
+}
+
+export type Protocol =
+  | "SMTP"
+  | "ESMTP"
+  | "ESMTPA"
+  | "ESMTPS"
+  | "ESMTPSA"
+  | "UTF8SMTP"
+  | "UTF8SMTPA"
+  | "UTF8SMTPS"
+  | "UTF8SMTPSA";
+
+/** The envelope of a transaction. */
+export interface Envelope {
+  /** Unguessable and unique: the session's id and the number of the transaction in it. For Received and logs. */
+  readonly id: string;
+  /** Null for `<>`. */
+  readonly reversePath: Mailbox | null;
+  /** In the client's order, duplicates included. */
+  readonly recipients: readonly Mailbox[];
+  /** SIZE of MAIL (RFC 1870), an estimate; null when not given. */
+  readonly declaredOctets: number | null;
+  /** BODY of MAIL (RFC 6152). Not checked against the content. */
+  readonly body: "7bit" | "8bitmime";
+  /** SMTPUTF8 of MAIL (RFC 6531). */
+  readonly smtputf8: boolean;
+}
+
+export interface Credentials {
+  readonly mechanism: "PLAIN" | "LOGIN";
+  /** Whose password it is. */
+  readonly authcid: string;
+  /** As whom to act (RFC 4616); empty: as authcid. */
+  readonly authzid: string;
+  readonly password: string;
+}
+
+export type AuthResult<User> =
+  | { readonly ok: true; readonly user: User }
+  /** Without a reply: 535 5.7.8. A 4xx reply (454 4.7.0) does not count as a failed attempt. */
+  | { readonly ok: false; readonly reply?: Reply };

@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import type { SecureContext } from "node:tls";
+import type { SessionInfo, SmtpHandler } from "./handler.ts";
+import { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./limits.ts";
+
+/**
+ * `plain`: no TLS. `starttls`: TLS is offered (RFC 3207). `starttls-required`: and nothing but EHLO, NOOP, QUIT
+ * and STARTTLS is done before it. `implicit`: TLS from the first octet (RFC 8314).
+ */
+export type TlsMode = "plain" | "starttls" | "starttls-required" | "implicit";
+
+export interface SmtpServerOptions<User = unknown> {
+  /** The name in greeting, EHLO reply and Received: this host's. */
+  readonly hostname: string;
+  readonly handler: SmtpHandler<User>;
+  readonly tlsMode: TlsMode;
+  /** Asked at every handshake, so that a renewed certificate needs no restart. Required unless `plain`. */
+  readonly secureContext?: () => SecureContext;
+  /** 530 to MAIL before a successful AUTH (RFC 6409 §4.3). */
+  readonly requireAuth?: boolean;
+  /** Further EHLO lines: keyword and parameters, such as `VSMTP enforce` (SPEC §8.3). */
+  readonly extensions?: readonly string[];
+  readonly limits?: Partial<ServerLimits>;
+  readonly deadlines?: Partial<ServerDeadlines>;
+  /** Makes the id of a session; by default 96 random bits, base64url. */
+  readonly newSessionId?: () => string;
+  /** What happens, for the log. Must not throw. */
+  readonly onEvent?: (event: ServerEvent<User>) => void;
+  /**
+   * The dialogue line by line, as `S: 250 2.1.0 Ok` and `C: QUIT`; message data and passwords are summed up.
+   * For people and tests; costs time.
+   */
+  readonly transcript?: (session: SessionInfo<User>, line: string) => void;
+}
+
+export type ServerEvent<User = unknown> =
+  | { readonly kind: "connected"; readonly session: SessionInfo<User> }
+  | { readonly kind: "closed"; readonly session: SessionInfo<User>; readonly reason: CloseReason }
+  /** Turned away before there was a session. */
+  | {
+      readonly kind: "refused";
+      readonly remoteAddress: string;
+      readonly reason: "connections" | "connections-per-address";
+    }
+  | { readonly kind: "tls-failed"; readonly session: SessionInfo<User>; readonly cause: unknown }
+  /** A method of the handler or of its sink threw or rejected: a bug or broken storage behind it. */
+  | {
+      readonly kind: "handler-failed";
+      readonly session: SessionInfo<User>;
+      readonly method: string;
+      readonly cause: unknown;
+    }
+  | { readonly kind: "handler-timeout"; readonly session: SessionInfo<User>; readonly method: string }
+  | { readonly kind: "auth-failed"; readonly session: SessionInfo<User>; readonly authcid: string | null }
+  | {
+      readonly kind: "content-refused";
+      readonly session: SessionInfo<User>;
+      readonly envelopeId: string;
+      readonly fault: string;
+    };
+
+/** Why a session ended. */
+export type CloseReason =
+  | "quit"
+  | "disconnected"
+  | "refused"
+  | "early-talker"
+  | "not-smtp"
+  | "timeout"
+  | "too-many-errors"
+  | "too-many-idle-commands"
+  | "too-many-auth-failures"
+  | "pipelined-data"
+  | "starttls-injection"
+  | "smuggling"
+  | "handler-timeout"
+  | "tls-failed"
+  | "shutdown";
+
+/** The options with every default filled in: what sessions read. */
+export interface ServerSettings<User = unknown> {
+  readonly hostname: string;
+  readonly handler: SmtpHandler<User>;
+  readonly tlsMode: TlsMode;
+  readonly secureContext: (() => SecureContext) | null;
+  readonly requireAuth: boolean;
+  readonly extensions: readonly string[];
+  readonly limits: ServerLimits;
+  readonly deadlines: ServerDeadlines;
+  readonly newSessionId: () => string;
+  readonly onEvent: (event: ServerEvent<User>) => void;
+  readonly transcript: ((session: SessionInfo<User>, line: string) => void) | null;
+}
+
+/** @throws TypeError when the options contradict themselves. */
+export function resolveOptions<User>(options: SmtpServerOptions<User>): ServerSettings<User> {
+  if (options.tlsMode !== "plain" && options.secureContext === undefined) {
+    throw new TypeError(`tlsMode "${options.tlsMode}" needs a secureContext`);
+  }
+  if (options.requireAuth === true && options.handler.authenticate === undefined) {
+    throw new TypeError("requireAuth needs a handler with authenticate");
+  }
+  return {
+    hostname: options.hostname,
+    handler: options.handler,
+    tlsMode: options.tlsMode,
+    secureContext: options.secureContext ?? null,
+    requireAuth: options.requireAuth ?? false,
+    extensions: options.extensions ?? [],
+    limits: { ...defaultLimits, ...options.limits },
+    deadlines: { ...defaultDeadlines, ...options.deadlines },
+    newSessionId: options.newSessionId ?? (() => randomBytes(12).toString("base64url")),
+    onEvent: options.onEvent ?? (() => {}),
+    transcript: options.transcript ?? null,
+  };
+}
