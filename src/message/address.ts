@@ -1,7 +1,7 @@
 import { canonicalDomain } from "./canonical-domain.ts";
 import { parseAddrSpec, type RawAddress } from "./mailbox-parser.ts";
 
-/** A mail address in canonical form (SPEC §3.1): unencoded local part, A-label domain in lower case. */
+/** A mail address in canonical form (ADR-1): unencoded local part, A-label domain in lower case. */
 export interface Address {
   readonly localPart: string;
   readonly domain: string;
@@ -9,7 +9,7 @@ export interface Address {
 
 /**
  * `syntax`: not an address at all. `ineligible`: an address, but one that cannot be a VSMTP identity
- * (address literal, empty or over-long local part, control characters, bad domain: SPEC §3.1, F10).
+ * (address literal, empty or over-long local part, control characters, bad domain: ADR-8 to ADR-12).
  */
 export type AddressResult =
   | { readonly ok: true; readonly address: Address }
@@ -28,7 +28,7 @@ export function parseAddress(text: string): AddressResult {
   return canonicalize(parsed.address);
 }
 
-/** Canonical form of an address that was parsed out of its syntax (SPEC §3.1). */
+/** Canonical form of an address that was parsed out of its syntax (ADR-1, ADR-3). */
 export function canonicalize(raw: RawAddress): AddressResult {
   if (raw.literal) return ineligible("an address literal names a host, not a domain");
   const normalized = isAscii(raw.localPart) ? raw.localPart : raw.localPart.normalize("NFC");
@@ -49,7 +49,7 @@ export function canonicalAddress(text: string): string | null {
   return parsed.ok ? addressText(parsed.address) : null;
 }
 
-/** The canonical unencoded form of an address (SPEC §3.1: all comparisons and hashes use it). */
+/** The canonical unencoded form of an address that all comparisons and hashes use (ADR-4). */
 export function addressText(address: Address): string {
   return `${address.localPart}@${address.domain}`;
 }
@@ -58,7 +58,7 @@ export function sameAddress(a: Address, b: Address): boolean {
   return a.localPart === b.localPart && a.domain === b.domain;
 }
 
-/** The `address` production of SPEC §2.1, as it stands in `i=` and KEY: local part percent-encoded. */
+/** The `address` production (ADR-2), as it stands in `i=` and KEY: local part percent-encoded. */
 export function encodeAddress(address: Address): string {
   const local = address.localPart;
   if (/^[A-Za-z0-9._~-]+$/.test(local)) return `${local}@${address.domain}`;
@@ -70,7 +70,7 @@ export function encodeAddress(address: Address): string {
   return `${encoded}@${address.domain}`;
 }
 
-/** Strict inverse of {@link encodeAddress}: null for anything not exactly in canonical form (F4). */
+/** Strict inverse of {@link encodeAddress}: null for anything not exactly in canonical form (SIG-30). */
 export function decodeAddress(text: string): Address | null {
   const match = /^((?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+)@([a-z0-9.-]+)$/.exec(text);
   if (match?.[1] === undefined || match[2] === undefined) return null;

@@ -51,7 +51,7 @@ function quotedString(text: string): string {
 
 /**
  * Does an arriving Authentication-Results value claim this authserv-id? Such fields are forged and a border
- * must delete them (SPEC §8.4, RFC 8601 §5). Comments before the id are skipped, its case is ignored, and a
+ * must delete them (REC, RFC 8601 §5). Comments before the id are skipped, its case is ignored, and a
  * value that cannot be read is taken to claim it: deleting too much is safe, trusting too much is not.
  */
 export function claimsAuthservId(value: string, authservId: string): boolean {

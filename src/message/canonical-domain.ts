@@ -4,7 +4,7 @@ const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
  * The canonical form of a mail domain: lower case, every label an LDH label or an A-label of at most 63
- * octets, at most 253 octets in all (ADR, SPEC §3.1, F10; UTS #46 non-transitional).
+ * octets, at most 253 octets in all (ADR-6, ADR-7, ADR-10, ADR-11; UTS #46 non-transitional).
  *
  * @returns the domain, or null when it is not eligible (underscore, address literal, empty label, bad A-label…)
  */

@@ -31,7 +31,7 @@ export class HeaderReader {
     return EMPTY;
   }
 
-  /** The header's octets, its last CRLF included; call it when the message has ended (F6: no empty line, no body). */
+  /** The header's octets, its last CRLF included; call it when the message has ended (MSG-13: no empty line, no body). */
   finish(): Uint8Array {
     if (this.#header === null) this.#end(this.#held, this.#length);
     return this.#header ?? EMPTY;

@@ -1,4 +1,4 @@
-/** A rule of SPEC §2.4 that octets of a message break, and where. */
+/** A rule of MSG-2 that octets of a message break, and where. */
 export interface MessageFault {
   readonly kind: "nul" | "bare-cr" | "bare-lf" | "long-line" | "bad-header-line" | "header-too-large";
   /** Octets from the beginning of the message. */
@@ -43,11 +43,12 @@ export interface Header {
 
 const CR = 13;
 const LF = 10;
+/** Its CRLF not counted (MSG-4). */
 const MAX_LINE_OCTETS = 998;
 
 /**
- * Splits a header into fields and checks the rules of SPEC §2.4 (CRLF only, no NUL, lines of at most 998
- * octets, printable names; F6: a continuation line of white space alone belongs to its field).
+ * Splits a header into fields and checks the rules of MSG-1 and MSG-2 (CRLF only, no NUL, lines of at most 998
+ * octets, printable names; MSG-10: a continuation line of white space alone belongs to its field).
  *
  * @param octets a header without its empty line; a missing CRLF at the very end is tolerated
  */
@@ -84,7 +85,7 @@ export function parseHeader(octets: Uint8Array): Header {
   return { octets, fields, fault };
 }
 
-/** The name before the colon: printable US-ASCII, white space before the colon accepted (F1). */
+/** The name before the colon: printable US-ASCII, white space before the colon accepted (MSG-9). */
 function fieldName(buffer: Buffer, start: number, end: number): { name: string; valueStart: number } | null {
   let at = start;
   for (; at < end; at++) {

@@ -33,7 +33,7 @@ export function parseAddrSpec(text: string): ParsedAddrSpec {
 }
 
 /**
- * A From, Sender, To… value: an RFC 5322 address-list. A group counts as the mailboxes in it (F11).
+ * A From, Sender, To… value: an RFC 5322 address-list. A group counts as the mailboxes in it (IDY-6).
  *
  * @param text the field's value, unfolded or not
  */
@@ -141,7 +141,7 @@ class Parser {
     return { displayName: words.parts.length > 0 ? words.parts.join(" ") : null, address };
   }
 
-  /** RFC 5322 §4.4 obs-route: `@a,@b:` before the address is read and dropped (SPEC §3.1). */
+  /** RFC 5322 §4.4 obs-route: `@a,@b:` before the address is read and dropped (ADR-1). */
   #obsoleteRoute(): void {
     if (this.#text[this.#at] !== "@" && this.#text[this.#at] !== ",") return;
     let hops = 0;

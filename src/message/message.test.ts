@@ -19,7 +19,7 @@ import {
 
 const octets = (text: string): Buffer => Buffer.from(text, "latin1");
 
-describe("canonical address (SPEC §3.1)", () => {
+describe("canonical address (ADR-1 to ADR-13)", () => {
   const eligible: [string, string, string][] = [
     ["allice@someisp.tld", "allice@someisp.tld", "plain"],
     ["Allice@SomeISP.TLD", "allice@someisp.tld", "ASCII case"],
@@ -37,7 +37,7 @@ describe("canonical address (SPEC §3.1)", () => {
     ["u@faß.de", "u@xn--fa-hia.de", "non-transitional"],
     ["u@XN--BCHER-KVA.example", "u@xn--bcher-kva.example", "A-label case"],
     ["u@a。b", "u@a.b", "ideographic full stop"],
-    ["u@localhost", "u@localhost", "one label (F10)"],
+    ["u@localhost", "u@localhost", "one label (ADR-6)"],
     ["u@r3---x.example", "u@r3---x.example", "hyphens inside"],
     [`${"l".repeat(64)}@x.tld`, `${"l".repeat(64)}@x.tld`, "64 octets"],
     [`u@${"d".repeat(63)}.tld`, `u@${"d".repeat(63)}.tld`, "label of 63 octets"],
@@ -56,14 +56,14 @@ describe("canonical address (SPEC §3.1)", () => {
     ["a..b@x.tld", "syntax", "two dots"],
     [".a@x.tld", "syntax", "leading dot"],
     ["a.@x.tld", "syntax", "trailing dot of the local part"],
-    ["a@x.tld.", "syntax", "trailing dot of the domain (F10)"],
-    ["a@x..tld", "syntax", "empty label (F10)"],
+    ["a@x.tld.", "syntax", "trailing dot of the domain (ADR-6)"],
+    ["a@x..tld", "syntax", "empty label (ADR-6)"],
     ["a@b.c\0", "syntax", "NUL"],
     ["a@b.c\0@d.e", "syntax", "NUL and more"],
     ['"a\0"@x.tld', "ineligible", "NUL in quotes"],
-    ['"a\tb"@x.tld', "ineligible", "control character (F10)"],
+    ['"a\tb"@x.tld', "ineligible", "control character (ADR-6)"],
     ["a@[192.0.2.1]", "ineligible", "address literal"],
-    ["a@x_y.tld", "ineligible", "underscore (F10)"],
+    ["a@x_y.tld", "ineligible", "underscore (ADR-6)"],
     ["a@-x.tld", "ineligible", "leading hyphen"],
     ["a@x-.tld", "ineligible", "trailing hyphen"],
     ["a@xn--a.tld", "ineligible", "A-label that does not decode"],
@@ -91,7 +91,7 @@ describe("canonical address (SPEC §3.1)", () => {
     assert.equal(canonicalDomain("0x7f.1"), "0x7f.1");
   });
 
-  it("encodes and decodes without loss; what is not canonical does not decode (F4)", () => {
+  it("encodes and decodes without loss; what is not canonical does not decode (SIG-30)", () => {
     assert.equal(encodeAddress({ localPart: "a b%ü", domain: "x.tld" }), "a%20b%25%C3%BC@x.tld");
     for (const bad of [
       "A@x.tld",
@@ -171,8 +171,8 @@ describe("mailbox lists (RFC 5322 §3.4)", () => {
   }
 });
 
-describe("header (SPEC §2.4)", () => {
-  it("lists fields with their places; a white continuation line belongs to its field (F6)", () => {
+describe("header (MSG-2, MSG-9, MSG-10)", () => {
+  it("lists fields with their places; a white continuation line belongs to its field (MSG-10)", () => {
     const header = parseHeader(octets("From: a\r\nX-Y :  b\r\n \t\r\n c\r\nTo:\r\n"));
     assert.equal(header.fault, null);
     assert.deepEqual(
@@ -251,7 +251,7 @@ function split(chunks: Uint8Array[]): { header: string; body: string } {
 }
 
 describe("Authentication-Results (RFC 8601)", () => {
-  it("writes SPEC §8.4's properties, folded and quoted where needed", () => {
+  it("writes REC-1's properties, folded and quoted where needed", () => {
     const text = formatAuthenticationResults("mx.dest.tld", [
       {
         method: "vsmtp",

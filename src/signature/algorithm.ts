@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 
-/** Signature algorithms (SPEC §2.2): Ed25519 is required, RSA PKCS#1 v1.5 with SHA-256 is supported. */
+/** Signature algorithms (SIG-10, SIG-33, SIG-34): Ed25519 is required, RSA PKCS#1 v1.5 with SHA-256 is supported. */
 export type Algorithm = "ed25519-sha256" | "rsa-sha256";
 
 export function isAlgorithm(text: string): text is Algorithm {

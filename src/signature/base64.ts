@@ -1,5 +1,5 @@
 /**
- * Strict RFC 4648 base64 (F3): padded, unused bits zero, nothing else in it.
+ * Strict RFC 4648 base64 (SIG-22): padded, unused bits zero, nothing else in it.
  *
  * @returns null for anything else
  */
@@ -9,7 +9,7 @@ export function decodeBase64(text: string): Buffer | null {
   return octets.toString("base64") === text ? octets : null;
 }
 
-/** `id16` of SPEC §2.1: 16 octets in 22 base64url characters, unpadded, the four unused bits zero. */
+/** `id16` of SIG-1: 16 octets in 22 base64url characters, unpadded, the four unused bits zero. */
 export function isId16(text: string): boolean {
   return /^[A-Za-z0-9_-]{21}[AQgw]$/.test(text);
 }

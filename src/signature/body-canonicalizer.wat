@@ -1,4 +1,4 @@
-;; Relaxed body canonicalization (MSG, SPEC §2.4) of one slice of a body, in place, 16 octets at a time.
+;; Relaxed body canonicalization (MSG-11) of one slice of a body, in place, 16 octets at a time.
 ;;
 ;; JavaScript finds patterns well only with a native call for each line, which costs more than hashing the
 ;; line; a byte loop costs four times the hash. Most octets need no change: this looks at 16 of them in one

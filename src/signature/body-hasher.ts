@@ -21,7 +21,7 @@ const FAULTS = [null, "nul", "bare-cr", "bare-lf", "long-line"] as const;
 const EMPTY_LINES = Buffer.alloc(8192, "\r\n");
 
 /**
- * SHA-256 of a body in canonical form (SPEC §2.4), and the line rules, in one pass and in constant memory: any
+ * SHA-256 of a body in canonical form (MSG-11, MSG-12, MSG-14, SIG-17), and the line rules, in one pass and in constant memory: any
  * chunking gives the same result.
  */
 export class BodyHasher {
@@ -51,7 +51,7 @@ export class BodyHasher {
     }
   }
 
-  /** The first rule of SPEC §2.4 that the body breaks; then its hash means nothing. */
+  /** The first rule of MSG-2 that the body breaks; then its hash means nothing. */
   get fault(): MessageFault | null {
     return this.#fault;
   }

@@ -3,7 +3,7 @@ import type { Header, HeaderField } from "../message/index.ts";
 import type { SignatureField } from "./signature-field.ts";
 
 /**
- * Writes one field in canonical form, `name:value` without CRLF (SPEC §2.4): name in lower case, unfolded, runs
+ * Writes one field in canonical form, `name:value` without CRLF (MSG-7, MSG-8): name in lower case, unfolded, runs
  * of white space one SP, none at either end of the value. Octets above 127 pass unchanged.
  *
  * @returns the offset behind what was written; it is never more than the field had
@@ -54,7 +54,7 @@ export function indexFields(header: Header): FieldIndex {
 }
 
 /**
- * H without its last line (SPEC §2.5 steps 1 and 2): all instances of each name in `h`, in order, then the
+ * H without its last line (SIG-50 steps 1 and 2): all instances of each name in `h`, in order, then the
  * signature fields of lower levels.
  */
 export function coveredOctets(
@@ -89,7 +89,7 @@ export function fieldsBelow(level: number, all: readonly SignatureField[]): Head
 
 const MESSAGE_PREFIX = Buffer.from("VSMTP1-MSG\0", "latin1");
 
-/** M, what is signed (SPEC §2.5 step 4): "VSMTP1-MSG", a zero octet, and the SHA-256 of H. */
+/** M, what is signed (SIG-50 step 4, SIG-51): "VSMTP1-MSG", a zero octet, and the SHA-256 of H. */
 export function signingInput(headerCanonical: Uint8Array): Buffer {
   return Buffer.concat([MESSAGE_PREFIX, hash("sha256", headerCanonical, "buffer")]);
 }

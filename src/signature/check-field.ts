@@ -9,9 +9,9 @@ import type { ScannedMessage } from "./scanned-message.ts";
 import type { SignatureField, SignatureTags } from "./signature-field.ts";
 import type { FailReason, Trust } from "./verdict.ts";
 
-/** Signing times may lie this far ahead of our clock (SPEC §8.1). Seconds. */
+/** Signing times may lie this far ahead of our clock (SIG-32). Seconds. */
 const CLOCK_SKEW_S = 300;
-/** Key lookups for one message (SPEC §8.1.4). */
+/** Key lookups for one message (VER-5). */
 const MAX_LOOKUPS = 8;
 
 /** A signature field that can be checked. */
@@ -27,7 +27,7 @@ export type FieldOutcome =
 const fail = (reason: FailReason, detail: string): FieldOutcome => ({ kind: "fail", reason, detail });
 
 /**
- * Steps 2 and 3 of SPEC §8.1, which need no key: times, identity (level 0 only), body hash, length of `b`.
+ * Steps 2 and 3 (VER-3, VER-4), which need no key: times, identity (level 0 only), body hash, length of `b`.
  *
  * @returns null when nothing speaks against the field so far
  */
@@ -56,7 +56,7 @@ export function checkWithoutKey(
   return null;
 }
 
-/** Asks for keys, and counts: beyond eight lookups a field is `temperror` (F14). */
+/** Asks for keys, and counts: beyond eight lookups a field is `temperror` (VER-9). */
 export class LookupBudget {
   #left = MAX_LOOKUPS;
   readonly #keys: KeySource;
@@ -74,7 +74,7 @@ export class LookupBudget {
   }
 }
 
-/** Step 5 of SPEC §8.1: fetches the field's key and verifies the signature over H. */
+/** Step 5 (VER-6): fetches the field's key and verifies the signature over H. */
 export async function checkWithKey(
   message: ScannedMessage,
   field: UsableField,
@@ -94,7 +94,7 @@ export async function checkWithKey(
   return { kind: "good", grants: answer.grants, trust: answer.trust };
 }
 
-/** Does the field's signature verify over H (SPEC §2.5)? */
+/** Does the field's signature verify over H (SIG-50; SIG-37 and SIG-40 are as OpenSSL does)? */
 export function signatureVerifies(
   message: ScannedMessage,
   field: UsableField,
@@ -120,7 +120,7 @@ function publicKey(spki: Uint8Array, kid: string, algorithm: Algorithm): KeyObje
   const name = `${algorithm} ${kid}`;
   const known = cache.get(name);
   if (known && Buffer.compare(known.spki, spki) === 0) return known.key;
-  if (keyId(spki) !== kid) return null;
+  if (keyId(spki) !== kid) return null; // SIG-39
   const key = importPublicKey(spki, algorithm);
   if (key === null) return null;
   const oldest = cache.size >= CACHE_SIZE ? cache.keys().next().value : undefined;

@@ -1,4 +1,4 @@
-/** The core set (SPEC §2.3): every signature covers these, whether they are present or not. */
+/** The core set (SIG-41): every signature covers these, whether they are present or not. */
 export const CORE_FIELDS: readonly string[] = [
   "from",
   "sender",
@@ -16,7 +16,7 @@ export const CORE_FIELDS: readonly string[] = [
   "content-disposition",
 ];
 
-/** Trace and transport-added fields that a signer must not list in `h` (SPEC §2.3); verifiers accept them (F8). */
+/** Trace and transport-added fields that a signer must not list in `h` (SIG-47); verifiers accept them (SIG-49). */
 export function isTransportField(name: string): boolean {
   return (
     /^(?:arc-|dkim-|resent-)/.test(name) ||

@@ -18,8 +18,8 @@ export function listsRecipient(field: UsableField, recipient: Address): boolean 
 }
 
 /**
- * Climbs from a verified level 0 as far as the chain holds (SPEC §3.5): no gap, each level verifies (F13: the
- * topmost of two that does), and each `i` is listed in the level below.
+ * Climbs from a verified level 0 as far as the chain holds (CUS-3): no gap, each level verifies (CUS-4: the
+ * topmost of two that does), and each `i` is listed in the level below (CUS-5). An unusable field counts as one that does not verify (SIG-28).
  */
 export async function climbChain(
   message: ScannedMessage,

@@ -19,7 +19,7 @@ export interface FieldTags {
 /** Fold before this column; only what has no place to fold (an address, Ed25519's `b`) is longer. */
 const COLUMNS = 72;
 
-/** The field up to and including `b=`, folded (SPEC §2.1; the layout of Appendix A). */
+/** The field up to and including `b=`, folded (SIG-1, SIG-2; the layout of spec/worked-example.md). */
 export function formatUpToSignature(tags: FieldTags): string {
   const short = ["v=1"];
   if (tags.level > 0) short.push(`n=${tags.level}`);

@@ -6,7 +6,7 @@ const KID_PREFIX = Buffer.from("VSMTP1-KID\0", "latin1");
 const RECIPIENT_PREFIX = Buffer.from("VSMTP1-RCPT\0", "latin1");
 
 /**
- * The key id of a public key (SPEC §2.2): it names this key for ever.
+ * The key id of a public key (SIG-38): it names this key for ever.
  *
  * @param spki DER SubjectPublicKeyInfo
  * @returns 22 base64url characters
@@ -16,9 +16,9 @@ export function keyId(spki: Uint8Array): string {
 }
 
 /**
- * The hash of a recipient under a copy's salt, as it stands in `r` (SPEC §2.6, F7).
+ * The hash of a recipient under a copy's salt, as it stands in `r` (RCP-1).
  *
- * @param salt 16 octets
+ * @param salt 16 octets, hashed raw (RCP-3)
  */
 export function recipientHash(salt: Uint8Array, recipient: Address): string {
   return id16(
@@ -26,7 +26,7 @@ export function recipientHash(salt: Uint8Array, recipient: Address): string {
   );
 }
 
-/** The value of `og` that lets the key's account write in the name of a From address (SPEC §3.3, F7). */
+/** The value of `og` that lets the key's account write in the name of a From address (IDY-13, IDY-15). */
 export function grantHash(kid: string, from: Address): string {
   return id16(hash("sha256", Buffer.from(`VSMTP1-GRANT\0${kid}\0${addressText(from)}`), "buffer"));
 }

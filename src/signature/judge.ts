@@ -37,7 +37,7 @@ export async function verify(message: Uint8Array, context: VerifyContext): Promi
 export class MessageVerifier extends MessageScanner {}
 
 /**
- * The verdict on a message that was read (SPEC §8.1–8.2). Cheap checks come first: no key is asked for unless
+ * The verdict on a message that was read (VER-1 to VER-8, VER-14 to VER-22). Cheap checks come first: no key is asked for unless
  * the body hash holds.
  */
 export async function judge(message: ScannedMessage, context: VerifyContext): Promise<Verdict> {
@@ -56,7 +56,7 @@ export async function judge(message: ScannedMessage, context: VerifyContext): Pr
       return judgeGood(message, set.fields, field, outcome, responsible, budget, context);
     seen.push({ field, outcome });
   }
-  // A temporary problem outranks failure (SPEC §8.1.5); else the topmost field tells (F14).
+  // A temporary problem outranks failure (VER-6); else the topmost field tells (VER-8).
   const decisive = seen.find(({ outcome }) => outcome.kind === "temperror") ?? seen[0];
   if (decisive === undefined) throw new Error("a signed message without a usable field of level 0");
   const { field, outcome } = decisive;
@@ -65,7 +65,7 @@ export async function judge(message: ScannedMessage, context: VerifyContext): Pr
   return verdict("permerror", "syntax", field, outcome.kind === "permerror" ? outcome.detail : "");
 }
 
-/** A level-0 signature verified: what remains are the recipients (SPEC §8.2) and the alignment (§3.3). */
+/** A level-0 signature verified: what remains are the recipients (VER-14) and the alignment (IDY-9). */
 async function judgeGood(
   message: ScannedMessage,
   all: readonly SignatureField[],
@@ -89,14 +89,16 @@ async function judgeGood(
     rcpt = unlisted.length === 0 ? "match" : "mismatch";
     if (unlisted.length > 0) {
       const { top, temporary } = await climbChain(message, field, all, responsible, budget, context.now);
+      // Only here: a recipient that level 0 lists matches whatever higher levels say (VER-7, VER-22).
       if (temporary !== null && tags.exact)
         return { ...verdict("temperror", "unavailable", field, temporary), ...known };
       const forwarded = unlisted.every((recipient) => recipient !== null && listsRecipient(top, recipient));
-      // Partly listed and partly forwarded is a mismatch (F18).
+      // Partly listed and partly forwarded is a mismatch (VER-19).
       if (forwarded && top !== field && unlisted.length === recipients.length) {
         rcpt = "forwarded";
         forwarder = top.tags.identity;
       } else if (tags.exact) {
+        // Without `r` this is never reached (VER-20, VER-21).
         const detail = "signed for exactly its recipients, and this is none of them";
         return { ...verdict("fail", "exact", field, detail), ...known, rcpt };
       }

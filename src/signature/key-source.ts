@@ -13,13 +13,13 @@ export interface KeyQuery {
   readonly now: number;
 }
 
-/** The answer, every check of SPEC §5.4 on the key statement being done. */
+/** The answer, every check of STA on the key statement being done. */
 export type KeyAnswer =
   | {
       readonly kind: "key";
       /** DER SubjectPublicKeyInfo. */
       readonly spki: Uint8Array;
-      /** The values of `og`: grant hashes, or `*` (SPEC §3.3). */
+      /** The values of `og`: grant hashes, or `*` (IDY-13). */
       readonly grants: readonly string[];
       readonly trust: Trust | null;
     }

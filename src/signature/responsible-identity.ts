@@ -12,17 +12,20 @@ import type { FieldIndex } from "./canonical-header.ts";
 import { grantHash } from "./hashes.ts";
 import type { Alignment } from "./verdict.ts";
 
-/** Who is responsible for a message (SPEC §3.2), and whom From names. */
+/** Who is responsible for a message (IDY-1), and whom From names. */
 export type Responsible =
   | {
       readonly ok: true;
-      /** The Sender mailbox, else the sole From mailbox. Ineligible addresses never equal an identity (F11). */
+      /** The Sender mailbox, else the sole From mailbox. Ineligible addresses never equal an identity (IDY-8). */
       readonly identity: AddressResult;
       readonly from: readonly AddressResult[];
     }
   | { readonly ok: false; readonly detail: string };
 
-/** Selects the responsible identity; header fields of which there are several must have been refused before. */
+/**
+ * Selects the responsible identity (IDY-1 to IDY-3, IDY-7; Resent-* has no say: IDY-4). Header fields of which there
+ * are several must have been refused before.
+ */
 export function selectResponsible(header: Header, index: FieldIndex): Responsible {
   const fromField = index.get("from")?.[0];
   if (fromField === undefined) return { ok: false, detail: "no From field" };
@@ -60,9 +63,9 @@ function readMailboxes(header: Header, field: HeaderField): AddressResult[] | st
 }
 
 /**
- * How a verified identity stands to From (SPEC §3.3).
+ * How a verified identity stands to From (IDY-9 to IDY-11).
  *
- * @param grants `og` of the key statement: grant hashes, or `*` for any address of the identity's domain
+ * @param grants `og` of the key statement: grant hashes, or `*` for any address of the identity's domain (IDY-13, IDY-14)
  */
 export function alignment(
   identity: Address,
@@ -76,7 +79,7 @@ export function alignment(
     authors.push(author.address);
   }
   const [only] = authors;
-  if (only === undefined) return "sender"; // an empty group (F12)
+  if (only === undefined) return "sender"; // an empty group (IDY-12)
   if (authors.length === 1 && sameAddress(only, identity)) return "from";
   const granted = (author: Address): boolean =>
     sameAddress(author, identity) || grants.includes("*") || grants.includes(grantHash(kid, author));

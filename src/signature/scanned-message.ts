@@ -9,7 +9,7 @@ export interface ScannedMessage {
   readonly index: FieldIndex;
   /** SHA-256 of the canonical body; meaningless when there is a fault. */
   readonly bodyHash: Buffer;
-  /** The first rule of SPEC §2.4 that the message breaks. */
+  /** The first rule of MSG-2 that the message breaks (MSG-3). */
   readonly fault: MessageFault | null;
 }
 
@@ -52,7 +52,7 @@ export interface StructureProblem {
   readonly detail: string;
 }
 
-/** SPEC §2.4 line rules and §2.3: each core field at most once, From exactly once. */
+/** The line rules (MSG-2) and SIG-42: each core field at most once, From exactly once. */
 export function structureProblem(message: ScannedMessage): StructureProblem | null {
   if (message.fault) return { reason: message.fault.kind, detail: faultText(message.fault) };
   for (const name of CORE_FIELDS) {

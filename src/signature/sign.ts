@@ -8,7 +8,7 @@ import {
 } from "./signer.ts";
 
 export interface SignOptions extends Omit<DraftOptions, "kid" | "algorithm"> {
-  /** One Ed25519 key, or an Ed25519 and an RSA key of the same account (SPEC §2.2). */
+  /** One Ed25519 key, or an Ed25519 and an RSA key of the same account (SIG-35). */
   readonly keys: readonly SigningKey[];
 }
 
@@ -17,7 +17,7 @@ export type SignResult =
       readonly ok: true;
       /** The signature fields with their CRLFs, first to last. */
       readonly fields: Buffer;
-      /** Octet ranges of the message to leave out: signature fields of a new submission (SPEC §2.7). */
+      /** Octet ranges of the message to leave out: signature fields of a new submission (SIG-52). */
       readonly removed: readonly { readonly start: number; readonly end: number }[];
     }
   | Refusal;
@@ -25,16 +25,16 @@ export type SignResult =
 /**
  * Makes the signature fields of a message that a {@link MessageSigner} has read.
  *
- * @throws RangeError when the options break SPEC §2.1
+ * @throws RangeError when the options are outside the limits of the field (SIG-13, RCP-6…)
  */
 export function signPrepared(message: PreparedMessage, options: SignOptions): SignResult {
   const level = options.level ?? 0;
   const refusal = message.check(options.identity, level);
   if (refusal) return refusal;
   if (!options.keys.some((key) => key.algorithm === "ed25519-sha256")) {
-    throw new RangeError("an Ed25519 key is needed; RSA can only stand beside one (SPEC §2.2)");
+    throw new RangeError("an Ed25519 key is needed; RSA can only stand beside one (SIG-35)");
   }
-  if (options.keys.length > 2) throw new RangeError("at most two signatures stand at one level (SPEC §2.7)");
+  if (options.keys.length > 2) throw new RangeError("at most two signatures stand at one level (SIG-56)");
   const salt = options.salt ?? crypto.getRandomValues(new Uint8Array(16));
   const fields = options.keys.map((key) => {
     const draft = message.draft({ ...options, salt, kid: key.kid, algorithm: key.algorithm });
@@ -48,7 +48,7 @@ export function signPrepared(message: PreparedMessage, options: SignOptions): Si
  *
  * @param message an RFC 5322 message with CRLF line ends
  * @returns the signed message, or the refusal; signature fields that a level-0 message came with are removed
- * @throws RangeError when the options break SPEC §2.1
+ * @throws RangeError when the options are outside the limits of the field (SIG-13, RCP-6…)
  */
 export function sign(
   message: Uint8Array,

@@ -7,10 +7,10 @@ import { parseTagList, type Tags } from "./tag-list.ts";
 
 /** The field's name as it is compared. */
 export const SIGNATURE_FIELD = "vsmtp-signature";
-/** Longest x−t, 14 days, and what signers take unless told otherwise, 7 days (SPEC §2.1). Seconds. */
+/** Longest x−t, 14 days, and what signers take unless told otherwise, 7 days (SIG-13, SIG-14). Seconds. */
 export const MAX_LIFETIME_S = 1_209_600;
 export const DEFAULT_LIFETIME_S = 604_800;
-/** Recipients that one copy can be bound to (SPEC §2.1 rlist). */
+/** Recipients that one copy can be bound to (RCP-6). */
 export const MAX_RECIPIENTS = 32;
 
 /** The tags of a signature field, read and checked. */
@@ -33,7 +33,7 @@ export interface SignatureTags {
 
 /**
  * One VSMTP-Signature field of a message. `level` is null when it cannot be read: the field then only counts
- * (F2). `tags` is null when the field is unusable; `problem` says why. `identity` of an unusable field is known
+ * (SIG-27). `tags` is null when the field is unusable (SIG-26); `problem` says why. `identity` of an unusable field is known
  * when only its algorithm is not supported.
  */
 export interface SignatureField {
@@ -42,11 +42,11 @@ export interface SignatureField {
   readonly tags: SignatureTags | null;
   readonly identity: string | null;
   readonly problem: string | null;
-  /** The field in canonical form up to and including `b=`: the last line of H (SPEC §2.5 step 3). */
+  /** The field in canonical form up to and including `b=`: the last line of H (SIG-50 step 3). */
   readonly lastLine: Buffer;
 }
 
-/** Reads a signature field; one that begins otherwise than `v=1` is null: ignored, yet counted (F1). */
+/** Reads a signature field; one that begins otherwise than `v=1` is null: ignored, yet counted (SIG-6, SIG-7). */
 export function parseSignatureField(header: Header, source: HeaderField): SignatureField | null {
   const canonical = canonicalField(header, source);
   const valueStart = SIGNATURE_FIELD.length + 1;
@@ -86,7 +86,7 @@ function readLevel(tags: Tags, duplicates: ReadonlySet<string>): number | null {
 
 type ReadTags = Omit<SignatureTags, "algorithm"> & { readonly algorithm: Algorithm | null };
 
-/** Checks each tag by SPEC §2.1 and F3–F4; a string is the syntax problem found. */
+/** Checks each tag (SIG-8 to SIG-24, SIG-30, SIG-31); a string is the syntax problem found. */
 function readTags(tags: Tags): ReadTags | string {
   const text = (name: string): string | null => tags.get(name)?.value ?? null;
   for (const name of ["a", "i", "k", "t", "x", "h", "bh", "b"]) {
@@ -133,6 +133,7 @@ function readTags(tags: Tags): ReadTags | string {
   };
 }
 
+/** `h` (SIG-16, SIG-41, SIG-46); a trace field in it is accepted (SIG-49). */
 function coverageProblem(covered: readonly string[]): string | null {
   const names = new Set(covered);
   if (names.size !== covered.length) return "h repeats a name";
@@ -145,7 +146,7 @@ function coverageProblem(covered: readonly string[]): string | null {
   return missing === undefined ? null : `h lacks the core field "${missing}"`;
 }
 
-/** F3: decimal, no leading zeros, at most 12 digits. */
+/** SIG-21: decimal, no leading zeros, at most 12 digits. */
 export function parseSeconds(text: string): number | null {
   return /^(?:0|[1-9][0-9]{0,11})$/.test(text) ? Number(text) : null;
 }

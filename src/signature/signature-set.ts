@@ -1,7 +1,7 @@
 import { type ScannedMessage, structureProblem } from "./scanned-message.ts";
 import { parseSignatureField, SIGNATURE_FIELD, type SignatureField } from "./signature-field.ts";
 
-/** Number limits of SPEC §2.7. */
+/** Number limits (SIG-55, SIG-56). */
 const MAX_FIELDS = 10;
 const MAX_PER_LEVEL = 2;
 
@@ -11,7 +11,7 @@ export type SignatureSet =
   | { readonly kind: "syntax"; readonly detail: string }
   | { readonly kind: "signed"; readonly fields: readonly SignatureField[] };
 
-/** Step 1 of SPEC §8.1: is it signed at all, and do the rules about the whole message hold (F1, F2, F8)? */
+/** Step 1 (VER-1, VER-2): is it signed at all, and do the rules about the whole message hold (SIG-29, SIG-53, SIG-54, SIG-57)? */
 export function readSignatures(message: ScannedMessage): SignatureSet {
   const sources = message.index.get(SIGNATURE_FIELD) ?? [];
   if (sources.length === 0) return { kind: "unsigned" };

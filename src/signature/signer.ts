@@ -34,7 +34,7 @@ export interface SigningKey {
   readonly privateKey: KeyObject;
 }
 
-/** Why a message cannot be signed; SMTP answers 550 5.6.0 with `detail`. */
+/** Why a message cannot be signed; SMTP answers 550 5.6.0 with `detail` (SIG-43). */
 export interface Refusal {
   readonly ok: false;
   readonly reason: StructureProblem["reason"] | "syntax" | "identity" | "too-many-signatures";
@@ -50,11 +50,11 @@ export interface DraftOptions {
   readonly signedAt: number;
   /** `x`, Unix seconds; 7 days after `signedAt` unless given. */
   readonly expiresAt?: number | undefined;
-  /** Who gets this copy (`r`, SPEC §2.6): 1 to 32, or none to leave it unbound. */
+  /** Who gets this copy (`r`, SIG-18): 1 to 32, or none to leave it unbound. */
   readonly recipients?: readonly Address[] | undefined;
-  /** 16 octets, fresh for each copy; random unless given. */
+  /** 16 octets, fresh for each copy; random unless given (RCP-2). */
   readonly salt?: Uint8Array | undefined;
-  /** Custody level, 0 unless given (SPEC §3.5). */
+  /** Custody level, 0 unless given (SIG-9). */
   readonly level?: number | undefined;
   readonly flags?: readonly ("exact" | "auto")[] | undefined;
   /** Field names to cover beyond the core set, such as `list-unsubscribe`. */
@@ -63,7 +63,7 @@ export interface DraftOptions {
 
 /** A signature field that lacks nothing but `b`. */
 export interface SignatureDraft {
-  /** H (SPEC §2.5): what a remote signer is given. */
+  /** H (SIG-50): what a remote signer is given. */
   readonly headerCanonical: Buffer;
   /** M: the octets to sign. */
   readonly input: Buffer;
@@ -88,7 +88,7 @@ export class PreparedMessage {
     return this.#message;
   }
 
-  /** The Sender mailbox, else the sole From mailbox: the only identity that can sign at level 0 (SPEC §3.2). */
+  /** The Sender mailbox, else the sole From mailbox: the only identity that can sign at level 0 (IDY-5). */
   get responsible(): AddressResult {
     return this.#responsible.identity;
   }
@@ -105,7 +105,7 @@ export class PreparedMessage {
   /**
    * Makes the field of one copy.
    *
-   * @throws RangeError when the options break SPEC §2.1 (times, 33 recipients, a name that `h` must not hold…)
+   * @throws RangeError when the options are outside the limits of the field (times, 33 recipients, a name that `h` must not hold…)
    */
   draft(options: DraftOptions): SignatureDraft {
     const level = options.level ?? 0;
@@ -132,7 +132,7 @@ export class PreparedMessage {
     };
   }
 
-  /** May this identity sign at this level? A refusal says why not (SPEC §2.7, §3.2). */
+  /** May this identity sign at this level? A refusal says why not (SIG-55, SIG-56, IDY-5). */
   check(identity: Address, level: number): Refusal | null {
     if (level === 0) {
       const { identity: responsible } = this.#responsible;
@@ -193,7 +193,7 @@ export function prepare(message: ScannedMessage): PreparedMessage | Refusal {
   return new PreparedMessage(message, responsible);
 }
 
-/** Signs M with a local key (SPEC §2.5 step 4). */
+/** Signs M with a local key (SIG-51). */
 export function signInput(key: SigningKey, input: Uint8Array): Buffer {
   return cryptoSign(key.algorithm === "rsa-sha256" ? "sha256" : null, input, key.privateKey);
 }

@@ -17,7 +17,7 @@ export type TagList =
   | { readonly ok: false; readonly problem: string };
 
 /**
- * Reads `name=value` tags separated by ";" (SPEC §2.1).
+ * Reads `name=value` tags separated by ";" (SIG-1, SIG-3).
  *
  * @param value a field's canonical value: unfolded, white space reduced to single SP
  */

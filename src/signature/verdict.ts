@@ -1,7 +1,7 @@
-/** Results of verifying (VER, SPEC §8.1). */
+/** Results of verifying (VER-10). */
 export type Result = "none" | "pass" | "neutral" | "fail" | "temperror" | "permerror";
 
-/** Fail reasons that mean the message was damaged on its way; they count as unsigned mail (SPEC §8.3). */
+/** Fail reasons that mean the message was damaged on its way; they count as unsigned mail (VER-11). */
 export type DamageReason = "body" | "signature";
 /** Fail reasons that mean the identity's provider does not answer for the message. */
 export type RefusalReason =
@@ -14,14 +14,14 @@ export type RefusalReason =
   | "expired"
   | "exact";
 export type FailReason = DamageReason | RefusalReason;
-/** The closed set of reasons; those outside `fail` are F15's. */
+/** The closed set of reasons; those outside `fail` are VER-12's. */
 export type Reason = FailReason | "syntax" | "unavailable" | "unsigned" | "sender-only";
 
-/** How the signing identity stands to From (SPEC §3.3). */
+/** How the signing identity stands to From (IDY-9 to IDY-11). */
 export type Alignment = "from" | "agent" | "sender";
-/** How the transaction's recipients stand to those that were signed (SPEC §8.2). */
+/** How the transaction's recipients stand to those that were signed (VER-14 to VER-16). */
 export type RecipientMatch = "unbound" | "match" | "forwarded" | "mismatch";
-/** How well the key server was authenticated (SPEC §4.3). */
+/** How well the key server was authenticated (TRU-1). */
 export type Trust = "host" | "domain";
 
 /** What verifying one message came to. */
@@ -41,6 +41,6 @@ export interface Verdict {
   readonly detail: string;
   /** The top identity of a sound custody chain that answers for this delivery; null unless `forwarded`. */
   readonly forwarder: string | null;
-  /** `f` holds `auto`: machine-generated mail (SPEC §2.1). */
+  /** `f` holds `auto`: machine-generated mail (SIG-19). */
   readonly automatic: boolean;
 }

@@ -1,0 +1,11 @@
+/** What the program's exit status says to the script that runs it. */
+export const EXIT = {
+  /** Done; for `verify`: pass. */
+  ok: 0,
+  /** The verdict is not pass. */
+  notPass: 1,
+  /** Wrong command line, unreadable file, malformed message, key, statement or configuration. */
+  usage: 2,
+  /** Nothing can be said now, try later (EX_TEMPFAIL of sysexits.h). */
+  temporary: 75,
+} as const;
