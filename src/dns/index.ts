@@ -1,0 +1,35 @@
+// Names and what stands at them: resolver, MX selection, policy records, and a DNS server for tests and closed
+// networks.
+export { CachingResolver, type CachingResolverOptions } from "./caching-resolver.ts";
+export type { NameServer } from "./dns-exchange.ts";
+export { type DnsFailure, type DnsQuestion, DnsServer, type DnsServerOptions } from "./dns-server.ts";
+export { isHostName } from "./host-name.ts";
+export {
+  type HostLookupOptions,
+  lookUpMailHosts,
+  lookUpServiceHosts,
+  type MailHost,
+  type MailHosts,
+  type ServiceHost,
+  type ServiceHosts,
+} from "./mail-hosts.ts";
+export {
+  type DomainPolicy,
+  isPolicyRecord,
+  type PolicyRecord,
+  type PolicyRecordResult,
+  parsePolicyRecord,
+} from "./policy-record.ts";
+export {
+  dnsPolicySource,
+  findPolicy,
+  lookUpPolicyRecord,
+  type PolicyAnswer,
+  type PolicyRecordAnswer,
+  type PolicySource,
+} from "./policy-source.ts";
+export { isGloballyReachable } from "./reachable-address.ts";
+export { parseResolvConf, systemResolver } from "./resolv-conf.ts";
+export type { DnsAnswer, MxRecord, Resolver, SrvRecord, TlsaRecord } from "./resolver.ts";
+export { StubResolver, type StubResolverOptions } from "./stub-resolver.ts";
+export type { NameRecords } from "./zone.ts";

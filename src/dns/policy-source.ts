@@ -1,0 +1,92 @@
+import { type DomainPolicy, isPolicyRecord, type PolicyRecord, parsePolicyRecord } from "./policy-record.ts";
+import type { Resolver } from "./resolver.ts";
+
+/** What stands at `_vsmtp.<domain>`. */
+export type PolicyRecordAnswer =
+  | {
+      readonly kind: "record";
+      readonly record: PolicyRecord;
+      /** Validated by DNSSEC. */
+      readonly authenticated: boolean;
+    }
+  /** No record that counts; `problem` says why one that is there does not. */
+  | { readonly kind: "none"; readonly problem: string | null }
+  | { readonly kind: "failure"; readonly detail: string };
+
+/** How mail From a domain wants to be handled. */
+export type PolicyAnswer =
+  | {
+      readonly kind: "policy";
+      readonly policy: DomainPolicy;
+      /** `t=y`: report, do not apply. */
+      readonly testing: boolean;
+      /** Where the record stands: the domain itself, or the one above whose `sp` applies. */
+      readonly publishedAt: string;
+    }
+  | { readonly kind: "none" }
+  | { readonly kind: "failure"; readonly detail: string };
+
+/**
+ * Where policy records come from. `dnsPolicySource` asks the DNS each time; a source that remembers records for
+ * their `ma` wraps it and serves the remembered one where it answers `failure` or `none` (SPEC §4.1).
+ */
+export interface PolicySource {
+  /** The domain's own record: `ks`, `auth`, `dk`, `ep`, `sl` and the like are never inherited. */
+  recordOf(domain: string, signal?: AbortSignal): Promise<PolicyRecordAnswer>;
+  /** `p` for mail From the domain, `sp` of a domain above it where it has no record of its own. */
+  policyFor(domain: string, signal?: AbortSignal): Promise<PolicyAnswer>;
+}
+
+/** Policy records straight out of the DNS. */
+export function dnsPolicySource(resolver: Resolver): PolicySource {
+  return {
+    recordOf: (domain, signal) => lookUpPolicyRecord(domain, resolver, signal),
+    policyFor: (domain, signal) => findPolicy(domain, (name) => lookUpPolicyRecord(name, resolver, signal)),
+  };
+}
+
+/** Looks up the record of exactly this domain (SPEC §4.1: several count as none). */
+export async function lookUpPolicyRecord(
+  domain: string,
+  resolver: Resolver,
+  signal?: AbortSignal,
+): Promise<PolicyRecordAnswer> {
+  const txt = await resolver.txt(`_vsmtp.${domain}`, signal);
+  if (txt.kind === "failure") return txt;
+  const records = txt.kind === "records" ? txt.records.filter(isPolicyRecord) : [];
+  const [text] = records;
+  if (txt.kind !== "records" || text === undefined) return { kind: "none", problem: null };
+  if (records.length > 1) return { kind: "none", problem: `${records.length} policy records count as none` };
+  const parsed = parsePolicyRecord(text);
+  if (!parsed.ok) return { kind: "none", problem: parsed.problem };
+  return { kind: "record", record: parsed.record, authenticated: txt.authenticated };
+}
+
+/**
+ * The tree walk of RFC 9989 §4.10 with `_vsmtp` (decision 0030): the domain's own record gives `p`. Otherwise
+ * the record with the fewest labels, which is the organization's, gives `sp`; one at a single label belongs to
+ * a registry and serves only when there is no other. At most eight lookups.
+ */
+export async function findPolicy(
+  domain: string,
+  recordOf: (domain: string) => Promise<PolicyRecordAnswer>,
+): Promise<PolicyAnswer> {
+  let inherited: PolicyAnswer = { kind: "none" };
+  for (let labels = domain.split("."); labels.length > 0; labels = shorten(labels)) {
+    const name = labels.join(".");
+    const answer = await recordOf(name);
+    if (answer.kind === "failure") return answer;
+    if (answer.kind === "none") continue;
+    const { policy, subdomainPolicy, testing } = answer.record;
+    if (name === domain) return { kind: "policy", policy, testing, publishedAt: name };
+    if (labels.length > 1 || inherited.kind === "none") {
+      inherited = { kind: "policy", policy: subdomainPolicy, testing, publishedAt: name };
+    }
+  }
+  return inherited;
+}
+
+function shorten(labels: readonly string[]): string[] {
+  // RFC 9989 §4.10 step 4: a name of eight labels or more goes on with its last seven.
+  return labels.length > 7 ? labels.slice(-7) : labels.slice(1);
+}
