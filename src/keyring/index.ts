@@ -33,4 +33,5 @@ export {
 } from "./keyring-store.ts";
 export { loadMasterKey, MasterKey, MasterKeyError } from "./master-key.ts";
 export type { PasswordCheckerOptions } from "./password-checker.ts";
-export { maySignAs, mayWriteFrom, ownsAddress } from "./rights.ts";
+export { type PublicDomain, type PublicKey, PublicKeyView } from "./public-key-view.ts";
+export { maySignAs, mayWriteFrom, ownsAddress, storedAddress } from "./rights.ts";

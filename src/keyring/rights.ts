@@ -1,6 +1,12 @@
 import { type Address, addressText } from "../message/index.ts";
 import type { AccountRights, GrantKind } from "./keyring-store.ts";
 
+/** The inverse of `addressText`: a canonical domain holds no "@", a local part may. */
+export function storedAddress(text: string): Address {
+  const at = text.lastIndexOf("@");
+  return { localPart: text.slice(0, at), domain: text.slice(at + 1) };
+}
+
 export function ownsAddress(rights: AccountRights, address: Address): boolean {
   return rights.addresses.includes(addressText(address));
 }

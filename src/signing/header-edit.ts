@@ -1,0 +1,52 @@
+import { randomBytes } from "node:crypto";
+import { type Address, claimsAuthservId, fieldText, formatAddress, type Header } from "../message/index.ts";
+import { SIGNATURE_FIELD } from "../signature/index.ts";
+
+export interface HeaderEditOptions {
+  /** Authentication-Results fields that claim one of these ids are forged and go (REC-2). */
+  readonly authservIds: readonly string[];
+  /** Unix milliseconds, for a missing Date. */
+  readonly now: number;
+  /** The identity that signs: its domain goes into a missing Message-ID. */
+  readonly identity: Address;
+  readonly addSender: boolean;
+}
+
+/**
+ * What a submission server changes before it signs: adds Date, Message-ID and Sender where they are wanted and
+ * missing (SUB-3, SUB-4), removes Bcc (SIG-48), old signatures (SIG-52) and forged results. Added fields stand
+ * first; all other octets stay as they were.
+ *
+ * @param header without fault
+ * @returns the new header's octets, its last CRLF included, the empty line not
+ */
+export function editHeader(header: Header, options: HeaderEditOptions): Buffer {
+  const names = new Set(header.fields.map(({ name }) => name));
+  let added = "";
+  if (!names.has("date")) added += `Date: ${formatDate(options.now)}\r\n`;
+  if (!names.has("message-id")) {
+    added += `Message-ID: <${randomBytes(18).toString("base64url")}@${options.identity.domain}>\r\n`;
+  }
+  if (options.addSender) added += `Sender: ${formatAddress(options.identity)}\r\n`;
+  const pieces: Uint8Array[] = [Buffer.from(added)];
+  let keptFrom = 0;
+  for (const field of header.fields) {
+    if (!goes(field.name, () => fieldText(header, field), options.authservIds)) continue;
+    pieces.push(header.octets.subarray(keptFrom, field.start));
+    keptFrom = field.end;
+  }
+  pieces.push(header.octets.subarray(keptFrom));
+  return Buffer.concat(pieces);
+}
+
+function goes(name: string, value: () => string, authservIds: readonly string[]): boolean {
+  if (name === "bcc" || name === "resent-bcc" || name === SIGNATURE_FIELD) return true;
+  if (name !== "authentication-results") return false;
+  const text = value();
+  return authservIds.some((id) => claimsAuthservId(text, id));
+}
+
+/** RFC 5322 §3.3 date-time in UTC; `toUTCString` differs in the zone only, whose name is obsolete syntax. */
+function formatDate(now: number): string {
+  return new Date(now).toUTCString().replace(/GMT$/, "+0000");
+}
