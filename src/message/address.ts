@@ -31,11 +31,14 @@ export function parseAddress(text: string): AddressResult {
 /** Canonical form of an address that was parsed out of its syntax (ADR-1, ADR-3). */
 export function canonicalize(raw: RawAddress): AddressResult {
   if (raw.literal) return ineligible("an address literal names a host, not a domain");
-  const normalized = isAscii(raw.localPart) ? raw.localPart : raw.localPart.normalize("NFC");
-  const localPart = normalized.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  const ascii = isAscii(raw.localPart);
+  const normalized = ascii ? raw.localPart : raw.localPart.normalize("NFC");
+  const localPart = ascii
+    ? normalized.toLowerCase()
+    : normalized.replace(/[A-Z]+/g, (some) => some.toLowerCase());
   if (localPart === "") return ineligible("the local part is empty");
   if (/\p{Cc}/u.test(localPart)) return ineligible("the local part holds a control character");
-  if (localPart.length > 64 || utf8.encode(localPart).length > 64) {
+  if (localPart.length > 64 || (!ascii && utf8.encode(localPart).length > 64)) {
     return ineligible("the local part is longer than 64 octets");
   }
   const domain = canonicalDomain(raw.domain);

@@ -14,7 +14,7 @@ const { memory, canonicalize } = new WebAssembly.Instance(
 
 // The layout is described in body-canonicalizer.wat.
 const STATE = new Int32Array(memory.buffer, 0, 5);
-const OUTPUT = 63;
+const PENDING = 63;
 const INPUT = new Uint8Array(memory.buffer, 64, 65_536);
 const WORK = Buffer.from(memory.buffer);
 const FAULTS = [null, "nul", "bare-cr", "bare-lf", "long-line"] as const;
@@ -70,7 +70,9 @@ export class BodyHasher {
     STATE[1] = this.#pendingCr;
     STATE[2] = this.#pendingWsp;
     STATE[3] = 0;
-    const length = canonicalize(slice.length);
+    // An octet held back from the slice before comes first, at the address before the slice.
+    const start = this.#pendingCr || this.#pendingWsp ? PENDING : PENDING + 1;
+    const stop = canonicalize(slice.length);
     const fault = FAULTS[STATE[3] as number];
     if (fault) {
       this.#fail(fault, this.#offset + (STATE[4] as number));
@@ -80,13 +82,13 @@ export class BodyHasher {
     this.#pendingCr = STATE[1] as number;
     this.#pendingWsp = STATE[2] as number;
     this.#offset += slice.length;
-    let end = OUTPUT + length;
-    while (end > OUTPUT && WORK[end - 1] === 10) end -= 2;
-    if (end > OUTPUT) {
+    let end = stop;
+    while (end > start && WORK[end - 1] === 10) end -= 2;
+    if (end > start) {
       this.#flushLineEnds();
-      this.#update(WORK.subarray(OUTPUT, end));
+      this.#update(WORK.subarray(start, end));
     }
-    this.#heldLineEnds += (OUTPUT + length - end) / 2;
+    this.#heldLineEnds += (stop - end) / 2;
   }
 
   #flushLineEnds(): void {

@@ -1,5 +1,6 @@
 import {
   type DraftOptions,
+  freshSalt,
   MessageSigner,
   type PreparedMessage,
   type Refusal,
@@ -35,7 +36,7 @@ export function signPrepared(message: PreparedMessage, options: SignOptions): Si
     throw new RangeError("an Ed25519 key is needed; RSA can only stand beside one (SIG-35)");
   }
   if (options.keys.length > 2) throw new RangeError("at most two signatures stand at one level (SIG-56)");
-  const salt = options.salt ?? crypto.getRandomValues(new Uint8Array(16));
+  const salt = options.salt ?? freshSalt();
   const fields = options.keys.map((key) => {
     const draft = message.draft({ ...options, salt, kid: key.kid, algorithm: key.algorithm });
     return draft.complete(signInput(key, draft.input));
