@@ -163,7 +163,7 @@ test("SUB-1 own addresses sign as themselves and verify; all others are refused"
 
 test("SUB-3, IDY-10 on behalf: the secretary's Sender is added, the grant proves it, withdrawing it ends it", async () => {
   const result = await submit("secretary", { from: "The Boss <boss@someisp.test>" });
-  assert.match(Buffer.from(signed(result).content).toString(), /^Sender: secretary@someisp\.test\r$/m);
+  assert.match(signed(result).content.toString(), /^Sender: secretary@someisp\.test\r$/m);
   const verdict = await verdictOf(result);
   assert.deepEqual(
     [verdict.result, verdict.align, verdict.identity],
@@ -180,12 +180,6 @@ test("SUB-3, IDY-10 on behalf: the secretary's Sender is added, the grant proves
   assert.equal(
     signed(said)
       .content.toString()
-      .match(/Sender:/g)?.length,
-    undefined,
-  );
-  assert.equal(
-    Buffer.from(signed(said).content)
-      .toString()
       .match(/Sender:/g)?.length,
     1,
   );
@@ -210,7 +204,7 @@ test("SUB-2 send as: signed as the granted address with its owner's key, no Send
   const grant = { kind: "send-as", target: "boss@someisp.test" } as const;
   assert.ok((await keyring.grant(account("allice"), grant)).ok);
   const result = await submit("allice", { from: "boss@someisp.test" });
-  assert.doesNotMatch(Buffer.from(signed(result).content).toString(), /Sender:/);
+  assert.doesNotMatch(signed(result).content.toString(), /Sender:/);
   const verdict = await verdictOf(result);
   assert.deepEqual([verdict.result, verdict.align, verdict.identity], ["pass", "from", "boss@someisp.test"]);
   assert.equal(verdict.kid, (await keyring.keyHistory(account("boss")))[0]?.kid);
@@ -240,7 +234,7 @@ test("SUB-4, SIG-48, SIG-52, REC-2 the header gets what it lacks, loses what it 
       body: "Bcc: not a header field\r\n\r\n  \r\n",
     }),
   );
-  const text = Buffer.from(result.content).toString();
+  const text = result.content.toString();
   const added = /^Date: Mon, 05 Jan 2004 12:00:00 \+0000\r\nMessage-ID: <[\w-]{24}@someisp\.test>\r\n/;
   assert.match(text, added);
   const rest = `From: allice@someisp.test\r\n${kept.join("\r\n")}\r\n\r\nBcc: not a header field\r\n\r\n  \r\n`;
@@ -248,10 +242,7 @@ test("SUB-4, SIG-48, SIG-52, REC-2 the header gets what it lacks, loses what it 
   assert.equal((await verdictOf(result)).result, "pass");
 
   const whole = await submit("allice", { header: ["Date: today", "MESSAGE-ID: <1@x>"] });
-  assert.match(
-    Buffer.from(signed(whole).content).toString(),
-    /^From: allice@someisp\.test\r\nDate: today\r\n/,
-  );
+  assert.match(signed(whole).content.toString(), /^From: allice@someisp\.test\r\nDate: today\r\n/);
   const headless = await submit("allice", { header: [], body: "" });
   assert.equal((await verdictOf(headless)).result, "pass");
 });
@@ -324,9 +315,7 @@ test("RCP-2, RCP-4, RCP-5 every copy is bound to its own recipients with a salt 
     result.copies.map(({ recipients }) => recipients),
     [["bob@dest.test", "Eve@dest.test"], ["carol@third.test"], ["blind@dest.test"], ["x@[192.0.2.1]"]],
   );
-  const salts = result.copies.map(
-    ({ signatures }) => /r=([\w-]{22})/.exec(Buffer.from(signatures).toString())?.[1],
-  );
+  const salts = result.copies.map(({ signatures }) => /r=([\w-]{22})/.exec(signatures.toString())?.[1]);
   assert.equal(salts[3], undefined);
   assert.equal(new Set(salts.slice(0, 3)).size, 3);
   assert.equal((await verdictOf(result, undefined, 0)).rcpt, "match");

@@ -35,7 +35,7 @@ export interface SubmissionToSign {
 export interface SignedCopy {
   readonly recipients: readonly string[];
   /** The signature fields of this copy, each with its CRLF; they go before the content. */
-  readonly signatures: Uint8Array;
+  readonly signatures: Buffer;
 }
 
 export type SignedSubmission =
@@ -45,7 +45,7 @@ export type SignedSubmission =
       readonly identity: string;
       readonly kids: readonly string[];
       /** The message behind the signatures, the same octets for every copy. */
-      readonly content: Uint8Array;
+      readonly content: Buffer;
       readonly copies: readonly SignedCopy[];
     }
   | {

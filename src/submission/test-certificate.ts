@@ -1,0 +1,19 @@
+// A certificate for "localhost" and its key, for the tests of this module; it protects nothing.
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBlTCCATugAwIBAgIUCKHbbAsvMvw/ulLOkEKNMfURL+0wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDAwMjgxOVoYDzIxMjYxMDMx
+MDAyODE5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATZv01ATLpVFB3QNnwelKBLTiapokx6dc5atOgOW8QGZLhJYFVEbSKV
+aDY70QLIZfA2fbkYqrWVgaa1nTT5siV9o2kwZzAdBgNVHQ4EFgQUs9VAsin0XQhr
+3wnlcQW6XdvMSIAwHwYDVR0jBBgwFoAUs9VAsin0XQhr3wnlcQW6XdvMSIAwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SAAwRQIhALimpALdzL02dmEMYZ//VtiNwbaZ/HowGLxbViANYp7UAiArIaMunINQ
+SFoGYEEauH++xmmb2jOy3IiEmv338Mweiw==
+-----END CERTIFICATE-----
+`;
+export const certificateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgBYjxOSi8iIKPshZn
+xxwEpcUlrvTsxZrhXfdOzphFh8ahRANCAATZv01ATLpVFB3QNnwelKBLTiapokx6
+dc5atOgOW8QGZLhJYFVEbSKVaDY70QLIZfA2fbkYqrWVgaa1nTT5siV9
+-----END PRIVATE KEY-----
+`;
