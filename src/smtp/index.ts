@@ -1,5 +1,17 @@
 // SMTP: the receiving side (a strict server of our own) and the sending side (a strict client), apart from what is
 // done with the mail.
+export { type OpenResult, openSmtp } from "./client/open.ts";
+export {
+  type ClientDeadlines,
+  type ClientTls,
+  type Dialer,
+  type DialTarget,
+  defaultClientDeadlines,
+  type OutgoingMessage,
+  type SmtpClientOptions,
+} from "./client/options.ts";
+export type { Failure, RecipientOutcome, Stage } from "./client/outcome.ts";
+export type { SmtpClient } from "./client/smtp-client.ts";
 export { isDomainOrLiteral, type Mailbox, parseMailbox } from "./mailbox.ts";
 export { formatReceivedField, type ReceivedFieldOptions } from "./received-field.ts";
 export { formatReply, isPositive, type Reply, reply } from "./reply.ts";

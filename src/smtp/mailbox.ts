@@ -25,6 +25,7 @@ const dotString =
   /[\w!#$%&'*+\-/=?^`{|}~\u00a0-\u{10ffff}]+(?:\.[\w!#$%&'*+\-/=?^`{|}~\u00a0-\u{10ffff}]+)*/uy;
 const quotedString = /"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u00a0-\u{10ffff}]|\\[\x20-\x7e])*)"/uy;
 const domainText = /[A-Za-z0-9.\-\u00a0-\u{10ffff}]+|\[[\x21-\x5a\x5e-\x7e]*\]/uy;
+const domainCharacters = /^[A-Za-z0-9.\-\u00a0-\u{10ffff}]+$/u;
 const sourceRoute = /@[A-Za-z0-9.\-[\]:]+(?:,@[A-Za-z0-9.\-[\]:]+)*:/y;
 
 /**
@@ -99,7 +100,7 @@ export function isDomainOrLiteral(text: string): boolean {
     const inner = text.slice(1, -1);
     return /^ipv6:/i.test(inner) ? isIPv6(inner.slice(5)) && !inner.includes("%") : isIPv4(inner);
   }
-  return octets(text) <= 255 && text.split(".").every(isLabel);
+  return domainCharacters.test(text) && octets(text) <= 255 && text.split(".").every(isLabel);
 }
 
 function isLabel(label: string): boolean {

@@ -1,3 +1,4 @@
+import { judgeTail, lineOctets } from "../content-lines.ts";
 import type { ContentFault } from "./handler.ts";
 
 /** What one chunk brought. */
@@ -8,14 +9,11 @@ export interface DataStep {
   readonly rest: Buffer | null;
 }
 
-/** Octets of a text line without CRLF (SPEC §2.4, RFC 5321 §4.5.3.1.6); a stuffed dot is not counted. */
-const lineOctets = 998;
-
 const nothing = Buffer.alloc(0);
 const endOfData = "\r\n.\r\n";
 
 /**
- * Reads message data up to CRLF.CRLF, the only end of data (SPEC §2.4, RFC 5321 §4.1.1.4): LF.LF, LF.CRLF, CR.CR
+ * Reads message data up to CRLF.CRLF, the only end of data (MSG-5, RFC 5321 §4.1.1.4): LF.LF, LF.CRLF, CR.CR
  * and their kin never end it. They refuse the message instead, because two servers that disagree about them can be
  * made to see different messages (SMTP smuggling). A refused message is still read to its end, so that nothing
  * of it is ever taken for a command.
@@ -74,8 +72,9 @@ export class DataReader {
       }
       const lf = text.indexOf("\n", at);
       const cr = text.indexOf("\r", at);
-      if (lf === -1 || cr !== lf - 1) {
-        const tail = this.#judgeTail(lf, cr, nul, text.length);
+      // Both can be absent, and -1 is also where the CR of a LF at 0 would be.
+      if (cr === -1 || cr !== lf - 1) {
+        const tail = judgeTail(lf, cr, nul, text.length);
         if (tail.fault !== null) return this.#refuse(tail.fault, chunk, text, tail.at + 1);
         const octets = before + tail.at - at;
         if (octets > lineOctets) return this.#refuse("long-line", chunk, text, at);
@@ -86,25 +85,6 @@ export class DataReader {
       at = lf + 1;
       before = 0;
     }
-  }
-
-  /** No complete line is left: finds the first fault, or where the undecided part (one CR at most) begins. */
-  #judgeTail(
-    lf: number,
-    cr: number,
-    nul: number,
-    length: number,
-  ): { fault: ContentFault | null; at: number } {
-    let fault: ContentFault | null = null;
-    let at = length;
-    if (cr !== -1 && (lf === -1 || cr < lf)) {
-      at = cr;
-      if (cr < length - 1) fault = "bare-cr";
-    } else if (lf !== -1) {
-      at = lf;
-      fault = "bare-lf";
-    }
-    return nul !== -1 && nul < at ? { fault: "nul", at: nul } : { fault, at };
   }
 
   #refuse(fault: ContentFault, chunk: Buffer, text: string, from: number): DataStep {

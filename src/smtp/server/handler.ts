@@ -34,7 +34,7 @@ export interface SmtpHandler<User = unknown> {
 export interface DataSink {
   /**
    * The next octets: without dot-stuffing and terminator, CRLF line ends only, no NUL, no line over 998 octets
-   * (SPEC §2.4). The chunk is the sink's to keep; nobody writes to it afterwards. While a returned promise is
+   * (MSG-1 to MSG-4). The chunk is the sink's to keep; nobody writes to it afterwards. While a returned promise is
    * pending nothing more is read from the client.
    */
   write(chunk: Uint8Array): void | Promise<void>;
@@ -47,7 +47,7 @@ export interface DataSink {
   abort(reason: AbortReason): void;
 }
 
-/** Faults of the content that refuse a message: SPEC §2.4, RFC 5321 §2.3.8 and §4.5.3.1.6, RFC 1870. */
+/** Faults of the content that refuse a message: MSG-1 to MSG-3, RFC 5321 §2.3.8 and §4.5.3.1.6, RFC 1870. */
 export type ContentFault = "bare-cr" | "bare-lf" | "nul" | "long-line" | "too-big";
 
 /** Why a sink will see no more of its message. */

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import type { SessionInfo, SmtpHandler } from "./handler.ts";
 import { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./limits.ts";
@@ -18,11 +18,11 @@ export interface SmtpServerOptions<User = unknown> {
   readonly secureContext?: () => SecureContext;
   /** 530 to MAIL before a successful AUTH (RFC 6409 §4.3). */
   readonly requireAuth?: boolean;
-  /** Further EHLO lines: keyword and parameters, such as `VSMTP enforce` (SPEC §8.3). */
+  /** Further EHLO lines: keyword and parameters, such as `VSMTP enforce`. */
   readonly extensions?: readonly string[];
   readonly limits?: Partial<ServerLimits>;
   readonly deadlines?: Partial<ServerDeadlines>;
-  /** Makes the id of a session; by default 96 random bits, base64url. */
+  /** Makes the id of a session; by default 122 random bits in hexadecimal. */
   readonly newSessionId?: () => string;
   /** What happens, for the log. Must not throw. */
   readonly onEvent?: (event: ServerEvent<User>) => void;
@@ -109,7 +109,7 @@ export function resolveOptions<User>(options: SmtpServerOptions<User>): ServerSe
     extensions: options.extensions ?? [],
     limits: { ...defaultLimits, ...options.limits },
     deadlines: { ...defaultDeadlines, ...options.deadlines },
-    newSessionId: options.newSessionId ?? (() => randomBytes(12).toString("base64url")),
+    newSessionId: options.newSessionId ?? (() => randomUUID().replaceAll("-", "")),
     onEvent: options.onEvent ?? (() => {}),
     transcript: options.transcript ?? null,
   };

@@ -1,0 +1,154 @@
+import { isIP, type Socket } from "node:net";
+import type { ConnectionOptions } from "node:tls";
+import {
+  type ClientDeadlines,
+  type ClientTls,
+  type Dialer,
+  type DialTarget,
+  defaultClientDeadlines,
+  type SmtpClientOptions,
+} from "./options.ts";
+import { type Failure, ownFailure, replyFailure, type Stage } from "./outcome.ts";
+import type { ServerReply } from "./reply-reader.ts";
+import { SmtpClient } from "./smtp-client.ts";
+import { Wire, WireError } from "./wire.ts";
+
+export type OpenResult =
+  | { readonly ok: true; readonly client: SmtpClient }
+  | { readonly ok: false; readonly failure: Failure };
+
+/**
+ * Dials, reads the greeting, says EHLO (HELO to servers that do not know it), starts TLS and authenticates as the
+ * options say. Never rejects for what the network or the server does.
+ */
+export async function openSmtp(
+  dialer: Dialer,
+  target: DialTarget,
+  options: SmtpClientOptions,
+): Promise<OpenResult> {
+  const deadlines = { ...defaultClientDeadlines, ...options.deadlines };
+  let socket: Socket;
+  try {
+    socket = await dialer.connect(target, AbortSignal.timeout(deadlines.connectMs));
+  } catch (cause) {
+    const text = `cannot connect to ${target.host} (${target.address}, port ${target.port}): ${describe(cause)}`;
+    return { ok: false, failure: ownFailure("connect", "4.4.1", text) };
+  }
+  socket.setNoDelay(true);
+  const wire = new Wire(socket, options.transcript ?? null);
+  const opening = new Opening(wire, options, deadlines);
+  let failure: Failure | null;
+  try {
+    failure = await opening.run();
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    failure = ownFailure(opening.stage, "4.4.2", error.message);
+  }
+  if (failure === null) return { ok: true, client: new SmtpClient(wire, opening.extensions, deadlines) };
+  wire.fail(failure.text);
+  return { ok: false, failure };
+}
+
+class Opening {
+  readonly #wire: Wire;
+  readonly #options: SmtpClientOptions;
+  readonly #deadlines: ClientDeadlines;
+  #secure = false;
+  stage: Stage = "greeting";
+  /** EHLO keywords, upper case, with their parameters. */
+  extensions: ReadonlyMap<string, string> = new Map();
+
+  constructor(wire: Wire, options: SmtpClientOptions, deadlines: ClientDeadlines) {
+    this.#wire = wire;
+    this.#options = options;
+    this.#deadlines = deadlines;
+  }
+
+  /** Null when the connection is ready for mail. */
+  async run(): Promise<Failure | null> {
+    const { tls } = this.#options;
+    if (tls.mode === "implicit") await this.#handshake(tls);
+    const greeting = await this.#wire.reply(this.#deadlines.greetingMs);
+    if (greeting.code !== 220) return replyFailure("greeting", greeting);
+    return (await this.#hello()) ?? (await this.#startTls(tls)) ?? (await this.#authenticate());
+  }
+
+  async #hello(): Promise<Failure | null> {
+    this.stage = "ehlo";
+    const ehlo = await this.#ask(`EHLO ${this.#options.hostname}`, this.#deadlines.ehloMs);
+    if (ehlo.code === 250) {
+      this.extensions = parseExtensions(ehlo);
+      return null;
+    }
+    // RFC 5321 §3.2: a server that refuses EHLO as unknown may still know HELO.
+    if (ehlo.code < 500) return replyFailure("ehlo", ehlo);
+    const helo = await this.#ask(`HELO ${this.#options.hostname}`, this.#deadlines.ehloMs);
+    return helo.code === 250 ? null : replyFailure("ehlo", helo);
+  }
+
+  async #startTls(tls: ClientTls): Promise<Failure | null> {
+    if (tls.mode === "never" || tls.mode === "implicit") return null;
+    if (!this.extensions.has("STARTTLS")) {
+      return tls.mode === "opportunistic"
+        ? null
+        : ownFailure("starttls", "4.7.4", "TLS is required but not offered");
+    }
+    this.stage = "starttls";
+    const answer = await this.#ask("STARTTLS", this.#deadlines.tlsMs);
+    if (answer.code !== 220) {
+      return tls.mode === "opportunistic"
+        ? null
+        : { ...replyFailure("starttls", answer), status: "deferred" };
+    }
+    await this.#handshake(tls);
+    // RFC 3207 §4.2: what the server said before the handshake is forgotten.
+    this.extensions = new Map();
+    return this.#hello();
+  }
+
+  async #handshake(tls: ClientTls): Promise<void> {
+    const checked = tls.mode === "required" || tls.mode === "implicit";
+    const options: ConnectionOptions = { rejectUnauthorized: checked };
+    if (checked) {
+      options.host = tls.name;
+      // SNI carries names only (RFC 6066 §3).
+      if (isIP(tls.name) === 0) options.servername = tls.name;
+      if (tls.ca !== undefined) options.ca = [tls.ca].flat() as string[];
+    }
+    const secured = await this.#wire.secure(options, this.#deadlines.tlsMs);
+    this.#secure = true;
+    this.#wire.note(`   <TLS: ${secured.getProtocol()}, ${secured.getCipher().standardName}>`);
+  }
+
+  async #authenticate(): Promise<Failure | null> {
+    const { credentials } = this.#options;
+    if (credentials === undefined) return null;
+    this.stage = "auth";
+    if (!this.#secure) return ownFailure("auth", "4.7.11", "a password is never sent without TLS");
+    const mechanisms = (this.extensions.get("AUTH") ?? "").toUpperCase().split(" ");
+    if (!mechanisms.includes("PLAIN"))
+      return ownFailure("auth", "4.7.9", "the server does not offer AUTH PLAIN");
+    const initial = Buffer.from(`\0${credentials.user}\0${credentials.password}`).toString("base64");
+    this.#wire.send([`AUTH PLAIN ${initial}`], ["AUTH PLAIN (credentials)"]);
+    const answer = await this.#wire.reply(this.#deadlines.ehloMs);
+    return answer.code === 235 ? null : replyFailure("auth", answer);
+  }
+
+  #ask(line: string, deadlineMs: number): Promise<ServerReply> {
+    this.#wire.send([line]);
+    return this.#wire.reply(deadlineMs);
+  }
+}
+
+function parseExtensions(ehlo: ServerReply): Map<string, string> {
+  const extensions = new Map<string, string>();
+  for (const line of ehlo.lines.slice(1)) {
+    const found = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:[ =](.*))?$/.exec(line);
+    if (found !== null) extensions.set((found[1] as string).toUpperCase(), found[2] ?? "");
+  }
+  return extensions;
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

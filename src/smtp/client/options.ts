@@ -1,0 +1,93 @@
+import type { Socket } from "node:net";
+
+/** Opens connections; production dials `address` and `port`, closed test networks map them. */
+export interface Dialer {
+  /** Rejects with the system's error; gives up when the signal aborts. */
+  connect(target: DialTarget, signal: AbortSignal): Promise<Socket>;
+}
+
+export interface DialTarget {
+  /** The name that the address was found under. */
+  readonly host: string;
+  /** IPv4 or IPv6 address. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * `never`: clear text. `opportunistic`: STARTTLS where offered, the certificate unchecked (RFC 7435): protects from
+ * listeners, not from impostors. `required`: STARTTLS with a valid certificate for `name`, or no mail. `implicit`: TLS
+ * from the first octet, checked the same way (RFC 8314).
+ */
+export type ClientTls =
+  | { readonly mode: "never" | "opportunistic" }
+  | {
+      readonly mode: "required" | "implicit";
+      /** The name that the certificate has to be valid for. */
+      readonly name: string;
+      /** PEM certificates to trust in place of the system's. */
+      readonly ca?: string | readonly string[];
+    };
+
+export interface SmtpClientOptions {
+  /** Our name, for EHLO. */
+  readonly hostname: string;
+  readonly tls: ClientTls;
+  /** AUTH PLAIN (RFC 4616); only ever sent inside TLS. */
+  readonly credentials?: { readonly user: string; readonly password: string };
+  readonly deadlines?: Partial<ClientDeadlines>;
+  /** The dialogue line by line, as `S: 250 2.1.0 Ok` and `C: QUIT`; message data and passwords are summed up. */
+  readonly transcript?: (line: string) => void;
+}
+
+/** Deadlines of the sending side in milliseconds: RFC 5321 §4.5.3.2 with its section numbers. */
+export interface ClientDeadlines {
+  readonly connectMs: number;
+  /** .1 */
+  readonly greetingMs: number;
+  /** EHLO, HELO and AUTH. */
+  readonly ehloMs: number;
+  /** STARTTLS with its handshake. */
+  readonly tlsMs: number;
+  /** .2 */
+  readonly mailMs: number;
+  /** .3 */
+  readonly rcptMs: number;
+  /** .4 */
+  readonly dataMs: number;
+  /** .5 */
+  readonly dataBlockMs: number;
+  /** .6 */
+  readonly dataEndMs: number;
+  /** QUIT and RSET: nothing depends on them. */
+  readonly quitMs: number;
+}
+
+export const defaultClientDeadlines: ClientDeadlines = {
+  connectMs: 30_000,
+  greetingMs: 5 * 60_000,
+  ehloMs: 5 * 60_000,
+  tlsMs: 60_000,
+  mailMs: 5 * 60_000,
+  rcptMs: 5 * 60_000,
+  dataMs: 2 * 60_000,
+  dataBlockMs: 3 * 60_000,
+  dataEndMs: 10 * 60_000,
+  quitMs: 5_000,
+};
+
+/** One transaction. */
+export interface OutgoingMessage {
+  /** Empty for the null reverse path. */
+  readonly reversePath: string;
+  /** At least one. */
+  readonly recipients: readonly string[];
+  /** CRLF line ends only, no NUL, no line over 998 octets (MSG-1 to MSG-4): anything else is refused, not repaired. */
+  readonly content: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Octets of the content, where known: for SIZE (RFC 1870). */
+  readonly octets?: number;
+  /** The content has octets over 127: BODY=8BITMIME (RFC 6152). */
+  readonly eightBit?: boolean;
+  /** Addresses or header fields are UTF-8 (RFC 6531). */
+  readonly smtputf8?: boolean;
+}

@@ -1,0 +1,54 @@
+import type { ClientDeadlines, OutgoingMessage } from "./options.ts";
+import { ownFailure, type RecipientOutcome } from "./outcome.ts";
+import { Transaction } from "./transaction.ts";
+import { type Wire, WireError } from "./wire.ts";
+
+/** A connection that is ready for mail: `openSmtp` makes it. Does one thing at a time. */
+export class SmtpClient {
+  readonly #wire: Wire;
+  readonly #deadlines: ClientDeadlines;
+  /** EHLO keywords of the server, upper case, with their parameters; empty after HELO. */
+  readonly extensions: ReadonlyMap<string, string>;
+
+  constructor(wire: Wire, extensions: ReadonlyMap<string, string>, deadlines: ClientDeadlines) {
+    this.#wire = wire;
+    this.extensions = extensions;
+    this.#deadlines = deadlines;
+  }
+
+  /** Whether another message can be tried on this connection. */
+  get usable(): boolean {
+    return this.#wire.usable;
+  }
+
+  /**
+   * Sends one message. Never rejects for what the network or the server does; rejects, and closes the connection, when
+   * the content's iterable throws.
+   *
+   * @returns one outcome for each recipient, in order.
+   */
+  async send(message: OutgoingMessage): Promise<RecipientOutcome[]> {
+    const transaction = new Transaction(this.#wire, this.extensions, this.#deadlines, message);
+    try {
+      return await transaction.run();
+    } catch (error) {
+      this.#wire.fail("a transaction was broken off");
+      if (!(error instanceof WireError)) throw error;
+      return transaction.outcomes(ownFailure(transaction.stage, "4.4.2", error.message));
+    }
+  }
+
+  /** Says QUIT and closes (RFC 5321 §4.1.1.10). */
+  async quit(): Promise<void> {
+    if (this.usable) {
+      this.#wire.send(["QUIT"]);
+      await this.#wire.reply(this.#deadlines.quitMs).catch(() => {});
+    }
+    this.close();
+  }
+
+  /** Closes without another word. */
+  close(): void {
+    this.#wire.fail("the connection was closed by this side");
+  }
+}
