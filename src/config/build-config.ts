@@ -1,0 +1,146 @@
+import { resolve } from "node:path";
+import type { Config, HostAndPort, HostedDomain, Mailboxes, Route } from "./config.ts";
+import { ListenerBuilder } from "./listener-builder.ts";
+import { formatPath, type Report } from "./problems.ts";
+import type { Settings } from "./schema.ts";
+import type { SettingPath } from "./toml-lines.ts";
+import { parseDomain, parseTarget } from "./values.ts";
+
+/**
+ * Makes the settings complete: absolute paths, canonical names, and what one setting means for another.
+ * Contradictions between settings are reported.
+ *
+ * @param folder where the file is; relative paths count from there
+ */
+export function buildConfig(settings: Settings, folder: string, report: Report): Config {
+  const { key_server: keyServer, network, limits, policy } = settings;
+  const dataDirectory = resolve(folder, settings.data_directory);
+  const roles = new Set(settings.roles);
+  const listeners = new ListenerBuilder(settings, folder, report);
+  const config: Config = {
+    roles,
+    hostname: settings.hostname,
+    dataDirectory,
+    logLevel: settings.log_level,
+    store: {
+      keyringFile: resolve(dataDirectory, settings.store.keyring),
+      queueFile: resolve(dataDirectory, settings.store.queue),
+      masterKeyFile: resolve(dataDirectory, settings.store.master_key),
+    },
+    submission: {
+      listeners: settings.submission.listen.map((written, index) =>
+        listeners.buildSmtp("submission", written, ["submission", "listen", index]),
+      ),
+    },
+    mx: {
+      listeners: settings.mx.listen.map((written, index) =>
+        listeners.buildSmtp("mx", written, ["mx", "listen", index]),
+      ),
+    },
+    keyServer: {
+      listeners: keyServer.listen.map((written, index) =>
+        listeners.build("key-server", written, ["key_server", "listen", index]),
+      ),
+      exposure: keyServer.exposure,
+    },
+    domains: settings.domains.map((_, index) => buildDomain(settings, index, dataDirectory, report)),
+    routes: Object.entries(settings.routes).flatMap(([pattern, nextHop]) =>
+      buildRoute(pattern, nextHop, report),
+    ),
+    policy,
+    delivery: { giveUpAfterMs: settings.delivery.give_up_after },
+    network: {
+      resolvers: network.resolvers,
+      connect: buildConnect(network.connect, report),
+      caFile: network.ca_file === undefined ? null : resolve(folder, network.ca_file),
+      allowPrivateAddresses: network.allow_private_addresses,
+      keyPort: network.key_port,
+    },
+    limits: {
+      messageOctets: limits.message_size,
+      recipients: limits.recipients,
+      connections: limits.connections,
+      connectionsPerAddress: limits.connections_per_address,
+      idleTimeoutMs: limits.idle_timeout,
+    },
+  };
+  if (roles.has("mx") && config.domains.length === 0) {
+    report(
+      ["roles"],
+      'the role "mx" receives mail for [[domains]], and there is none; add one or remove the role',
+    );
+  }
+  return config;
+}
+
+function buildDomain(settings: Settings, index: number, dataDirectory: string, report: Report): HostedDomain {
+  const written = settings.domains[index] as Settings["domains"][number];
+  const path = ["domains", index];
+  if (settings.domains.findIndex(({ name }) => name === written.name) < index) {
+    report([...path, "name"], `${written.name} has a [[domains]] table already; put all its settings there`);
+  }
+  const root = written.maildir_root === undefined ? null : resolve(dataDirectory, written.maildir_root);
+  const mailboxes: Mailboxes = {
+    listed: buildMailboxes(written.mailboxes, root ?? dataDirectory, [...path, "mailboxes"], report),
+    root,
+    catchAll: written.catch_all === undefined ? null : resolve(root ?? dataDirectory, written.catch_all),
+  };
+  const hasMaildirs = root !== null || mailboxes.listed.size > 0 || mailboxes.catchAll !== null;
+  const nextHop = written.next_hop;
+  if (hasMaildirs === (nextHop !== undefined)) {
+    const problem = hasMaildirs ? "has both Maildirs and next_hop" : "has no place for its mail";
+    report(
+      [...path, hasMaildirs ? "next_hop" : "name"],
+      `${written.name} ${problem}; set either maildir_root, mailboxes or catch_all, or next_hop`,
+    );
+  }
+  return {
+    name: written.name,
+    target: nextHop === undefined ? { kind: "maildir", mailboxes } : { kind: "next-hop", nextHop },
+    policy: { stage: written.stage ?? null, actions: written.actions },
+  };
+}
+
+function buildMailboxes(
+  written: Readonly<Record<string, string>>,
+  root: string,
+  path: SettingPath,
+  report: Report,
+): ReadonlyMap<string, string> {
+  const listed = new Map<string, string>();
+  for (const [name, folder] of Object.entries(written)) {
+    const localPart = name.normalize("NFC").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+    if (name.includes("@"))
+      report([...path, name], `${formatPath([...path, name])} must be the part before the "@" only`);
+    if (listed.has(localPart))
+      report([...path, name], `${formatPath([...path, name])} is there already in other letters`);
+    listed.set(localPart, resolve(root, folder));
+  }
+  return listed;
+}
+
+function buildRoute(written: string, nextHop: HostAndPort, report: Report): Route[] {
+  const domain = parseDomain(written.replace(/^\./, ""));
+  if (written !== "*" && domain === null) {
+    report(
+      ["routes", written],
+      `${formatPath(["routes", written])} must be a domain, ".domain" for all below it, or "*"`,
+    );
+    return [];
+  }
+  return [{ pattern: written === "*" ? "*" : `${written.startsWith(".") ? "." : ""}${domain}`, nextHop }];
+}
+
+function buildConnect(
+  written: Readonly<Record<string, HostAndPort>>,
+  report: Report,
+): ReadonlyMap<string, HostAndPort> {
+  const connect = new Map<string, HostAndPort>();
+  for (const [from, to] of Object.entries(written)) {
+    const place = parseTarget(from);
+    if (place) connect.set(`${place.host}:${place.port}`, to);
+    else
+      report(["network", "connect", from], `${formatPath(["network", "connect", from])} must be HOST:PORT`);
+  }
+  return connect;
+}

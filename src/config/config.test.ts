@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { outcomes } from "./config.ts";
+import { type Config, formatProblem, loadConfig } from "./index.ts";
+
+const exampleText = readFileSync(join(import.meta.dirname, "../../vsmtp.example.toml"), "utf8");
+
+const least = `roles = ["submission", "mx", "key-server", "delivery"]
+hostname = "MX1.Bücher.example"
+[tls]
+certificate = "tls/chain.pem"
+key = "tls/key.pem"
+[[domains]]
+name = "dest.test"
+maildir_root = "mail"
+`;
+
+function accepted(text: string): Config {
+  const result = loadConfig(text, "/etc/vsmtp/vsmtp.toml");
+  assert.ok(
+    result.ok,
+    result.ok ? "" : result.problems.map((problem) => formatProblem("f", problem)).join("\n"),
+  );
+  return result.config;
+}
+
+test("the least configuration gets every default", () => {
+  const config = accepted(least);
+  const tlsFiles = { certificate: "/etc/vsmtp/tls/chain.pem", key: "/etc/vsmtp/tls/key.pem" };
+  assert.deepEqual(config, {
+    roles: new Set(["submission", "mx", "key-server", "delivery"]),
+    hostname: "mx1.xn--bcher-kva.example",
+    dataDirectory: "/var/lib/vsmtp",
+    logLevel: "info",
+    store: {
+      keyringFile: "/var/lib/vsmtp/keyring.sqlite",
+      queueFile: "/var/lib/vsmtp/queue.sqlite",
+      masterKeyFile: "/var/lib/vsmtp/master.key",
+    },
+    submission: {
+      listeners: [
+        { address: null, port: 465, tls: "implicit", tlsFiles },
+        { address: null, port: 587, tls: "starttls", tlsFiles },
+      ],
+    },
+    mx: { listeners: [{ address: null, port: 25, tls: "starttls", tlsFiles }] },
+    keyServer: { listeners: [{ address: null, port: 8757, tlsFiles }], exposure: "decoy" },
+    domains: [
+      {
+        name: "dest.test",
+        target: {
+          kind: "maildir",
+          mailboxes: { listed: new Map(), root: "/var/lib/vsmtp/mail", catchAll: null },
+        },
+        policy: { stage: null, actions: {} },
+      },
+    ],
+    routes: [],
+    policy: { stage: "enforce", actions: {} },
+    delivery: { giveUpAfterMs: 432_000_000 },
+    network: { resolvers: [], connect: new Map(), caFile: null, allowPrivateAddresses: false, keyPort: 8757 },
+    limits: {
+      messageOctets: 52_428_800,
+      recipients: 1000,
+      connections: 1000,
+      connectionsPerAddress: 50,
+      idleTimeoutMs: 300_000,
+    },
+  });
+});
+
+test("every setting reaches the result", () => {
+  const config = accepted(`
+roles = ["submission"]
+hostname = "a.test"
+data_directory = "data"
+log_level = "debug"
+[store]
+keyring = "k.db"
+queue = "/queue/q.db"
+master_key = "m"
+[submission]
+listen = ["127.0.0.1:0", { address = "[::1]:2465", tls = "implicit", certificate = "/c", key = "/k" }]
+[mx]
+listen = [{ address = "127.0.0.1:2525", tls = "none" }]
+[key_server]
+exposure = "kid"
+[tls]
+certificate = "c"
+key = "k"
+[[domains]]
+name = "one.test"
+mailboxes = { Bob = "b", "José.x" = "/home/j/Maildir" }
+catch_all = "rest"
+stage = "require"
+actions = { none = "tag", no-key = "discard" }
+[[domains]]
+name = "two.test"
+next_hop = "[::1]:24"
+[routes]
+"*" = "Smart.test:587"
+".Sub.test" = "10.0.0.1:25"
+[policy]
+stage = "observe"
+actions.revoked = "quarantine"
+[delivery]
+give_up_after = "36h"
+[network]
+resolvers = ["::1", "[::1]:5353", "127.0.0.1:5300"]
+ca_file = "ca.pem"
+allow_private_addresses = true
+key_port = 9757
+[network.connect]
+"MX.dest.test:25" = "127.0.0.1:2525"
+[limits]
+message_size = 1000000
+recipients = 100
+connections = 1
+connections_per_address = 2
+idle_timeout = "90s"
+`);
+  assert.equal(config.dataDirectory, "/etc/vsmtp/data");
+  assert.deepEqual(config.store, {
+    keyringFile: "/etc/vsmtp/data/k.db",
+    queueFile: "/queue/q.db",
+    masterKeyFile: "/etc/vsmtp/data/m",
+  });
+  assert.deepEqual(config.submission.listeners[1], {
+    address: "::1",
+    port: 2465,
+    tls: "implicit",
+    tlsFiles: { certificate: "/c", key: "/k" },
+  });
+  assert.deepEqual(config.submission.listeners[0]?.address, "127.0.0.1");
+  assert.deepEqual(config.mx.listeners, [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null }]);
+  assert.equal(config.keyServer.exposure, "kid");
+  assert.deepEqual(config.domains, [
+    {
+      name: "one.test",
+      target: {
+        kind: "maildir",
+        mailboxes: {
+          listed: new Map([
+            ["bob", "/etc/vsmtp/data/b"],
+            ["josé.x", "/home/j/Maildir"],
+          ]),
+          root: null,
+          catchAll: "/etc/vsmtp/data/rest",
+        },
+      },
+      policy: { stage: "require", actions: { none: "tag", "no-key": "discard" } },
+    },
+    {
+      name: "two.test",
+      target: { kind: "next-hop", nextHop: { host: "::1", port: 24 } },
+      policy: { stage: null, actions: {} },
+    },
+  ]);
+  assert.deepEqual(config.routes, [
+    { pattern: "*", nextHop: { host: "smart.test", port: 587 } },
+    { pattern: ".sub.test", nextHop: { host: "10.0.0.1", port: 25 } },
+  ]);
+  assert.deepEqual(config.policy, { stage: "observe", actions: { revoked: "quarantine" } });
+  assert.equal(config.delivery.giveUpAfterMs, 36 * 3_600_000);
+  assert.deepEqual(config.network, {
+    resolvers: [
+      { address: "::1", port: 53 },
+      { address: "::1", port: 5353 },
+      { address: "127.0.0.1", port: 5300 },
+    ],
+    connect: new Map([["mx.dest.test:25", { host: "127.0.0.1", port: 2525 }]]),
+    caFile: "/etc/vsmtp/ca.pem",
+    allowPrivateAddresses: true,
+    keyPort: 9757,
+  });
+  assert.deepEqual(config.limits, {
+    messageOctets: 1_000_000,
+    recipients: 100,
+    connections: 1,
+    connectionsPerAddress: 2,
+    idleTimeoutMs: 90_000,
+  });
+});
+
+test("SPEC §8.3: an action can be set for every result and every reason, in all and per domain", () => {
+  const table = outcomes.map((outcome) => `${outcome} = "tag"`).join("\n");
+  const config = accepted(`${least}[domains.actions]\n${table}\n[policy.actions]\n${table}`);
+  const all = Object.fromEntries(outcomes.map((outcome) => [outcome, "tag"]));
+  assert.deepEqual(config.policy.actions, all);
+  assert.deepEqual(config.domains[0]?.policy.actions, all);
+});
+
+test("the example file is accepted, and so is each of its settings that are commented out", () => {
+  accepted(exampleText);
+  const config = accepted(exampleText.replace(/^#(?=(?:"[^"]+"|[a-z_]+) = )/gm, ""));
+  assert.equal(config.routes.length, 2);
+  assert.deepEqual(config.policy.actions, { revoked: "quarantine" });
+});
+
+test("the defaults that the example file shows are the defaults", () => {
+  const shown = (text: string) => {
+    const { routes, domains, policy, network, ...rest } = accepted(text);
+    return rest;
+  };
+  assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));
+});

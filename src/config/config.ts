@@ -1,0 +1,124 @@
+/** What `vsmtp serve` runs in one process. */
+export type Role = "submission" | "mx" | "key-server" | "delivery";
+
+/** How far a receiver goes with mail that does not pass (SPEC §8.3). */
+export type Stage = "observe" | "enforce" | "require";
+
+/** What a receiver does with a message; `defer` is the 451 that temperror gives by default. */
+export type Action = "deliver" | "tag" | "quarantine" | "discard" | "reject" | "defer";
+
+/** Results and reasons of a verdict whose action an operator may decide (SPEC §8.3). */
+export type Outcome = (typeof outcomes)[number];
+
+export const outcomes = [
+  ...(["pass", "neutral", "none", "fail", "temperror", "permerror"] as const), // results
+  ...(["body", "signature", "identity", "no-keyserver", "no-key", "bad-key"] as const), // reasons of fail
+  ...(["revoked", "suspended", "expired", "exact"] as const),
+  ...(["syntax", "unavailable", "unsigned", "sender-only"] as const), // reasons of other results
+] as const;
+
+/** The settings of `vsmtp serve`, checked and complete. Paths are absolute, names canonical. */
+export interface Config {
+  readonly roles: ReadonlySet<Role>;
+  /** The name of this host in greetings, Received fields and Authentication-Results: A-labels, lower case. */
+  readonly hostname: string;
+  readonly dataDirectory: string;
+  readonly logLevel: "error" | "warn" | "info" | "debug";
+  readonly store: StoreSettings;
+  readonly submission: { readonly listeners: readonly SmtpListener[] };
+  readonly mx: { readonly listeners: readonly SmtpListener[] };
+  readonly keyServer: {
+    readonly listeners: readonly Listener[];
+    /** How KEY without a key id is answered (SPEC §5.5). */
+    readonly exposure: "open" | "decoy" | "kid";
+  };
+  /** Domains whose mail this host receives. */
+  readonly domains: readonly HostedDomain[];
+  /** Where mail for other domains goes instead of to their MX hosts. */
+  readonly routes: readonly Route[];
+  readonly policy: { readonly stage: Stage; readonly actions: Actions };
+  readonly delivery: { readonly giveUpAfterMs: number };
+  readonly network: NetworkSettings;
+  readonly limits: Limits;
+}
+
+export interface StoreSettings {
+  /** SQLite files and the file with the key that encrypts private keys; made at first use. */
+  readonly keyringFile: string;
+  readonly queueFile: string;
+  readonly masterKeyFile: string;
+}
+
+export interface Listener {
+  /** An IP address, or null for all interfaces. */
+  readonly address: string | null;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** PEM files; null only where the listener has no TLS. */
+  readonly tlsFiles: TlsFiles | null;
+}
+
+export interface SmtpListener extends Listener {
+  readonly tls: "implicit" | "starttls" | "plain";
+}
+
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface HostedDomain {
+  /** A-labels, lower case. */
+  readonly name: string;
+  /** Mail goes to Maildirs here, or on to an inner server. */
+  readonly target:
+    | { readonly kind: "maildir"; readonly mailboxes: Mailboxes }
+    | { readonly kind: "next-hop"; readonly nextHop: HostAndPort };
+  /** What differs from the policy of all domains; null and missing actions mean: as there. */
+  readonly policy: { readonly stage: Stage | null; readonly actions: Actions };
+}
+
+export interface Mailboxes {
+  /** Maildir by canonical local part (unencoded, ASCII in lower case). */
+  readonly listed: ReadonlyMap<string, string>;
+  /** Where each folder is the Maildir of the local part that is its name. */
+  readonly root: string | null;
+  /** Maildir of all other local parts; null: there are none. */
+  readonly catchAll: string | null;
+}
+
+export type Actions = Readonly<Partial<Record<Outcome, Action>>>;
+
+export interface Route {
+  /** A domain; `.domain` for all below it; `*` for all. The longest that fits decides. */
+  readonly pattern: string;
+  readonly nextHop: HostAndPort;
+}
+
+export interface HostAndPort {
+  /** A name in A-labels and lower case, or an IP address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface NetworkSettings {
+  /** Recursive name servers; empty: those of the system. */
+  readonly resolvers: readonly { readonly address: string; readonly port: number }[];
+  /** For closed test networks: "host:port" that would be connected to → where it really is. */
+  readonly connect: ReadonlyMap<string, HostAndPort>;
+  /** PEM file of certificate authorities trusted besides the system's. */
+  readonly caFile: string | null;
+  /** For closed test networks: addresses need not be globally reachable (SPEC §4.2). */
+  readonly allowPrivateAddresses: boolean;
+  /** Where key servers of others listen. */
+  readonly keyPort: number;
+}
+
+/** For each SMTP listener. */
+export interface Limits {
+  readonly messageOctets: number;
+  readonly recipients: number;
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly idleTimeoutMs: number;
+}

@@ -1,0 +1,20 @@
+export type {
+  Action,
+  Actions,
+  Config,
+  HostAndPort,
+  HostedDomain,
+  Limits,
+  Listener,
+  Mailboxes,
+  NetworkSettings,
+  Outcome,
+  Role,
+  Route,
+  SmtpListener,
+  Stage,
+  StoreSettings,
+  TlsFiles,
+} from "./config.ts";
+export { type ConfigResult, loadConfig } from "./load-config.ts";
+export { formatProblem, type Problem } from "./problems.ts";

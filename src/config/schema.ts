@@ -1,0 +1,99 @@
+import * as z from "zod";
+import { outcomes } from "./config.ts";
+import {
+  bindAddress,
+  domainName,
+  durationMs,
+  filePath,
+  hostAndPort,
+  octets,
+  resolverAddress,
+} from "./values.ts";
+
+// The file as operators write it: names in snake_case, defaults, what each value may be. `vsmtp.example.toml`
+// says the same to people. Every table is strict: a name that is not here is refused.
+
+const stage = z.enum(["observe", "enforce", "require"]);
+const action = z.enum(["deliver", "tag", "quarantine", "discard", "reject", "defer"]);
+const actions = z
+  .strictObject(Object.fromEntries(outcomes.map((outcome) => [outcome, action.optional()])))
+  .prefault({});
+
+const tlsFiles = { certificate: filePath.optional(), key: filePath.optional() };
+
+/** A listener is a table, or its address alone. */
+function listeners<Shape extends z.core.$ZodLooseShape>(shape: Shape, addresses: readonly string[]) {
+  const table = z.strictObject({ address: bindAddress, ...tlsFiles, ...shape });
+  const listener = z.preprocess((value) => (typeof value === "string" ? { address: value } : value), table);
+  return z
+    .array(listener)
+    .min(1)
+    .prefault([...addresses]);
+}
+
+const mailbox = z.record(z.string().min(1), filePath);
+
+export const schema = z.strictObject({
+  roles: z.array(z.enum(["submission", "mx", "key-server", "delivery"])).min(1),
+  hostname: domainName,
+  data_directory: filePath.default("/var/lib/vsmtp"),
+  log_level: z.enum(["error", "warn", "info", "debug"]).default("info"),
+  tls: z.strictObject(tlsFiles).prefault({}),
+  store: z
+    .strictObject({
+      keyring: filePath.default("keyring.sqlite"),
+      queue: filePath.default("queue.sqlite"),
+      master_key: filePath.default("master.key"),
+    })
+    .prefault({}),
+  submission: z
+    .strictObject({
+      listen: listeners({ tls: z.enum(["implicit", "starttls"]).optional() }, ["*:465", "*:587"]),
+    })
+    .prefault({}),
+  mx: z
+    .strictObject({ listen: listeners({ tls: z.enum(["starttls", "none"]).default("starttls") }, ["*:25"]) })
+    .prefault({}),
+  key_server: z
+    .strictObject({
+      listen: listeners({}, ["*:8757"]),
+      exposure: z.enum(["open", "decoy", "kid"]).default("decoy"),
+    })
+    .prefault({}),
+  domains: z
+    .array(
+      z.strictObject({
+        name: domainName,
+        maildir_root: filePath.optional(),
+        mailboxes: mailbox.prefault({}),
+        catch_all: filePath.optional(),
+        next_hop: hostAndPort.optional(),
+        stage: stage.optional(),
+        actions,
+      }),
+    )
+    .default([]),
+  routes: z.record(z.string(), hostAndPort).default({}),
+  policy: z.strictObject({ stage: stage.default("enforce"), actions }).prefault({}),
+  delivery: z.strictObject({ give_up_after: durationMs.default(5 * 86_400_000) }).prefault({}),
+  network: z
+    .strictObject({
+      resolvers: z.array(resolverAddress).default([]),
+      connect: z.record(z.string(), hostAndPort).default({}),
+      ca_file: filePath.optional(),
+      allow_private_addresses: z.boolean().default(false),
+      key_port: z.int().min(1).max(65535).default(8757),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      message_size: octets.default(50 * 2 ** 20),
+      recipients: z.int().min(100).max(100_000).default(1000), // RFC 5321 §4.5.3.1.8
+      connections: z.int().min(1).max(1_000_000).default(1000),
+      connections_per_address: z.int().min(1).max(1_000_000).default(50),
+      idle_timeout: durationMs.default(5 * 60_000),
+    })
+    .prefault({}),
+});
+
+export type Settings = z.infer<typeof schema>;

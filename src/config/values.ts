@@ -1,0 +1,80 @@
+import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
+import * as z from "zod";
+import type { HostAndPort } from "./config.ts";
+
+// The kinds of text that settings are written in. Each says in one sentence what it wants.
+
+const ldhLabel = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
+const octetUnits = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+const durationUnits = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A text that `read` turns into a value; null when it is not what is wanted. */
+function textOf<T>(wanted: string, read: (text: string) => T | null) {
+  return z.string().transform((text, context) => {
+    const value = read(text);
+    if (value !== null) return value;
+    context.addIssue({ code: "custom", message: `must be ${wanted}, not "${text}"`, input: text });
+    return z.NEVER;
+  });
+}
+
+export const domainName = textOf('a domain name such as "example.org"', parseDomain);
+
+export const filePath = textOf("a file name", (text) => (/^[^\0]+$/.test(text) ? text : null));
+
+/** Where to listen. */
+export const bindAddress = textOf(
+  'ADDRESS:PORT such as "192.0.2.1:25", "[2001:db8::1]:25" or, on all interfaces, "*:25"',
+  (text) => {
+    const found = parseHostAndPort(text, 0);
+    if (!found) return null;
+    if (found.host === "*") return { address: null, port: found.port };
+    return isIP(found.host) ? { address: found.host, port: found.port } : null;
+  },
+);
+
+/** A name server. */
+export const resolverAddress = textOf('ADDRESS or ADDRESS:PORT such as "127.0.0.1:53"', (text) => {
+  if (isIP(text)) return { address: text, port: 53 };
+  const found = parseHostAndPort(text, 1);
+  return found && isIP(found.host) ? { address: found.host, port: found.port } : null;
+});
+
+export const hostAndPort = textOf('HOST:PORT such as "mail.example.org:25"', parseTarget);
+
+export const octets = z.unknown().transform((written, context) => {
+  const text = typeof written === "number" || typeof written === "string" ? String(written) : "";
+  const [, number, unit] = /^(\d{1,9}) ?(KiB|MiB|GiB)?$/.exec(text) ?? [];
+  const factor = unit === undefined ? 1 : octetUnits[unit as keyof typeof octetUnits];
+  if (Number(number) > 0) return Number(number) * factor;
+  context.addIssue({ code: "custom", message: 'must be a size such as "50MiB"', input: written });
+  return z.NEVER;
+});
+
+export const durationMs = textOf('a time such as "90s", "5m", "12h" or "5d"', (text) => {
+  const [, number, unit] = /^(\d{1,6}) ?([smhd])$/.exec(text) ?? [];
+  const milliseconds = Number(number) * durationUnits[unit as keyof typeof durationUnits];
+  return milliseconds > 0 ? milliseconds : null;
+});
+
+/** A-labels in lower case, or null. */
+export function parseDomain(text: string): string | null {
+  const name = domainToASCII(text);
+  const isName = name.length <= 253 && name.split(".").every((label) => ldhLabel.test(label));
+  return isName && !/(?:^|\.)\d+$/.test(name) ? name : null;
+}
+
+export function parseTarget(text: string): HostAndPort | null {
+  const found = parseHostAndPort(text, 1);
+  const host = found && (isIP(found.host) ? found.host : parseDomain(found.host));
+  return found && host ? { host, port: found.port } : null;
+}
+
+function parseHostAndPort(text: string, leastPort: number): HostAndPort | null {
+  const [, ipv6, name, digits] = /^(?:\[([^\]]*)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (ipv6 !== undefined && isIP(ipv6) !== 6) return null;
+  const host = ipv6 ?? name;
+  return host !== undefined && port >= leastPort && port <= 65535 ? { host, port } : null;
+}
