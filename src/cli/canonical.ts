@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { faultText } from "../message/index.ts";
-import { CORE_FIELDS, coveredOctets, MessageScanner } from "../signature/index.ts";
+import { CORE_FIELDS, headerCanonical, MessageScanner } from "../signature/index.ts";
 import { EXIT } from "./exit-status.ts";
 import { readStandardInput } from "./message-input.ts";
 import { UsageError } from "./usage-error.ts";
@@ -15,8 +15,8 @@ export function define(command: Command, done: (status: number) => void): void {
       const message = scanner.finish();
       if (message.fault)
         throw new UsageError(`the message has no canonical form: ${faultText(message.fault)}`);
-      const header = coveredOctets(message.header, message.index, CORE_FIELDS, []);
-      const bodyHash = message.bodyHash.toString("base64");
+      const header = headerCanonical(message.header, message.index, CORE_FIELDS, [], Buffer.alloc(0));
+      const bodyHash = message.bodyHashBase64;
       const text = options.json
         ? JSON.stringify({ headerCanonical: header.toString("base64"), bodyHash })
         : `${header.toString("utf8")}bodyHash ${bodyHash}`;

@@ -2,7 +2,7 @@ import type { MessageFault } from "./header.ts";
 
 /** Bounds what a message can make its reader hold; RFC 5322 sets no limit, mail servers use 100 KiB to 1 MiB. */
 const MAX_HEADER_OCTETS = 1 << 20;
-const EMPTY = new Uint8Array(0);
+const EMPTY = Buffer.alloc(0);
 
 /**
  * Takes the header off the front of a message that comes in chunks of any size. It ends at the first empty
@@ -11,7 +11,7 @@ const EMPTY = new Uint8Array(0);
 export class HeaderReader {
   #held: Uint8Array = EMPTY;
   #length = 0;
-  #header: Uint8Array | null = null;
+  #header: Buffer | null = null;
   /** Set when the header is larger than any reader has to take. */
   fault: MessageFault | null = null;
 
@@ -32,7 +32,7 @@ export class HeaderReader {
   }
 
   /** The header's octets, its last CRLF included; call it when the message has ended (MSG-13: no empty line, no body). */
-  finish(): Uint8Array {
+  finish(): Buffer {
     if (this.#header === null) this.#end(this.#held, this.#length);
     return this.#header ?? EMPTY;
   }
@@ -42,7 +42,7 @@ export class HeaderReader {
       this.fault = { kind: "header-too-large", offset: MAX_HEADER_OCTETS, line: null };
     }
     // A copy: the caller's chunk may be used again, and a large one must not be kept alive for its header.
-    this.#header = new Uint8Array(octets.subarray(0, Math.min(length, MAX_HEADER_OCTETS)));
+    this.#header = Buffer.copyBytesFrom(octets, 0, Math.min(length, MAX_HEADER_OCTETS));
     this.#held = EMPTY;
   }
 

@@ -35,7 +35,7 @@ export interface HeaderField {
 
 export interface Header {
   /** The header's octets, the CRLF of its last field included, the empty line not. */
-  readonly octets: Uint8Array;
+  readonly octets: Buffer;
   readonly fields: readonly HeaderField[];
   /** The first fault; fields are listed as far as they can be told all the same. */
   readonly fault: MessageFault | null;
@@ -53,36 +53,46 @@ const MAX_LINE_OCTETS = 998;
  * @param octets a header without its empty line; a missing CRLF at the very end is tolerated
  */
 export function parseHeader(octets: Uint8Array): Header {
-  const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  const buffer = Buffer.isBuffer(octets)
+    ? octets
+    : Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   const fields: { name: string; start: number; valueStart: number; end: number }[] = [];
   let fault: MessageFault | null = null;
-  let line = 0;
-  const nul = buffer.indexOf(0);
-  let cr = buffer.indexOf(CR);
-  for (let start = 0; start < buffer.length; ) {
-    line++;
-    const lf = buffer.indexOf(LF, start);
-    const end = lf < 0 ? buffer.length : lf + 1;
-    const textEnd = lf < 0 ? end : lf > start && buffer[lf - 1] === CR ? lf - 1 : lf;
-    const at = (kind: MessageFault["kind"], offset: number): MessageFault => ({ kind, offset, line });
-    if (fault === null) {
-      if (nul >= start && nul < end) fault = at("nul", nul);
-      else if (cr >= start && cr < textEnd) fault = at("bare-cr", cr);
-      else if (lf >= 0 && textEnd === lf) fault = at("bare-lf", lf);
-      else if (textEnd - start > MAX_LINE_OCTETS) fault = at("long-line", start + MAX_LINE_OCTETS);
-    }
-    while (cr >= 0 && cr < end) cr = buffer.indexOf(CR, cr + 1);
+  for (let start = 0, line = 1; start < buffer.length; line++) {
+    const { end, broken } = readLine(buffer, start);
+    if (broken && fault === null) fault = { ...broken, line };
     const first = buffer[start];
     const field = fields.at(-1);
     if ((first === 32 || first === 9) && field) field.end = end;
     else {
-      const found = fieldName(buffer, start, textEnd);
+      const found = fieldName(buffer, start, end);
       if (found) fields.push({ name: found.name, start, valueStart: found.valueStart, end });
-      else fault ??= at("bad-header-line", start);
+      else fault ??= { kind: "bad-header-line", offset: start, line };
     }
     start = end;
   }
-  return { octets, fields, fault };
+  return { octets: buffer, fields, fault };
+}
+
+/** Where the line ends that begins here, its line end included, and the first rule of MSG-2 that it breaks. */
+function readLine(buffer: Buffer, start: number): { end: number; broken: Omit<MessageFault, "line"> | null } {
+  let broken: Omit<MessageFault, "line"> | null = null;
+  let at = start;
+  let octet = 0;
+  for (; at < buffer.length; at++) {
+    const before = octet;
+    octet = buffer[at] as number;
+    if (octet > CR) continue;
+    if (octet === LF) {
+      if (before !== CR || at === start) broken ??= { kind: "bare-lf", offset: at };
+      break;
+    }
+    if (octet === 0) broken ??= { kind: "nul", offset: at };
+    else if (octet === CR && buffer[at + 1] !== LF) broken ??= { kind: "bare-cr", offset: at };
+  }
+  const textEnd = octet === LF && buffer[at - 1] === CR ? at - 1 : at;
+  if (textEnd - start > MAX_LINE_OCTETS) broken ??= { kind: "long-line", offset: start + MAX_LINE_OCTETS };
+  return { end: Math.min(at + 1, buffer.length), broken };
 }
 
 /** The name before the colon: printable US-ASCII, white space before the colon accepted (MSG-9). */
@@ -99,7 +109,7 @@ function fieldName(buffer: Buffer, start: number, end: number): { name: string; 
 }
 
 /** The octets of a field's value, folding included, the CRLF at its end not. */
-export function fieldValue(header: Header, field: HeaderField): Uint8Array {
+export function fieldValue(header: Header, field: HeaderField): Buffer {
   let end = field.end;
   if (end > field.valueStart && header.octets[end - 1] === LF) end--;
   if (end > field.valueStart && header.octets[end - 1] === CR) end--;
@@ -108,7 +118,6 @@ export function fieldValue(header: Header, field: HeaderField): Uint8Array {
 
 /** A field's value as text: unfolded, white space around it removed; octets that are not UTF-8 become U+FFFD. */
 export function fieldText(header: Header, field: HeaderField): string {
-  const value = fieldValue(header, field);
-  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
-  return text.replace(/\r?\n/g, "").replace(/^[ \t]+|[ \t]+$/g, "");
+  const text = header.octets.toString("utf8", field.valueStart, field.end);
+  return (text.includes("\n") ? text.replace(/\r?\n/g, "") : text).replace(/^[ \t]+|[ \t]+$/g, "");
 }

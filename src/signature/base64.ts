@@ -14,7 +14,9 @@ export function isId16(text: string): boolean {
   return /^[A-Za-z0-9_-]{21}[AQgw]$/.test(text);
 }
 
-/** The first 16 octets of a hash as `id16`. */
-export function id16(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, 16).toString("base64url");
+const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** The first 16 octets of a hash, given in base64url, as `id16`: 21 digits, and of the next one its top two bits. */
+export function id16(hashBase64url: string): string {
+  return hashBase64url.slice(0, 21) + "AQgw".charAt(BASE64URL.indexOf(hashBase64url.charAt(21)) >> 4);
 }

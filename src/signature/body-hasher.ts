@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import type { MessageFault } from "../message/index.ts";
 import { bodyCanonicalizerWasm } from "./body-canonicalizer.wasm.ts";
 
@@ -18,19 +18,28 @@ const PENDING = 63;
 const INPUT = new Uint8Array(memory.buffer, 64, 65_536);
 const WORK = Buffer.from(memory.buffer);
 const FAULTS = [null, "nul", "bare-cr", "bare-lf", "long-line"] as const;
+const NOTHING = Buffer.alloc(0);
 const EMPTY_LINES = Buffer.alloc(8192, "\r\n");
 
+/** The hasher whose latest output still waits in the shared memory, not yet hashed. */
+let owner: BodyHasher | null = null;
+
 /**
- * SHA-256 of a body in canonical form (MSG-11, MSG-12, MSG-14, SIG-17), and the line rules, in one pass and in constant memory: any
- * chunking gives the same result.
+ * SHA-256 of a body in canonical form (MSG-11, MSG-12, MSG-14, SIG-17), and the line rules, in one pass and in
+ * constant memory: any chunking gives the same result.
+ *
+ * All hashers share the canonicalizer's memory, since only one call runs at a time. What it leaves there is hashed
+ * when the memory is needed again; a body that fits takes one call of the hash then, which costs half of three.
  */
 export class BodyHasher {
-  // Only calls of one hasher run at a time, so all share the canonicalizer's memory and keep their state here.
   #lineLength = 0;
   #pendingCr = 0;
   #pendingWsp = 0;
   #fault: MessageFault | null = null;
   #hash: Hash | null = null;
+  /** Output waiting in the shared memory while we own it. */
+  #waitingStart = 0;
+  #waitingEnd = 0;
   /** Line ends not yet hashed: they count only when something follows (empty lines at the end are dropped). */
   #heldLineEnds = 0;
   #offset: number;
@@ -56,15 +65,25 @@ export class BodyHasher {
     return this.#fault;
   }
 
-  /** The end of the body: its hash, 32 octets. */
-  finish(): Buffer {
+  /** The end of the body: its hash in base64. */
+  finish(): string {
     if (this.#pendingCr && this.#fault === null) this.#fail("bare-cr", this.#offset - 1);
-    if (this.#hash === null) return createHash("sha256").digest();
+    if (owner === this && this.#hash === null) {
+      owner = null;
+      WORK[this.#waitingEnd] = 13;
+      WORK[this.#waitingEnd + 1] = 10;
+      const whole = WORK.subarray(this.#waitingStart, this.#waitingEnd + 2);
+      this.#tap?.(whole);
+      return hash("sha256", whole, "base64");
+    }
+    this.#flush();
+    if (this.#hash === null) return hash("sha256", NOTHING, "base64");
     this.#update(EMPTY_LINES.subarray(0, 2));
-    return this.#hash.digest();
+    return this.#hash.digest("base64");
   }
 
   #slice(slice: Uint8Array): void {
+    if (owner !== null) owner.#flush();
     INPUT.set(slice);
     STATE[0] = this.#lineLength;
     STATE[1] = this.#pendingCr;
@@ -86,9 +105,17 @@ export class BodyHasher {
     while (end > start && WORK[end - 1] === 10) end -= 2;
     if (end > start) {
       this.#flushLineEnds();
-      this.#update(WORK.subarray(start, end));
+      this.#waitingStart = start;
+      this.#waitingEnd = end;
+      owner = this;
     }
     this.#heldLineEnds += (stop - end) / 2;
+  }
+
+  #flush(): void {
+    if (owner !== this) return;
+    owner = null;
+    this.#update(WORK.subarray(this.#waitingStart, this.#waitingEnd));
   }
 
   #flushLineEnds(): void {

@@ -16,7 +16,8 @@ function writeCanonical(
   from: number,
   to: number,
 ): number {
-  let end = at + out.write(name, at, "latin1");
+  let end = at;
+  for (let i = 0; i < name.length; i++) out[end++] = name.charCodeAt(i);
   out[end++] = 58;
   const valueStart = end;
   let space = false;
@@ -54,16 +55,17 @@ export function indexFields(header: Header): FieldIndex {
 }
 
 /**
- * H without its last line (SIG-50 steps 1 and 2): all instances of each name in `h`, in order, then the
- * signature fields of lower levels.
+ * H (SIG-50 steps 1 to 3): all instances of each name in `h`, in order, then the signature fields of lower levels,
+ * then the last line, which is the field itself up to `b=`.
  */
-export function coveredOctets(
+export function headerCanonical(
   header: Header,
   index: FieldIndex,
   names: readonly string[],
   lowerLevels: readonly HeaderField[],
+  lastLine: Uint8Array,
 ): Buffer {
-  let room = 0;
+  let room = lastLine.length;
   for (const name of names) for (const field of index.get(name) ?? []) room += field.end - field.start + 2;
   for (const field of lowerLevels) room += field.end - field.start + 2;
   const out = Buffer.allocUnsafe(room);
@@ -75,7 +77,8 @@ export function coveredOctets(
   };
   for (const name of names) for (const field of index.get(name) ?? []) append(field);
   for (const field of lowerLevels) append(field);
-  return out.subarray(0, at);
+  out.set(lastLine, at);
+  return out.subarray(0, at + lastLine.length);
 }
 
 /** The signature fields below a level in the order H takes them: ascending level, then top to bottom. */
@@ -90,6 +93,9 @@ export function fieldsBelow(level: number, all: readonly SignatureField[]): Head
 const MESSAGE_PREFIX = Buffer.from("VSMTP1-MSG\0", "latin1");
 
 /** M, what is signed (SIG-50 step 4, SIG-51): "VSMTP1-MSG", a zero octet, and the SHA-256 of H. */
-export function signingInput(headerCanonical: Uint8Array): Buffer {
-  return Buffer.concat([MESSAGE_PREFIX, hash("sha256", headerCanonical, "buffer")]);
+export function signingInput(h: Uint8Array): Buffer {
+  const input = Buffer.allocUnsafe(MESSAGE_PREFIX.length + 32);
+  input.set(MESSAGE_PREFIX);
+  input.write(hash("sha256", h, "binary"), MESSAGE_PREFIX.length, "latin1");
+  return input;
 }

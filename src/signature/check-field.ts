@@ -1,7 +1,7 @@
 import { verify as cryptoVerify, type KeyObject } from "node:crypto";
 import { sameAddress } from "../message/index.ts";
 import { type Algorithm, importPublicKey } from "./algorithm.ts";
-import { coveredOctets, fieldsBelow, signingInput } from "./canonical-header.ts";
+import { fieldsBelow, headerCanonical, signingInput } from "./canonical-header.ts";
 import { keyId } from "./hashes.ts";
 import type { KeyAnswer, KeySource } from "./key-source.ts";
 import type { Responsible } from "./responsible-identity.ts";
@@ -49,7 +49,9 @@ export function checkWithoutKey(
       return fail("identity", `signed by ${tags.identity}, which neither Sender nor From names`);
     }
   }
-  if (!tags.bodyHash.equals(message.bodyHash)) return fail("body", "the body was altered after signing");
+  // Strict base64 has one text for one value, so the texts can be compared (SIG-22).
+  if (tags.bodyHashBase64 !== message.bodyHashBase64)
+    return fail("body", "the body was altered after signing");
   if (tags.algorithm === "ed25519-sha256" && tags.signature.length !== 64) {
     return fail("signature", `b holds ${tags.signature.length} octets, an Ed25519 signature has 64`);
   }
@@ -102,11 +104,10 @@ export function signatureVerifies(
   key: KeyObject,
 ): boolean {
   const below = field.level === 0 ? [] : fieldsBelow(field.level, all);
-  const covered = coveredOctets(message.header, message.index, field.tags.covered, below);
-  const input = signingInput(Buffer.concat([covered, field.lastLine]));
+  const h = headerCanonical(message.header, message.index, field.tags.covered, below, field.lastLine);
   return cryptoVerify(
     field.tags.algorithm === "rsa-sha256" ? "sha256" : null,
-    input,
+    signingInput(h),
     key,
     field.tags.signature,
   );

@@ -82,11 +82,11 @@ function explainField(
       lines.push(`               ${recipient.localPart}@${recipient.domain}: ${listed}`);
     }
   }
-  const bodyHolds = tags.bodyHash.equals(message.bodyHash);
+  const bodyHolds = tags.bodyHashBase64 === message.bodyHashBase64;
   if (message.fault) lines.push("  body         not judged: the message breaks a rule");
   else if (bodyHolds) lines.push("  body         unchanged");
   else {
-    const cause = body && diagnoseBody(message, body, tags.bodyHash);
+    const cause = body && diagnoseBody(message, body, tags.bodyHashBase64);
     lines.push(`  body         changed: ${cause ?? "where cannot be told, only its hash was signed"}`);
   }
   const answer = answers.get(tags.kid);

@@ -12,7 +12,7 @@ const RECIPIENT_PREFIX = Buffer.from("VSMTP1-RCPT\0", "latin1");
  * @returns 22 base64url characters
  */
 export function keyId(spki: Uint8Array): string {
-  return id16(hash("sha256", Buffer.concat([KID_PREFIX, spki]), "buffer"));
+  return id16(hash("sha256", Buffer.concat([KID_PREFIX, spki]), "base64url"));
 }
 
 /**
@@ -21,12 +21,15 @@ export function keyId(spki: Uint8Array): string {
  * @param salt 16 octets, hashed raw (RCP-3)
  */
 export function recipientHash(salt: Uint8Array, recipient: Address): string {
-  return id16(
-    hash("sha256", Buffer.concat([RECIPIENT_PREFIX, salt, Buffer.from(addressText(recipient))]), "buffer"),
-  );
+  const text = addressText(recipient);
+  const hashed = Buffer.allocUnsafe(RECIPIENT_PREFIX.length + salt.length + 3 * text.length);
+  hashed.set(RECIPIENT_PREFIX);
+  hashed.set(salt, RECIPIENT_PREFIX.length);
+  const end = RECIPIENT_PREFIX.length + salt.length;
+  return id16(hash("sha256", hashed.subarray(0, end + hashed.write(text, end)), "base64url"));
 }
 
 /** The value of `og` that lets the key's account write in the name of a From address (IDY-13, IDY-15). */
 export function grantHash(kid: string, from: Address): string {
-  return id16(hash("sha256", Buffer.from(`VSMTP1-GRANT\0${kid}\0${addressText(from)}`), "buffer"));
+  return id16(hash("sha256", Buffer.from(`VSMTP1-GRANT\0${kid}\0${addressText(from)}`), "base64url"));
 }

@@ -2,7 +2,7 @@
 export { type Algorithm, algorithmOf, importPublicKey, isAlgorithm } from "./algorithm.ts";
 export { decodeBase64, isId16 } from "./base64.ts";
 export { BodyHasher } from "./body-hasher.ts";
-export { canonicalField, coveredOctets, signingInput } from "./canonical-header.ts";
+export { canonicalField, fieldsBelow, headerCanonical, signingInput } from "./canonical-header.ts";
 export { CORE_FIELDS } from "./covered-fields.ts";
 export { type Explanation, explain } from "./explain.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";

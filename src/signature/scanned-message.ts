@@ -8,7 +8,7 @@ export interface ScannedMessage {
   readonly header: Header;
   readonly index: FieldIndex;
   /** SHA-256 of the canonical body; meaningless when there is a fault. */
-  readonly bodyHash: Buffer;
+  readonly bodyHashBase64: string;
   /** The first rule of MSG-2 that the message breaks (MSG-3). */
   readonly fault: MessageFault | null;
 }
@@ -36,11 +36,11 @@ export class MessageScanner {
   finish(): ScannedMessage {
     const header = parseHeader(this.#reader.finish());
     const body = this.#body ?? new BodyHasher();
-    const bodyHash = body.finish();
+    const bodyHashBase64 = body.finish();
     return {
       header,
       index: indexFields(header),
-      bodyHash,
+      bodyHashBase64,
       fault: this.#reader.fault ?? header.fault ?? body.fault,
     };
   }

@@ -24,7 +24,7 @@ export interface SignatureTags {
   readonly signedAt: number;
   readonly expiresAt: number;
   readonly covered: readonly string[];
-  readonly bodyHash: Buffer;
+  readonly bodyHashBase64: string;
   readonly recipients: { readonly salt: Buffer; readonly hashes: readonly string[] } | null;
   readonly exact: boolean;
   readonly automatic: boolean;
@@ -110,8 +110,8 @@ function readTags(tags: Tags): ReadTags | string {
   const covered = (text("h") ?? "").split(/ ?: ?/);
   const problem = coverageProblem(covered);
   if (problem) return problem;
-  const bodyHash = decodeBase64((text("bh") ?? "").replaceAll(" ", ""));
-  if (bodyHash === null) return "bh is not strict base64";
+  const bodyHashBase64 = (text("bh") ?? "").replaceAll(" ", "");
+  if (decodeBase64(bodyHashBase64) === null) return "bh is not strict base64";
   const signature = decodeBase64((text("b") ?? "").replaceAll(" ", ""));
   if (signature === null || signature.length === 0) return "b is not strict base64";
   const recipients = text("r") === null ? null : parseRecipients(text("r") ?? "");
@@ -125,7 +125,7 @@ function readTags(tags: Tags): ReadTags | string {
     signedAt,
     expiresAt,
     covered,
-    bodyHash,
+    bodyHashBase64,
     recipients,
     exact: flags.includes("exact"),
     automatic: flags.includes("auto"),

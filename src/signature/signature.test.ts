@@ -129,7 +129,9 @@ function referenceBodyHash(body: Buffer): string {
 function bodyHash(chunks: Uint8Array[]): string {
   const hasher = new BodyHasher();
   for (const chunk of chunks) hasher.write(chunk);
-  return hasher.fault ? `${hasher.fault.kind}@${hasher.fault.offset}` : hasher.finish().toString("hex");
+  return hasher.fault
+    ? `${hasher.fault.kind}@${hasher.fault.offset}`
+    : Buffer.from(hasher.finish(), "base64").toString("hex");
 }
 
 function cut(octets: Buffer, sizes: number[]): Buffer[] {
@@ -330,7 +332,7 @@ describe("signing and verifying, as properties", () => {
 function canonicalOf(message: Buffer): string {
   const verifier = new MessageVerifier();
   verifier.write(message);
-  const { header, bodyHash: hash, fault } = verifier.finish();
+  const { header, bodyHashBase64, fault } = verifier.finish();
   if (fault) return `fault ${fault.kind} ${fault.offset} ${message.toString("latin1")}`;
   const canonical = header.fields
     .filter((field) => CORE_FIELDS.includes(field.name))
@@ -343,7 +345,7 @@ function canonicalOf(message: Buffer): string {
         .trim(),
     ])
     .sort((a, b) => ((a[0] ?? "") < (b[0] ?? "") ? -1 : 1));
-  return JSON.stringify([canonical, hash.toString("hex")]);
+  return JSON.stringify([canonical, bodyHashBase64]);
 }
 
 describe("signature field (SIG-1 to SIG-31)", () => {

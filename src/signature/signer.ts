@@ -7,7 +7,7 @@ import {
   sameAddress,
 } from "../message/index.ts";
 import type { Algorithm } from "./algorithm.ts";
-import { coveredOctets, fieldsBelow, signingInput } from "./canonical-header.ts";
+import { fieldsBelow, headerCanonical, signingInput } from "./canonical-header.ts";
 import { CORE_FIELDS, isTransportField } from "./covered-fields.ts";
 import { formatSignature, formatUpToSignature } from "./format-field.ts";
 import { recipientHash } from "./hashes.ts";
@@ -76,12 +76,10 @@ export class PreparedMessage {
   readonly ok = true;
   readonly #message: ScannedMessage;
   readonly #responsible: Responsible & { ok: true };
-  readonly #bodyHashBase64: string;
 
   constructor(message: ScannedMessage, responsible: Responsible & { ok: true }) {
     this.#message = message;
     this.#responsible = responsible;
-    this.#bodyHashBase64 = message.bodyHash.toString("base64");
   }
 
   get scanned(): ScannedMessage {
@@ -120,14 +118,19 @@ export class PreparedMessage {
       covered,
       recipients: bindRecipients(options.recipients ?? [], options.salt),
       flags: options.flags ?? [],
-      bodyHashBase64: this.#bodyHashBase64,
+      bodyHashBase64: this.#message.bodyHashBase64,
     });
     const below = level === 0 ? [] : fieldsBelow(level, this.#parsedSignatures());
-    const fields = coveredOctets(this.#message.header, this.#message.index, covered, below);
-    const headerCanonical = Buffer.concat([fields, Buffer.from(canonicalText(text), "latin1")]);
+    const h = headerCanonical(
+      this.#message.header,
+      this.#message.index,
+      covered,
+      below,
+      Buffer.from(canonicalText(text), "latin1"),
+    );
     return {
-      headerCanonical,
-      input: signingInput(headerCanonical),
+      headerCanonical: h,
+      input: signingInput(h),
       complete: (signature) => Buffer.from(`${text}${formatSignature(signature)}\r\n`, "latin1"),
     };
   }
