@@ -1,12 +1,11 @@
-// A provider's accounts: addresses, grants, passwords, key pairs (SPEC §1, §7); the store is passed in.
+// A provider's accounts: addresses, grants, passwords, key pairs (LIF-1 to LIF-17); the store is passed in.
+export type { GrantOptions } from "./grant.ts";
 export { KEY_TRANSITIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
 export {
   type Authentication,
-  type GrantOptions,
   Keyring,
   type KeyringOptions,
   type NewAccountOptions,
-  type Outcome,
   type SigningKeyAnswer,
 } from "./keyring.ts";
 export {
@@ -24,6 +23,7 @@ export {
   MAX_GRANTS,
   type NewAccount,
   type NewKey,
+  type PublicDomain,
   type PublicKeyRecord,
   type PublicKeyringStore,
   type PublicRecord,
@@ -32,6 +32,7 @@ export {
   type StoreOutcome,
 } from "./keyring-store.ts";
 export { loadMasterKey, MasterKey, MasterKeyError } from "./master-key.ts";
+export type { Outcome } from "./outcome.ts";
 export type { PasswordCheckerOptions } from "./password-checker.ts";
-export { type PublicDomain, type PublicKey, PublicKeyView } from "./public-key-view.ts";
+export { type PublicKey, PublicKeyView } from "./public-key-view.ts";
 export { maySignAs, mayWriteFrom, ownsAddress, storedAddress } from "./rights.ts";

@@ -1,6 +1,6 @@
 import type { AccountState, KeyState } from "./keyring-store.ts";
 
-// What an account's state allows, and what each operation does to its keys (SPEC §7). Whatever is not in the
+// What an account's state allows, and what each operation does to its keys (LIF-6 to LIF-13). Whatever is not in the
 // table is refused; the store checks the account's state in the same transaction, and a trigger there forbids
 // every key transition that the table does not have.
 //
@@ -12,9 +12,9 @@ import type { AccountState, KeyState } from "./keyring-store.ts";
 //   suspend   | active         | suspended     | active *   | retired *    | –
 //   resume    | suspended      | active        | revoked    | revoked      | active
 //
-//   * KEY answers `suspended` for them (SPEC §7.4).
+//   * KEY answers `suspended` for them (LIF-11).
 //
-// A key that leaves `active` loses its private half at once (SPEC §7.7). `revoked` is final. A retired key
+// A key that leaves `active` loses its private half at once (LIF-17). `revoked` is final. A retired key
 // verifies until its notAfter, and stays in the history afterwards.
 
 export type KeyOperation = "rotate" | "re-key" | "suspend" | "resume";
@@ -33,5 +33,5 @@ export const KEY_TRANSITIONS: Record<KeyState, readonly KeyState[]> = {
   revoked: [],
 };
 
-/** A retired key must outlive every signature it made: the longest x−t (SPEC §2.1, §7.2), in seconds. */
+/** A retired key must outlive every signature it made: the longest x−t (SIG-13, LIF-8), in seconds. */
 export const RETIREMENT_S = 1_209_600;

@@ -3,7 +3,10 @@ import { keyId } from "../signature/index.ts";
 import type { NewKey, SealedKeyPair } from "./keyring-store.ts";
 import type { MasterKey } from "./master-key.ts";
 
-/** Makes an account's Ed25519 key pair; the private half leaves this function sealed only. */
+/**
+ * Makes an account's Ed25519 key pair; the private half leaves this function sealed only. Keys come from here alone
+ * and are never taken from outside, so that none is of small order or ill-formed (LIF-5).
+ */
 export function generateAccountKey(accountId: string, notBefore: number, masterKey: MasterKey): NewKey {
   const { spki, pkcs8 } = generate();
   const kid = keyId(spki);
@@ -20,7 +23,7 @@ export function openAccountKey(
   return importAndWipe(masterKey.open(key.sealed, accountKeyContext(accountId, key.kid)));
 }
 
-/** Makes a domain's statement key `dk` (SPEC §4.1). */
+/** Makes a domain's statement key `dk` (POL-8). */
 export function generateStatementKey(domain: string, masterKey: MasterKey): SealedKeyPair {
   const { spki, pkcs8 } = generate();
   const sealed = masterKey.seal(pkcs8, statementKeyContext(domain));

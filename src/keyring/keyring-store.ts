@@ -1,15 +1,15 @@
-/** `suspended`: may neither log in nor sign, and its keys answer `st=suspended` (SPEC §7.4). */
+/** `suspended`: may neither log in nor sign, and its keys answer `st=suspended` (LIF-10, LIF-11). */
 export type AccountState = "active" | "suspended";
-/** `active` signs; `retired` still verifies until `notAfter`; `revoked` fails every signature (SPEC §5.4). */
+/** `active` signs; `retired` still verifies until `notAfter`; `revoked` fails every signature (STA-2). */
 export type KeyState = "active" | "retired" | "revoked";
-/** *Send as*: sign as the granted address. *On behalf*: write From it, with the own address in Sender (SPEC §3.4). */
+/** *Send as*: sign as the granted address. *On behalf*: write From it, with the own address in Sender (SUB-2, SUB-3). */
 export type GrantKind = "send-as" | "on-behalf";
 
 /** A domain this provider hosts. */
 export interface DomainRecord {
   /** A-labels, lower case. */
   readonly name: string;
-  /** `ep` of the policy record, Unix seconds: statements issued before it are void. */
+  /** `ep` of the policy record (POL-9), Unix seconds: statements issued before it are void. */
   readonly epoch: number | null;
   /** The statement key `dk`; null while statements are not signed. */
   readonly statementKey: SealedKeyPair | null;
@@ -22,6 +22,15 @@ export interface SealedKeyPair {
   readonly spki: Uint8Array;
   /** PKCS#8 under the master key. */
   readonly sealed: Uint8Array;
+}
+
+/** What a key server says about a domain of its provider. */
+export interface PublicDomain {
+  readonly name: string;
+  /** `ep` (POL-9), Unix seconds. */
+  readonly epoch: number | null;
+  /** `dk` (POL-8), DER SubjectPublicKeyInfo; null while statements are not signed. */
+  readonly statementKey: Uint8Array | null;
 }
 
 export interface AccountRecord {
@@ -74,7 +83,7 @@ export interface PublicRecord extends AccountRights {
  * Why a store refused a change that it understood:
  * - `exists`: the domain, address or grant is there already;
  * - `address-taken`: the address belongs to an account (addresses are unique);
- * - `key-taken`: the public key is held already (SPEC §1: no two accounts share one);
+ * - `key-taken`: the public key is held already (LIF-3);
  * - `not-hosted`: the domain is none of ours; `no-account`, `no-address`: there is none;
  * - `suspended`, `not-suspended`: the account's state does not allow the change;
  * - `primary`: an account's primary address cannot be removed;
@@ -93,7 +102,7 @@ export type Refusal =
   | "too-many";
 export type StoreOutcome = "done" | Refusal;
 
-/** `og` holds at most 32 values (SPEC §3.3). */
+/** `og` holds at most 32 values (IDY-13). */
 export const MAX_GRANTS = 32;
 
 export interface NewAccount {
@@ -116,7 +125,7 @@ export interface KeyReplacement {
     | { readonly become: "revoked" };
   readonly requiredState: AccountState;
   readonly at: number;
-  /** For the key history (SPEC §7.7). */
+  /** For the key history (LIF-16). */
   readonly reason: "rotation" | "re-key" | "resume";
 }
 
@@ -130,8 +139,7 @@ export interface PublicKeyringStore {
    * readers throw away what they remember. Cheap enough to ask before every use of a cache.
    */
   changeCount(): number;
-  domain(name: string): Promise<DomainRecord | null>;
-  domains(): Promise<readonly DomainRecord[]>;
+  publicDomain(name: string): Promise<PublicDomain | null>;
   /** The account that owns the address, with its keys, newest first. */
   publicRecord(address: string): Promise<PublicRecord | null>;
 }
@@ -141,6 +149,8 @@ export interface KeyringStore extends PublicKeyringStore {
   /** Remembers the master key's check value at first use; returns the one remembered. */
   bindMasterKey(check: string): Promise<string>;
 
+  domain(name: string): Promise<DomainRecord | null>;
+  domains(): Promise<readonly DomainRecord[]>;
   addDomain(domain: DomainRecord): Promise<StoreOutcome>;
   addAccount(account: NewAccount): Promise<StoreOutcome>;
   addAddress(accountId: string, address: string): Promise<StoreOutcome>;
@@ -160,7 +170,7 @@ export interface KeyringStore extends PublicKeyringStore {
 
   /** The key that signs now: the newest active one. */
   activeKey(accountId: string): Promise<(SealedKeyPair & PublicKeyRecord) | null>;
-  /** Every key the account ever had, newest first (SPEC §7.7). */
+  /** Every key the account ever had, newest first (LIF-16). */
   keyHistory(accountId: string): Promise<readonly PublicKeyRecord[]>;
   suspend(accountId: string, at: number): Promise<StoreOutcome>;
   /** Adds the new key, moves the old ones on and destroys their private halves; the account becomes active. */

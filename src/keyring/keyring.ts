@@ -2,18 +2,18 @@ import { randomBytes } from "node:crypto";
 import { type Address, addressText, canonicalDomain, parseAddress } from "../message/index.ts";
 import type { SigningKey } from "../signature/index.ts";
 import { FreshCache } from "./fresh-cache.ts";
+import { type GrantOptions, parseGrant } from "./grant.ts";
 import { ACCOUNT_STATE_NEEDED, RETIREMENT_S } from "./key-lifecycle.ts";
 import { generateAccountKey, generateStatementKey, openStatementKey } from "./key-pair.ts";
 import type {
   AccountRecord,
   AccountRights,
-  GrantRecord,
   KeyReplacement,
   KeyringStore,
   PublicKeyRecord,
-  StoreOutcome,
 } from "./keyring-store.ts";
 import { type MasterKey, MasterKeyError } from "./master-key.ts";
+import { badPassword, type Outcome, result } from "./outcome.ts";
 import { PasswordChecker, type PasswordCheckerOptions } from "./password-checker.ts";
 import { hashPassword, preparePassword } from "./password-hash.ts";
 import { maySignAs, ownsAddress } from "./rights.ts";
@@ -36,15 +36,6 @@ export interface NewAccountOptions {
   readonly password?: string;
 }
 
-/** What an administrative act came to; `detail` is one sentence for the administrator. */
-export type Outcome<T extends object = object> =
-  | ({ readonly ok: true } & T)
-  | {
-      readonly ok: false;
-      readonly problem: Exclude<StoreOutcome, "done"> | "syntax" | "password";
-      readonly detail: string;
-    };
-
 /** `rejected` says nothing about which of the two was wrong; `suspended` is told to those with the password only. */
 export type Authentication =
   | { readonly kind: "authenticated"; readonly account: AccountRecord }
@@ -56,28 +47,9 @@ export type SigningKeyAnswer =
   | { readonly kind: "key"; readonly key: SigningKey }
   | { readonly kind: "refused"; readonly reason: "suspended" | "not-granted" | "no-key" };
 
-/** A grant as the administrator writes it: an address, or `@domain` for every address of a domain. */
-export interface GrantOptions {
-  readonly kind: GrantRecord["kind"];
-  readonly target: string;
-}
-
-const DETAIL: Record<Exclude<StoreOutcome, "done">, (subject: string) => string> = {
-  exists: (subject) => `${subject} is there already`,
-  "address-taken": (subject) => `${subject} has an address that belongs to an account already`,
-  "key-taken": () => "the key store holds this public key already",
-  "not-hosted": (subject) => `${subject}: its domain is not hosted here; add the domain first`,
-  "no-account": (subject) => `${subject}: there is no such account`,
-  "no-address": (subject) => `${subject}: no account has this address`,
-  suspended: (subject) => `${subject} is suspended; resume it first`,
-  "not-suspended": (subject) => `${subject} is not suspended`,
-  primary: (subject) => `${subject} is the primary address of its account and stays`,
-  "too-many": (subject) => `${subject}: a key statement has room for 32 grants; grant @domain instead`,
-};
-
 /**
- * A provider's accounts with their addresses, grants, passwords and key pairs: the central key store of SPEC §1
- * and §7. Only a process that signs or administers opens one; {@link PublicKeyView} is for all others.
+ * A provider's accounts with their addresses, grants, passwords and key pairs: the central key store
+ * (LIF-4). Only a process that signs or administers opens one; {@link PublicKeyView} is for all others.
  */
 export class Keyring {
   readonly #store: KeyringStore;
@@ -107,7 +79,7 @@ export class Keyring {
     return new Keyring(options);
   }
 
-  /** Hosts a domain; with `signStatements` it gets a statement key `dk` (SPEC §4.1). */
+  /** Hosts a domain; with `signStatements` it gets a statement key `dk` (POL-8). */
   async addDomain(
     name: string,
     options: { signStatements?: boolean } = {},
@@ -124,7 +96,7 @@ export class Keyring {
     return result(outcome, domain, { name: domain });
   }
 
-  /** Makes an account and, before its first message, its key pair (SPEC §7.1). */
+  /** Makes an account and, before its first message, its key pair (LIF-6). */
   async addAccount(options: NewAccountOptions): Promise<Outcome<{ account: AccountRecord; kid: string }>> {
     const addresses: string[] = [];
     for (const text of [options.address, ...(options.aliases ?? [])]) {
@@ -185,24 +157,24 @@ export class Keyring {
     return result(await this.#store.setPassword(accountId, hash, this.#nowSeconds()), accountId, {});
   }
 
-  /** From now on the account can neither log in nor sign, and its keys answer `suspended` (SPEC §7.4). */
+  /** From now on the account can neither log in nor sign, and its keys answer `suspended` (LIF-10, LIF-11). */
   async suspend(accountId: string): Promise<Outcome> {
     const outcome = await this.#store.suspend(accountId, this.#nowSeconds());
     this.#signingKeys.forget(accountId);
     return result(outcome, accountId, {});
   }
 
-  /** Ends a suspension. It re-keys: whoever had the old key must not get the use of it back (SPEC §7.4). */
+  /** Ends a suspension. It re-keys: whoever had the old key must not get the use of it back (LIF-13). */
   resume(accountId: string): Promise<Outcome<{ kid: string }>> {
     return this.#replaceKeys(accountId, "resume", { become: "revoked" });
   }
 
-  /** Immediate re-key after theft or hijack: every older key is revoked at once (SPEC §7.3). */
+  /** Immediate re-key after theft or hijack: every older key is revoked at once (LIF-9). */
   rekey(accountId: string): Promise<Outcome<{ kid: string }>> {
     return this.#replaceKeys(accountId, "re-key", { become: "revoked" });
   }
 
-  /** Planned rotation: the old key goes on verifying what it signed (SPEC §7.2). */
+  /** Planned rotation: the old key goes on verifying what it signed (LIF-8). */
   rotate(accountId: string): Promise<Outcome<{ kid: string }>> {
     return this.#replaceKeys(accountId, "rotate", {
       become: "retired",
@@ -296,27 +268,4 @@ export class Keyring {
   #nowSeconds(): number {
     return Math.floor(this.#clock.now() / 1000);
   }
-}
-
-const badPassword = {
-  ok: false,
-  problem: "password",
-  detail: "a password has 1 to 1024 octets and no control characters",
-} as const;
-
-function parseGrant(options: GrantOptions): GrantRecord | (Outcome & { ok: false }) {
-  const { kind, target } = options;
-  if (target.startsWith("@")) {
-    const domain = canonicalDomain(target.slice(1));
-    if (domain === null) return { ok: false, problem: "syntax", detail: `"${target}" is not a mail domain` };
-    return { kind, target: { domain } };
-  }
-  const parsed = parseAddress(target);
-  if (!parsed.ok) return { ok: false, problem: "syntax", detail: `"${target}": ${parsed.detail}` };
-  return { kind, target: { address: addressText(parsed.address) } };
-}
-
-function result<T extends object>(outcome: StoreOutcome, subject: string, value: T): Outcome<T> {
-  if (outcome === "done") return { ok: true, ...value };
-  return { ok: false, problem: outcome, detail: DETAIL[outcome](subject) };
 }

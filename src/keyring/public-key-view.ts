@@ -4,6 +4,7 @@ import { FreshCache } from "./fresh-cache.ts";
 import {
   type KeyState,
   MAX_GRANTS,
+  type PublicDomain,
   type PublicKeyRecord,
   type PublicKeyringStore,
   type PublicRecord,
@@ -24,15 +25,6 @@ export interface PublicKey {
   readonly grants: readonly string[];
 }
 
-/** What a key server says about a domain of its provider. */
-export interface PublicDomain {
-  readonly name: string;
-  /** `ep`, Unix seconds. */
-  readonly epoch: number | null;
-  /** `dk`: DER SubjectPublicKeyInfo; null while statements are not signed. */
-  readonly statementKey: Uint8Array | null;
-}
-
 /** No end is set for an active key: statements promise it for these days ahead of the one they are issued in. */
 const ACTIVE_DAYS = 30;
 const DAY_S = 86_400;
@@ -42,16 +34,14 @@ const DAY_S = 86_400;
  * are remembered until the store changes, so that suspending and re-keying show at once.
  */
 export class PublicKeyView {
-  readonly #store: PublicKeyringStore;
   readonly #records: FreshCache<PublicRecord>;
   readonly #domains: FreshCache<PublicDomain>;
 
   /** @param options.remembered how many addresses are held in memory */
   constructor(store: PublicKeyringStore, options: { readonly remembered?: number } = {}) {
     const remembered = options.remembered ?? 100_000;
-    this.#store = store;
     this.#records = new FreshCache(store, remembered, (address) => store.publicRecord(address));
-    this.#domains = new FreshCache(store, 10_000, (name) => this.#loadDomain(name));
+    this.#domains = new FreshCache(store, 10_000, (name) => store.publicDomain(name));
   }
 
   /** Null when the domain is not hosted here. */
@@ -67,11 +57,6 @@ export class PublicKeyView {
   async keys(address: Address, now: number): Promise<readonly PublicKey[]> {
     const record = await this.#records.get(addressText(address));
     return record ? record.keys.map((key) => publicKey(record, key, address, now)) : [];
-  }
-
-  async #loadDomain(name: string): Promise<PublicDomain | null> {
-    const domain = await this.#store.domain(name);
-    return domain && { name, epoch: domain.epoch, statementKey: domain.statementKey?.spki ?? null };
   }
 }
 

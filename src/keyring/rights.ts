@@ -20,7 +20,7 @@ export function hasGrant(rights: AccountRights, kind: GrantKind, address: Addres
   );
 }
 
-/** *Send as* (SPEC §3.4): may the account sign as this address? */
+/** *Send as* (SUB-2): may the account sign as this address? */
 export function maySignAs(rights: AccountRights, address: Address): boolean {
   return ownsAddress(rights, address) || hasGrant(rights, "send-as", address);
 }

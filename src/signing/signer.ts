@@ -41,7 +41,7 @@ export interface SigningOrder {
   readonly kid: string;
   /** How many recipients the copy is bound to. */
   readonly recipientCount: number;
-  /** H and M of SPEC §2.5: a remote signer is sent H and makes M itself. */
+  /** H and M of SIG-50 and SIG-51: a remote signer is sent H and makes M itself. */
   readonly headerCanonical: Uint8Array;
   readonly input: Uint8Array;
 }

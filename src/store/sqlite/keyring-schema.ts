@@ -32,7 +32,7 @@ export const keyringMigrations: Migrations = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX address_of_account ON address (account);
 
-  -- A grant for one address ends with the address: its next owner has granted nothing (SPEC §7.8).
+  -- A grant for one address ends with the address: its next owner has granted nothing.
   CREATE TABLE grant_held (
     account TEXT NOT NULL REFERENCES account (id),
     kind    TEXT NOT NULL CHECK (kind IN ('send-as', 'on-behalf')),

@@ -61,7 +61,7 @@ async function withAccount(keyring: Keyring, name: string): Promise<string> {
   return must(await keyring.addAccount({ address: name })).account.id;
 }
 
-test("LIF-1, LIF-6 an account has its key pair from the beginning, and addresses belong to one account", async () => {
+test("LIF-1, LIF-6, ADR-5 an account has its key pair from the beginning, and addresses belong to one account", async () => {
   const keyring = await openKeyring();
   must(await keyring.addDomain("SomeISP.test"));
   assert.equal(problemOf(await keyring.addDomain("someisp.test")), "exists");
