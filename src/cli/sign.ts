@@ -44,9 +44,9 @@ export function define(command: Command, done: (status: number) => void): void {
       const prepared = signer.finish();
       if (!prepared.ok)
         throw new UsageError(`the message cannot be signed: ${prepared.reason}: ${prepared.detail}`);
-      const flags = [options.exact ? "exact" : null, options.auto ? "auto" : null].filter(
-        (flag) => flag !== null,
-      );
+      const flags: ("exact" | "auto")[] = [];
+      if (options.exact) flags.push("exact");
+      if (options.auto) flags.push("auto");
       const result = attempt(() =>
         signPrepared(prepared, {
           keys,

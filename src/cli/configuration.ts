@@ -1,0 +1,49 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import type { Command } from "commander";
+import { type Config, formatProblem, loadConfig } from "../config/index.ts";
+import { Keyring, loadMasterKey, MasterKeyError } from "../keyring/index.ts";
+import { SqliteKeyringStore } from "../store/index.ts";
+import { readNamedFile } from "./arguments.ts";
+import { UsageError } from "./usage-error.ts";
+
+const PLACES = ["vsmtp.toml", "/etc/vsmtp/vsmtp.toml"];
+
+/** Adds `--config FILE` to a command that works on an installation. */
+export function addConfigOption(command: Command): Command {
+  return command.option("--config FILE", `settings (${PLACES.join(", else ")})`);
+}
+
+/** Reads the settings; everything that is wrong with them is printed by line before the program ends. */
+export function readConfig(named: string | undefined): Config {
+  const fileName = named ?? PLACES.find((place) => existsSync(place));
+  if (fileName === undefined) {
+    throw new UsageError(
+      `no configuration: neither ${PLACES.join(" nor ")} is there; --config FILE names one`,
+    );
+  }
+  const result = loadConfig(readNamedFile(fileName).toString("utf8"), fileName);
+  if (result.ok) return result.config;
+  throw new UsageError(result.problems.map((problem) => formatProblem(fileName, problem)).join("\nvsmtp: "));
+}
+
+/** The open key store of an installation. */
+export interface OpenKeyring extends AsyncDisposable {
+  readonly keyring: Keyring;
+  readonly store: SqliteKeyringStore;
+}
+
+/** Opens the key store that the settings name; it and its master key are made at first use. */
+export async function openKeyring(config: Config): Promise<OpenKeyring> {
+  const { keyringFile, masterKeyFile } = config.store;
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  try {
+    const masterKey = await loadMasterKey(masterKeyFile);
+    const store = new SqliteKeyringStore(keyringFile);
+    const keyring = await Keyring.open({ store, masterKey });
+    return { keyring, store, [Symbol.asyncDispose]: async () => store.close() };
+  } catch (error) {
+    if (error instanceof MasterKeyError) throw new UsageError(error.message);
+    throw error;
+  }
+}
