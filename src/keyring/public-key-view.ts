@@ -34,13 +34,16 @@ const DAY_S = 86_400;
  * are remembered until the store changes, so that suspending and re-keying show at once.
  */
 export class PublicKeyView {
-  readonly #records: FreshCache<PublicRecord>;
+  readonly #entries: FreshCache<Entry>;
   readonly #domains: FreshCache<PublicDomain>;
 
   /** @param options.remembered how many addresses are held in memory */
   constructor(store: PublicKeyringStore, options: { readonly remembered?: number } = {}) {
     const remembered = options.remembered ?? 100_000;
-    this.#records = new FreshCache(store, remembered, (address) => store.publicRecord(address));
+    this.#entries = new FreshCache<Entry>(store, remembered, async (address) => {
+      const record = await store.publicRecord(address);
+      return record && { record, day: -1, keys: [] };
+    });
     this.#domains = new FreshCache(store, 10_000, (name) => store.publicDomain(name));
   }
 
@@ -55,12 +58,25 @@ export class PublicKeyView {
    * @param now Unix seconds
    */
   async keys(address: Address, now: number): Promise<readonly PublicKey[]> {
-    const record = await this.#records.get(addressText(address));
-    return record ? record.keys.map((key) => publicKey(record, key, address, now)) : [];
+    const entry = await this.#entries.get(addressText(address));
+    if (entry === null) return [];
+    const day = Math.floor(now / DAY_S);
+    if (entry.day !== day) {
+      entry.keys = entry.record.keys.map((key) => publicKey(entry.record, key, address, day));
+      entry.day = day;
+    }
+    return entry.keys;
   }
 }
 
-function publicKey(record: PublicRecord, key: PublicKeyRecord, asked: Address, now: number): PublicKey {
+/** An address's record and what is said of it, which stays the same all day. */
+interface Entry {
+  readonly record: PublicRecord;
+  day: number;
+  keys: readonly PublicKey[];
+}
+
+function publicKey(record: PublicRecord, key: PublicKeyRecord, asked: Address, day: number): PublicKey {
   const suspended = record.account.state === "suspended" && key.state !== "revoked";
   return {
     kid: key.kid,
@@ -68,7 +84,7 @@ function publicKey(record: PublicRecord, key: PublicKeyRecord, asked: Address, n
     state: suspended ? "suspended" : key.state,
     spki: key.spki,
     notBefore: key.notBefore,
-    notAfter: key.notAfter ?? (Math.floor(now / DAY_S) + ACTIVE_DAYS) * DAY_S,
+    notAfter: key.notAfter ?? (day + ACTIVE_DAYS) * DAY_S,
     grants: grantValues(record, key.kid, asked),
   };
 }
