@@ -75,7 +75,9 @@ try {
   fail(`the installation cannot be recorded: ${error.message}`, "Make the checkout writable for you.");
 }
 
-const child = spawn(findNode24(), [resolve(root, file), ...args], { stdio: "inherit" });
+// Node keeps what it compiled, types stripped: programs start in half the time.
+const env = { NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "vsmtp"), ...process.env };
+const child = spawn(findNode24(), [resolve(root, file), ...args], { stdio: "inherit", env });
 child.on("error", (error) =>
   fail(`Node 24 could not be started: ${error.message}`, "Delete node_modules and try again."),
 );

@@ -1,20 +1,11 @@
-import { enableCompileCache } from "node:module";
-import { Command, CommanderError } from "commander";
+import { readFileSync } from "node:fs";
 import { EXIT } from "./exit-status.ts";
+import type { CommandFile } from "./run-command.ts";
 import { UsageError } from "./usage-error.ts";
 
-enableCompileCache();
-
-/**
- * A command is a file beside this one. Only the file of the command that runs is loaded, so that `vsmtp sign`
- * in a shell loop does not pay for servers it never starts. Its `define` adds arguments, options and an action;
- * the action resolves with the exit status, or throws a UsageError.
- */
-export interface CommandFile {
-  define(command: Command, done: (status: number) => void): void;
-}
-
-const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFile> }> = {
+// Only the file of the command that runs is loaded, so that `vsmtp sign` in a shell loop does not pay for
+// servers it never starts, and --help not even for the parser of command lines.
+const commands: Readonly<Record<string, { summary: string; load: () => Promise<CommandFile> }>> = {
   playground: {
     summary: "run two mail providers on this machine and watch them",
     load: () => import("./playground.ts"),
@@ -33,52 +24,43 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<CommandFil
   keygen: { summary: "make a key pair", load: () => import("./keygen.ts") },
 };
 
-const VERSION = "0.1.0";
-
 async function main(args: readonly string[]): Promise<number> {
-  const [name = "help", ...rest] = args;
-  if (name === "help" || name === "--help" || name === "-h") {
+  const [name = "--help", ...rest] = args;
+  if (["--help", "-h", "help"].includes(name)) {
     process.stdout.write(help());
     return EXIT.ok;
   }
-  if (name === "--version" || name === "-V") {
-    process.stdout.write(`${VERSION}\n`);
+  if (["--version", "-V"].includes(name)) {
+    process.stdout.write(`${version()}\n`);
     return EXIT.ok;
   }
-  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!entry) throw new UsageError(`there is no command "${name}": vsmtp --help lists them`);
-  const command = new Command(`vsmtp ${name}`).description(entry.summary);
-  // One line on standard error is our own to write; commander's would come on top of it.
-  command.exitOverride().configureOutput({ writeErr: () => {} });
-  let status: number = EXIT.ok;
-  (await entry.load()).define(command, (result) => {
-    status = result;
-  });
-  await command.parseAsync(rest, { from: "user" });
-  return status;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) throw new UsageError(`there is no command "${name}": vsmtp --help lists them`);
+  const [{ runCommand }, file] = await Promise.all([import("./run-command.ts"), command.load()]);
+  return runCommand(name, command.summary, file, rest);
 }
 
 function help(): string {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return `Usage: vsmtp COMMAND [OPTION]…\n\n${lines.join("\n")}\n\nvsmtp COMMAND --help tells a command's options.\n`;
+}
+
+/** Of the package this file is in, whether as source or built. */
+function version(): string {
+  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 }
 
 /** One line for what the user can mend; the stack of what is our fault only when it is asked for. */
 function report(error: unknown): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return EXIT.ok; // --help was printed
-    const text = error.message.replace(/^error: /, "");
-    process.stderr.write(`vsmtp: ${text} (see --help)\n`);
-    return EXIT.usage;
-  }
-  if (error instanceof UsageError) {
-    process.stderr.write(`vsmtp: ${error.message}\n`);
-    return EXIT.usage;
-  }
   const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`vsmtp: ${text}\n       (this should not happen; VSMTP_DEBUG=1 shows where)\n`);
-  if (process.env.VSMTP_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.stderr.write(`vsmtp: ${text}\n`);
+  if (error instanceof UsageError) return EXIT.usage;
+  if (!process.env.VSMTP_DEBUG) {
+    process.stderr.write("       (this should not happen; VSMTP_DEBUG=1 shows where)\n");
+  } else if (error instanceof Error) {
+    process.stderr.write(`${error.stack}\n`);
+  }
   return EXIT.usage;
 }
 
