@@ -151,6 +151,7 @@ export class Queue {
       settlement: { id, attempt, owner: this.#owner, changes, dueAt },
     });
     this.#held.delete(id);
+    if (this.#held.size === 0) this.#stopRenewing();
     if (answer === "lease-lost") return { kind: "lease-lost" };
     if (dueAt !== null) this.#wake();
     const failed = changes
@@ -189,7 +190,7 @@ export class Queue {
   /** Gives back what is still leased, so that the next process need not wait. The store stays open. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelRenewal?.();
+    this.#stopRenewing();
     this.#wake();
     if (this.#held.size > 0) await this.#store.release(this.#owner, this.#clock.now());
     this.#held.clear();
@@ -202,12 +203,16 @@ export class Queue {
   #renewLater(): void {
     if (this.#cancelRenewal !== null || this.#held.size === 0 || this.#closed) return;
     this.#cancelRenewal = this.#clock.schedule(this.#leaseMs / 3, async () => {
-      // A renewal that fails is no catastrophe: the next one comes well before the lease runs out.
-      if (this.#held.size > 0)
-        await this.#store.renew(this.#owner, this.#clock.now() + this.#leaseMs).catch(onlyStorage);
       this.#cancelRenewal = null;
+      // A renewal that fails is no catastrophe: the next one comes well before the lease runs out.
+      await this.#store.renew(this.#owner, this.#clock.now() + this.#leaseMs).catch(onlyStorage);
       this.#renewLater();
     });
+  }
+
+  #stopRenewing(): void {
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = null;
   }
 
   async #commitPersistently(change: QueueChange): Promise<"done" | "lease-lost"> {
