@@ -38,9 +38,15 @@ test("a requirement that nothing cites", () => {
 });
 
 test("a cited requirement that does not exist, in code or in the specification", () => {
-  assert.deepEqual(problemsOf({ "spec/a.md": "**SIG-1** as SIG-7", "src/a.ts": "// SIG-1\n// SIG-2" }), [
+  const files = {
+    "spec/a.md": "**SIG-1** as SIG-7",
+    "spec/vectors/v1/case.json": '{ "requirements": ["SIG-1", "SIG-8"] }',
+    "src/a.ts": "// SIG-1\n// SIG-2",
+  };
+  assert.deepEqual(problemsOf(files), [
     "src/a.ts:2: SIG-2 is not defined in spec/; correct the number",
     "spec/a.md:1: SIG-7 is not defined in spec/; correct the number",
+    "spec/vectors/v1/case.json:1: SIG-8 is not defined in spec/; correct the number",
   ]);
 });
 

@@ -1,6 +1,6 @@
 // Checks the requirement ids of spec/*.md against src/ and test/:
 //   every requirement is cited by code or test, unless it is marked *(later)*; a later one is not cited
-//   every cited id exists, and none is defined twice
+//   every cited id exists, in spec/ and its vectors too, and none is defined twice
 // A requirement is defined where its id begins a paragraph or list item in bold: **SIG-12** or, when
 // not built yet, **SIG-12** *(later)*.
 import { globSync, readFileSync } from "node:fs";
@@ -44,7 +44,8 @@ export function checkCitations(root: string): string[] {
       report(requirement, "is cited by no code and no test; cite it where it is met, or mark it *(later)*");
     }
   }
-  for (const place of [...citations, ...citationsIn(specification)]) {
+  const vectors = readLines(root, "spec/vectors/**/*.json");
+  for (const place of [...citations, ...citationsIn(specification), ...citationsIn(vectors)]) {
     if (!defined.has(place.id)) report(place, "is not defined in spec/; correct the number");
   }
   for (const place of citations) {
