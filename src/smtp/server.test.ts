@@ -1,0 +1,655 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { test } from "node:test";
+import fc from "fast-check";
+import { reply } from "./index.ts";
+import { delay, startServer, Talker } from "./test-peers.ts";
+
+const plain = (text: string) => Buffer.from(text).toString("base64");
+
+/** Puts a message on a session that has said EHLO; the reply to its end. */
+async function sendMessage(talker: Talker, content = "Subject: x\r\n\r\nHello\r\n"): Promise<string> {
+  assert.match(await talker.ask("MAIL FROM:<a@client.test>"), /^250/);
+  assert.match(await talker.ask("RCPT TO:<b@mx.test>"), /^250/);
+  assert.match(await talker.ask("DATA"), /^354/);
+  talker.send(`${content}.\r\n`);
+  return talker.reply();
+}
+
+test("a whole session, word by word (RFC 5321 Appendix D)", async (t) => {
+  const { server, port, messages, transcript, closeReasons } = await startServer({
+    extensions: ["VSMTP enforce"],
+  });
+  t.after(() => server.close(0));
+  const talker = await Talker.connect(port);
+  assert.equal(await talker.reply(), "220 mx.test ESMTP");
+  const ehlo =
+    "250-mx.test greets client.test|250-PIPELINING|250-SIZE 52428800|250-STARTTLS|250-ENHANCEDSTATUSCODES|250-8BITMIME|250-SMTPUTF8|250-HELP|250 VSMTP enforce";
+  assert.equal(await talker.ask("EHLO client.test"), ehlo);
+  assert.equal(await talker.ask("MAIL FROM:<a@client.test> SIZE=30 BODY=8BITMIME"), "250 2.1.0 Sender ok");
+  assert.equal(await talker.ask("RCPT TO:<b@mx.test>"), "250 2.1.5 Recipient ok");
+  assert.equal(await talker.ask('RCPT TO:<"c d"@mx.test>'), "250 2.1.5 Recipient ok");
+  assert.equal(await talker.ask("DATA"), "354 End data with <CR><LF>.<CR><LF>");
+  talker.send("Subject: x\r\n\r\n..dot\r\n.\r\n");
+  const [message] = messages;
+  assert.equal(await talker.reply(), `250 2.0.0 Kept as ${message?.envelope.id}`);
+  assert.equal(await talker.ask("QUIT"), "221 2.0.0 Bye");
+  assert.equal(await talker.rest(), "");
+  talker.end();
+  assert.equal(message?.content, "Subject: x\r\n\r\n.dot\r\n");
+  assert.deepEqual(message?.to, ["b@mx.test", '"c d"@mx.test']);
+  assert.equal(message?.protocol, "ESMTP");
+  assert.deepEqual([message?.envelope.declaredOctets, message?.envelope.body], [30, "8bitmime"]);
+  assert.deepEqual(await closeReasons(1), ["quit"]);
+  assert.equal(server.connections, 0);
+  assert.deepEqual(transcript.slice(-6), [
+    "S: 354 End data with <CR><LF>.<CR><LF>",
+    "C: (20 octets of message data)",
+    "C: .",
+    `S: 250 2.0.0 Kept as ${message?.envelope.id}`,
+    "C: QUIT",
+    "S: 221 2.0.0 Bye",
+  ]);
+});
+
+test("commands out of order and what each is answered (RFC 5321 §4.1.4, §4.3.2)", async (t) => {
+  const { server, port } = await startServer();
+  t.after(() => server.close(0));
+  const talker = await Talker.connect(port);
+  await talker.reply();
+  const dialogue: [line: string, reply: RegExp][] = [
+    ["MAIL FROM:<a@b.test>", /^503 5\.5\.1 Send EHLO first/],
+    ["RCPT TO:<a@b.test>", /^503 5\.5\.1/],
+    ["DATA", /^503 5\.5\.1/],
+    ["NOOP", /^250 2\.0\.0/],
+    ["HELP", /^214 2\.0\.0/],
+    ["HELO client.test", /^250 mx\.test$/],
+    ["MAIL FROM:<a@b.test> SIZE=1", /^555 5\.5\.4/],
+    ["AUTH PLAIN", /^538 5\.7\.11/],
+    ["EHLO client.test", /^250-/],
+    ["RCPT TO:<a@b.test>", /^503/],
+    ["MAIL FROM:<a@b.test>", /^250/],
+    ["MAIL FROM:<a@b.test>", /^503 5\.5\.1/],
+    ["DATA", /^554 5\.5\.1 No valid recipients/],
+    ["RCPT TO:<a@b.test>", /^250/],
+    ["RSET", /^250 2\.0\.0/],
+    ["DATA", /^503/],
+    ["MAIL FROM:<a@b.test>", /^250/],
+    ["EHLO client.test", /^250-/],
+    ["RCPT TO:<a@b.test>", /^503/],
+    ["MAIL FROM:<> SIZE=99999999999", /^552 5\.3\.4/],
+    ["VRFY a", /^252 2\.0\.0/],
+    ["EXPN a", /^502 5\.5\.1/],
+    ["BOGUS", /^500 5\.5\.1/],
+    ["MAIL FROM:<>", /^250/],
+    ["RCPT TO:<\xc3\xa4@b.test>", /^553 5\.6\.7/],
+    ["QUIT", /^221/],
+  ];
+  for (const [line, expected] of dialogue) assert.match(await talker.ask(line), expected, line);
+});
+
+test("STARTTLS forgets what was said, and AUTH works inside only (RFC 3207 §4.2, RFC 4954)", async (t) => {
+  const { server, port, messages, transcript, events } = await startServer();
+  t.after(() => server.close(0));
+  const talker = await Talker.hello(port);
+  assert.match(await talker.ask(`AUTH PLAIN ${plain("\0u\0secret")}`), /^538/, "never in clear");
+  await talker.ask("MAIL FROM:<a@b.test>");
+  assert.match(await talker.ask("STARTTLS"), /^220 2\.0\.0/);
+  await talker.startTls();
+  assert.match(await talker.ask("RCPT TO:<a@b.test>"), /^503/);
+  assert.match(await talker.ask(`AUTH PLAIN ${plain("\0u\0secret")}`), /^503 5\.5\.1 Send EHLO/);
+  const ehlo = await talker.ask("EHLO client.test");
+  assert.match(ehlo, /\|250-AUTH PLAIN LOGIN\|/);
+  assert.doesNotMatch(ehlo, /STARTTLS/);
+  assert.match(await talker.ask("STARTTLS"), /^503/);
+  const dialogue: [line: string, reply: RegExp][] = [
+    ["AUTH CRAM-MD5", /^504 5\.5\.4/],
+    ["AUTH PLAIN =", /^535 5\.7\.8/],
+    ["AUTH PLAIN !!!", /^501 5\.5\.2/],
+    ["AUTH PLAIN", /^334 $|^334$/],
+    ["*", /^501 5\.7\.0/],
+    ["AUTH LOGIN", /^334 VXNlcm5hbWU6/],
+    ["not base64!", /^501 5\.5\.2/],
+    ["AUTH LOGIN", /^334 VXNlcm5hbWU6/],
+    ["x".repeat(13000), /^500 5\.5\.6/],
+    [`AUTH LOGIN ${plain("user")}`, /^334 UGFzc3dvcmQ6/],
+    [plain("secret"), /^235 2\.7\.0/],
+    ["AUTH PLAIN", /^503 5\.5\.1/],
+  ];
+  for (const [line, expected] of dialogue) assert.match(await talker.ask(line), expected, line.slice(0, 40));
+  assert.match(await sendMessage(talker), /^250/);
+  assert.equal(messages[0]?.protocol, "ESMTPSA");
+  talker.destroy();
+  assert.ok(transcript.some((line) => /^ {3}<TLS: TLSv1\.3, TLS_/.test(line)));
+  assert.ok(!transcript.some((line) => line.includes(plain("secret"))), "no password in the transcript");
+  assert.equal(events.filter(({ kind }) => kind === "auth-failed").length, 1);
+});
+
+test("AUTH: initial and challenge forms, the limit of failures, and their delay (RFC 4954 §4)", async (t) => {
+  const { server, port, closeReasons } = await startServer({ deadlines: { authFailureDelayMs: 50 } });
+  t.after(() => server.close(0));
+  const talker = await Talker.secured(port);
+  const begun = performance.now();
+  assert.equal(await talker.ask(`AUTH PLAIN ${plain("\0u\0wrong")}`), "535 5.7.8 Authentication failed");
+  assert.ok(performance.now() - begun > 45, "delayed");
+  assert.match(await talker.ask("AUTH PLAIN"), /^334/);
+  assert.match(await talker.ask(plain("\0u\0wrong")), /^535/);
+  assert.match(await talker.ask(`AUTH LOGIN ${plain("u")}`), /^334/);
+  assert.match(await talker.ask(plain("wrong")), /^421 4\.7\.0/);
+  assert.equal(await talker.rest(), "");
+  const other = await Talker.secured(port);
+  assert.match(await other.ask("AUTH PLAIN"), /^334/);
+  assert.match(await other.ask(plain("\0u\0secret")), /^235/);
+  assert.deepEqual(await closeReasons(1), ["too-many-auth-failures"]);
+  other.destroy();
+});
+
+test("requireAuth, starttls-required and implicit TLS (RFC 6409 §4.3, RFC 3207 §4, RFC 8314)", async (t) => {
+  const required = await startServer({ tlsMode: "starttls-required", requireAuth: true });
+  t.after(() => required.server.close(0));
+  const talker = await Talker.hello(required.port);
+  for (const line of ["MAIL FROM:<a@b.test>", "RSET", "VRFY a", "AUTH PLAIN"]) {
+    assert.equal(await talker.ask(line), "530 5.7.0 Must issue a STARTTLS command first");
+  }
+  await talker.ask("STARTTLS");
+  await talker.startTls();
+  await talker.ask("EHLO client.test");
+  assert.equal(await talker.ask("MAIL FROM:<a@b.test>"), "530 5.7.0 Authentication required");
+  await talker.ask(`AUTH PLAIN ${plain("\0u\0secret")}`);
+  assert.match(await talker.ask("MAIL FROM:<a@b.test>"), /^250/);
+  talker.destroy();
+
+  const implicit = await startServer({ tlsMode: "implicit" });
+  t.after(() => implicit.server.close(0));
+  const inside = await Talker.connect(implicit.port);
+  await inside.startTls();
+  assert.match(await inside.reply(), /^220/);
+  assert.match(await inside.ask("EHLO client.test"), /AUTH PLAIN LOGIN/);
+  assert.match(await sendMessage(inside), /^250/);
+  assert.equal(implicit.messages[0]?.protocol, "ESMTPS");
+  inside.destroy();
+  const garbage = await Talker.connect(implicit.port);
+  garbage.send("EHLO client.test\r\n");
+  await garbage.rest();
+  await delay(10);
+  assert.equal(implicit.server.connections, 0, "a failed handshake closes");
+});
+
+test("octets behind STARTTLS end the connection: command injection (RFC 3207 §5, CVE-2011-0411)", async (t) => {
+  const { server, port, messages, closeReasons } = await startServer();
+  t.after(() => server.close(0));
+  for (const behind of ["EHLO evil.test\r\nMAIL FROM:<evil@a.test>\r\n", "E", "\r\n"]) {
+    const talker = await Talker.hello(port);
+    talker.send(`STARTTLS\r\n${behind}`);
+    assert.equal(await talker.rest(), "", "not even the 220");
+  }
+  assert.deepEqual(await closeReasons(3), Array(3).fill("starttls-injection"));
+  assert.equal(messages.length, 0);
+});
+
+test("pipelined commands are answered in order, in one piece (RFC 2920)", async (t) => {
+  const { server, port, messages } = await startServer({
+    // Answers at once and later in turns.
+    methods: {
+      rcpt: (_session, { localPart }) =>
+        localPart === "no" ? Promise.resolve(reply(550, "5.1.1", "No")) : null,
+    },
+  });
+  t.after(() => server.close(0));
+  const talker = await Talker.hello(port);
+  let pieces = 0;
+  talker.socket.on("data", () => pieces++);
+  talker.send(
+    "MAIL FROM:<a@b.test>\r\nRCPT TO:<x@b.test>\r\nRCPT TO:<no@b.test>\r\nRCPT TO:<y@b.test>\r\nDATA\r\n",
+  );
+  const codes = (await talker.replies(5)).map((line) => line.slice(0, 3));
+  assert.deepEqual(codes, ["250", "250", "550", "250", "354"]);
+  assert.equal(pieces, 1);
+  // The next transaction behind the end of data, and the content cut badly.
+  talker.send("one\r\n.\r\nMAIL FROM:<c@d.test>\r\nRCPT TO:<z@b.test>\r\nDA");
+  talker.send("TA\r\n");
+  assert.deepEqual(
+    (await talker.replies(4)).map((line) => line.slice(0, 3)),
+    ["250", "250", "250", "354"],
+  );
+  talker.send("two\r\n.\r\nQUIT\r\n");
+  assert.match(await talker.rest(), /^250.*\r\n221.*\r\n$/s);
+  assert.deepEqual(
+    messages.map(({ content, to }) => [content, to]),
+    [
+      ["one\r\n", ["x@b.test", "y@b.test"]],
+      ["two\r\n", ["z@b.test"]],
+    ],
+  );
+});
+
+test("byte by byte the same session has the same outcome", async (t) => {
+  const { server, port, messages } = await startServer();
+  t.after(() => server.close(0));
+  const talker = await Talker.connect(port);
+  await talker.reply();
+  const wire =
+    "EHLO a.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<x@b.test>\r\nDATA\r\nhe..llo\r\n..\r\n.\r\nQUIT\r\n";
+  for (const octet of wire) {
+    talker.send(octet);
+    await new Promise(setImmediate);
+  }
+  assert.match(await talker.rest(), /354.*\r\n250.*\r\n221 .*\r\n$/s);
+  assert.equal(messages[0]?.content, "he..llo\r\n.\r\n");
+});
+
+test("malformed content: 550 5.6.0; after bare CR or LF the connection closes too (MSG-1, MSG-2, MSG-5)", async (t) => {
+  const { server, port, messages, events } = await startServer();
+  t.after(() => server.close(0));
+  const smuggle = "MAIL FROM:<evil@a.test>\r\nRCPT TO:<b@mx.test>\r\nDATA\r\nevil\r\n.\r\n";
+  const closing: [content: string, outcome: string][] = [
+    [`hi\n.\r\n${smuggle}`, "bare-lf"],
+    [`hi\n.\n${smuggle}`, "bare-lf"],
+    [`hi\r\n.\n${smuggle}`, "bare-lf"],
+    [`hi\r\n.\r${smuggle}`, "bare-cr"],
+    [`hi\r.\r${smuggle}`, "bare-cr"],
+    [`hi\r\n\0.\r\nbare\n${smuggle}`, "bare-lf"],
+  ];
+  for (const [content, outcome] of closing) {
+    const talker = await Talker.hello(port);
+    assert.match(await sendMessage(talker, content.replace(/\.\r\n$/, "")), /^550 5\.6\.0 Message refused/);
+    assert.equal(await talker.rest(), "", "closed, and nothing behind was answered");
+    assert.equal(messages.at(-1)?.outcome, outcome);
+  }
+  assert.equal(messages.length, closing.length, "no smuggled message");
+  const talker = await Talker.hello(port);
+  assert.match(await sendMessage(talker, "a\0b\r\n"), /^550 5\.6\.0 Message refused: a NUL/);
+  assert.match(await sendMessage(talker, `${"x".repeat(999)}\r\n`), /^550 5\.6\.0 Message refused: a line/);
+  assert.match(await sendMessage(talker, `${"x".repeat(998)}\r\n`), /^250/);
+  talker.destroy();
+  assert.equal(events.filter(({ kind }) => kind === "content-refused").length, closing.length + 2);
+});
+
+test("bare LF in commands is an error, never a line end (RFC 5321 §2.3.8)", async (t) => {
+  const { server, port } = await startServer();
+  t.after(() => server.close(0));
+  const talker = await Talker.connect(port);
+  await talker.reply();
+  talker.send("EHLO a.test\nNOOP\r\n");
+  assert.deepEqual(await talker.replies(2), ["500 5.5.2 Lines end with CR LF", "250 2.0.0 Ok"]);
+  talker.send("NOOP\rNOOP\r\n");
+  assert.equal(await talker.reply(), "500 5.5.2 Lines end with CR LF");
+  talker.destroy();
+});
+
+test("content behind a refused DATA never becomes commands (RFC 2920 §3.1)", async (t) => {
+  const { server, port, messages, closeReasons } = await startServer();
+  t.after(() => server.close(0));
+  for (const refused of ["DATA", "BDAT 40"]) {
+    const talker = await Talker.hello(port);
+    talker.send(`${refused}\r\nMAIL FROM:<evil@a.test>\r\nRCPT TO:<b@mx.test>\r\n.\r\n`);
+    assert.match(await talker.rest(), /^50[23] 5\.5\.1 [^\r]*\r\n$/);
+  }
+  const browser = await Talker.connect(port);
+  await browser.reply();
+  browser.send("POST / HTTP/1.1\r\nHost: mx.test\r\n\r\nMAIL FROM:<evil@a.test>\r\n");
+  assert.match(await browser.rest(), /^500 5\.5\.1 [^\r]*\r\n$/);
+  assert.deepEqual(await closeReasons(3), ["pipelined-data", "not-smtp", "not-smtp"]);
+  assert.equal(messages.length, 0);
+});
+
+test("early talkers are refused (RFC 5321 §3.1)", async (t) => {
+  const { server, port, closeReasons } = await startServer({ deadlines: { greetingDelayMs: 30 } });
+  t.after(() => server.close(0));
+  const talker = await Talker.connect(port);
+  talker.send("EHLO spam.test\r\n");
+  assert.match(await talker.rest(), /^554 5\.5\.1 [^\r]*\r\n$/);
+  assert.deepEqual(await closeReasons(1), ["early-talker"]);
+  const patient = await Talker.connect(port);
+  assert.match(await patient.reply(), /^220/);
+  patient.destroy();
+  // Without a delay, those whose words are there before the greeting are still seen.
+  const quick = await startServer();
+  t.after(() => quick.server.close(0));
+  const socket = connect({ port: quick.port, host: "127.0.0.1" });
+  socket.write("EHLO spam.test\r\n"); // goes out with the connection
+  const first = await new Promise<Buffer>((resolve) => socket.once("data", resolve));
+  assert.match(first.toString(), /^(?:554|220)/);
+  socket.destroy();
+});
+
+test("limits: errors, idle commands, recipients, size, connections", async (t) => {
+  const { server, port, messages, events, closeReasons } = await startServer({
+    limits: { errors: 5, idleCommands: 6, recipients: 2, messageOctets: 1000, connectionsPerAddress: 2 },
+  });
+  t.after(() => server.close(0));
+  let talker = await Talker.hello(port);
+  talker.send("BOGUS\r\n".repeat(50));
+  assert.equal((await talker.rest()).match(/^500/gm)?.length, 5);
+  talker = await Talker.hello(port);
+  talker.send("NOOP\r\n".repeat(50));
+  assert.match(await talker.rest(), /^(?:250 2\.0\.0 Ok\r\n){5}421 4\.7\.0 [^\r]*\r\n$/);
+  assert.deepEqual(await closeReasons(2), ["too-many-errors", "too-many-idle-commands"]);
+  talker.destroy();
+  await delay(10);
+
+  talker = await Talker.hello(port);
+  await talker.ask("MAIL FROM:<a@b.test>");
+  assert.match(await talker.ask("RCPT TO:<a@b.test>"), /^250/);
+  assert.match(await talker.ask("RCPT TO:<b@b.test>"), /^250/);
+  for (let i = 0; i < 10; i++) {
+    // RFC 5321 §4.5.3.1.10; and 452 is no error that counts.
+    assert.match(await talker.ask("RCPT TO:<c@b.test>"), /^452 4\.5\.3/);
+  }
+  await talker.ask("DATA");
+  talker.send(`${"0123456\r\n".repeat(200)}.\r\n`);
+  assert.match(await talker.reply(), /^552 5\.3\.4/, "RFC 1870 §6.3");
+  assert.equal(messages[0]?.outcome, "too-big");
+  assert.match(await talker.ask("MAIL FROM:<a@b.test> SIZE=1001"), /^552 5\.3\.4/, "RFC 1870 §6.1");
+
+  const second = await Talker.hello(port);
+  const third = await Talker.connect(port);
+  assert.match(await third.rest(), /^421 4\.7\.0 Too many connections/);
+  assert.equal(events.at(-1)?.kind, "refused");
+  second.destroy();
+  await delay(20);
+  const fourth = await Talker.connect(port);
+  assert.match(await fourth.reply(), /^220/, "a closed connection makes room");
+  fourth.destroy();
+  talker.destroy();
+});
+
+test("deadlines: silence, a line that trickles, data that trickles, a handshake that never comes", async (t) => {
+  const deadlines = { commandMs: 60, dataBlockMs: 60, dataTotalMs: 150, tlsMs: 60 };
+  const { server, port, messages, closeReasons } = await startServer({ deadlines });
+  t.after(() => server.close(0));
+  const silent = Talker.connect(port).then((talker) => talker.rest());
+  const trickling = (async () => {
+    const talker = await Talker.hello(port);
+    const drip = setInterval(() => talker.send("x"), 10);
+    const rest = await talker.rest();
+    clearInterval(drip);
+    return rest;
+  })();
+  const slowData = (async () => {
+    const talker = await Talker.hello(port);
+    talker.send("MAIL FROM:<a@b.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n");
+    await talker.replies(3);
+    const begun = performance.now();
+    const drip = setInterval(() => talker.send("x\r\n"), 10);
+    const rest = await talker.rest();
+    clearInterval(drip);
+    assert.ok(performance.now() - begun > 120, "blocks came in time, until the whole took too long");
+    return rest;
+  })();
+  const noHandshake = (async () => {
+    const talker = await Talker.hello(port);
+    await talker.ask("STARTTLS");
+    return talker.rest();
+  })();
+  const timedOut = /421 4\.4\.2 mx\.test timed out, closing\r\n$/;
+  assert.match(await silent, timedOut);
+  assert.match(await trickling, timedOut);
+  assert.match(await slowData, timedOut);
+  assert.equal(await noHandshake, "");
+  assert.equal(messages[0]?.outcome, "timeout");
+  assert.deepEqual(await closeReasons(4), Array(4).fill("timeout"));
+});
+
+test("a session that lasts too long ends at the next MAIL", async (t) => {
+  const { server, port } = await startServer({ deadlines: { sessionMs: 30 } });
+  t.after(() => server.close(0));
+  const talker = await Talker.hello(port);
+  await delay(40);
+  assert.match(await talker.ask("NOOP"), /^250/);
+  assert.match(await talker.ask("MAIL FROM:<a@b.test>"), /^421 4\.4\.2/);
+});
+
+test("handlers that refuse, fail, hang, and answer after the client left", async (t) => {
+  const methods: string[] = [];
+  let late: (value: ReturnType<typeof reply>) => void = () => {};
+  let left = 0;
+  const { server, port, events, closeReasons } = await startServer({
+    deadlines: { handlerMs: 50 },
+    methods: {
+      mail(_session, { reversePath }) {
+        const from = reversePath?.localPart;
+        if (from === "refuse") return reply(550, "5.7.1", "Not you");
+        if (from === "throw") throw new Error("broken");
+        if (from === "reject") return Promise.reject(new Error("broken"));
+        if (from === "hang") return new Promise(() => {});
+        if (from === "late") return new Promise((resolve) => (late = resolve));
+        return from === "leave" ? reply(421, "4.3.2", "Go away") : null;
+      },
+      data(_session, { recipients }) {
+        if (recipients[0]?.localPart === "refuse") return reply(451, "4.3.0", "Not now");
+        return {
+          write() {
+            methods.push("write");
+            if (recipients[0]?.localPart === "throw") throw new Error("disk full");
+            return recipients[0]?.localPart === "reject" ? Promise.reject(new Error("disk full")) : undefined;
+          },
+          finish: () => Promise.reject(new Error("no commit")),
+          abort: (reason) => void methods.push(reason),
+        };
+      },
+      disconnect: () => void left++,
+    },
+  });
+  t.after(() => server.close(0));
+  const talker = await Talker.hello(port);
+  assert.equal(await talker.ask("MAIL FROM:<refuse@b.test>"), "550 5.7.1 Not you");
+  assert.match(await talker.ask("MAIL FROM:<throw@b.test>"), /^451 4\.3\.0 Local error/);
+  assert.match(await talker.ask("MAIL FROM:<reject@b.test>"), /^451 4\.3\.0/);
+  for (const [to, expected] of [
+    ["refuse", /^451 4\.3\.0 Not now/],
+    ["throw", /^354/],
+    ["reject", /^354/],
+    ["ok", /^354/],
+  ] as const) {
+    await talker.ask("MAIL FROM:<a@b.test>");
+    await talker.ask(`RCPT TO:<${to}@b.test>`);
+    assert.match(await talker.ask("DATA"), expected);
+    if (to === "refuse") await talker.ask("RSET");
+    else {
+      talker.send("x\r\n".repeat(10));
+      talker.send(".\r\n");
+      assert.match(await talker.reply(), /^451 4\.3\.0/);
+    }
+  }
+  assert.deepEqual([...new Set(methods)], ["write", "sink-failed"]);
+  assert.equal(methods.filter((method) => method === "sink-failed").length, 2, "and no abort after finish");
+  const failed = events.flatMap((event) => (event.kind === "handler-failed" ? [event.method] : []));
+  assert.deepEqual(failed, ["mail", "mail", "write", "write", "finish"]);
+
+  assert.match(await talker.ask("MAIL FROM:<hang@b.test>"), /^421 4\.3\.0/);
+  assert.equal(await talker.rest(), "");
+  const polite = await Talker.hello(port);
+  assert.equal(await polite.ask("MAIL FROM:<leave@b.test>"), "421 4.3.2 Go away");
+  assert.equal(await polite.rest(), "");
+  const gone = await Talker.hello(port);
+  gone.send("MAIL FROM:<late@b.test>\r\n");
+  await delay(10);
+  gone.destroy();
+  await delay(10);
+  late(reply(250, "2.0.0", "Too late"));
+  await closeReasons(3);
+  assert.equal(left, 3);
+  assert.deepEqual(await closeReasons(3), ["handler-timeout", "refused", "disconnected"]);
+});
+
+test("the client leaves: in the middle of data, and half way with words left to answer", async (t) => {
+  const { server, port, messages } = await startServer();
+  t.after(() => server.close(0));
+  const rude = await Talker.hello(port);
+  rude.send("MAIL FROM:<a@b.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n");
+  await rude.replies(3);
+  rude.send("half a mess");
+  await delay(10);
+  rude.destroy();
+  await delay(20);
+  assert.equal(messages[0]?.outcome, "disconnected");
+  const half = await Talker.connect(port);
+  await half.reply();
+  half.send("EHLO a.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\nx\r\n.\r\n");
+  half.end();
+  assert.match(await half.rest(), /354 [^\r]*\r\n250 2\.0\.0 Kept[^\r]*\r\n$/);
+});
+
+test("back-pressure: a slow sink stops the client; one that never reads replies is stopped", async (t) => {
+  let release: () => void = () => {};
+  let written = 0;
+  const { server, port, closeReasons } = await startServer({
+    limits: { idleCommands: 1e9 },
+    deadlines: { commandMs: 300 },
+    methods: {
+      data: () => ({
+        write(chunk) {
+          written += chunk.length;
+          return new Promise((resolve) => (release = resolve));
+        },
+        finish: () => reply(250, "2.0.0", "Ok"),
+        abort() {},
+      }),
+    },
+  });
+  t.after(() => server.close(0));
+  const talker = await Talker.hello(port);
+  talker.send("MAIL FROM:<a@b.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n");
+  await talker.replies(3);
+  const block = `${"x".repeat(98)}\r\n`.repeat(10_000);
+  for (let i = 0; i < 32; i++) talker.send(block);
+  await delay(50);
+  assert.ok(written <= 65536, "one chunk at a time");
+  assert.ok(talker.socket.writableLength > 8e6, "the rest waits at the client");
+  const pump = setInterval(() => release(), 0);
+  talker.send(".\r\n");
+  assert.match(await talker.reply(), /^250/);
+  clearInterval(pump);
+  assert.equal(written, 32e6);
+  talker.destroy();
+
+  const deaf = await Talker.hello(port);
+  deaf.socket.pause();
+  const noops = "HELP\r\n".repeat(10_000);
+  for (let i = 0; i < 200; i++) deaf.send(noops);
+  await delay(700);
+  assert.ok(deaf.socket.writableLength > 0 || deaf.socket.destroyed, "not all was taken");
+  assert.equal((await closeReasons(2)).at(-1), "timeout");
+  deaf.destroy();
+});
+
+test("shutdown: the idle go at once, a message under way is finished, and grace ends (RFC 5321 §3.8)", async () => {
+  const { server, port, messages, closeReasons } = await startServer();
+  const idle = await Talker.hello(port);
+  const busy = await Talker.hello(port);
+  const stuck = await Talker.hello(port);
+  for (const talker of [busy, stuck]) {
+    talker.send("MAIL FROM:<a@b.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n");
+    await talker.replies(3);
+  }
+  const closed = server.close(100);
+  assert.match(await idle.rest(), /^421 4\.3\.2 mx\.test is shutting down\r\n$/);
+  busy.send("x\r\n.\r\n");
+  assert.match(await busy.rest(), /^250 [^\r]*\r\n421 4\.3\.2 [^\r]*\r\n$/);
+  for (const talker of [idle, busy]) talker.end();
+  await closed;
+  assert.deepEqual(messages.map(({ outcome }) => outcome).sort(), ["finished", "shutdown"]);
+  assert.deepEqual(await closeReasons(3), ["shutdown", "shutdown", "disconnected"]);
+  await assert.rejects(Talker.connect(port));
+});
+
+test("what a handler may answer on connect", async (t) => {
+  const { server, port } = await startServer({
+    methods: { connect: async () => reply(554, "5.7.1", "Not from your network") },
+  });
+  t.after(() => server.close(0));
+  const talker = await Talker.connect(port);
+  assert.equal(await talker.rest(), "554 5.7.1 Not from your network\r\n");
+});
+
+test("contradicting options are refused", async () => {
+  await assert.rejects(
+    startServer({ requireAuth: true, handler: { data: () => reply(451, "4.0.0", "") } }),
+    TypeError,
+  );
+});
+
+test("fuzz: any sequence of commands, cuts and garbage ends in time, and only whole messages are kept", async (t) => {
+  const { server, port, messages, events } = await startServer({
+    limits: { connectionsPerAddress: 1000, idleCommands: 1000, errors: 1000 },
+    deadlines: { commandMs: 2000, dataBlockMs: 2000 },
+  });
+  t.after(() => server.close(0));
+  const word = fc.oneof(
+    {
+      weight: 10,
+      arbitrary: fc.constantFrom(
+        "EHLO a.test\r\n",
+        "MAIL FROM:<a@b.test>\r\n",
+        "RCPT TO:<b@b.test>\r\n",
+        "DATA\r\n",
+        "RSET\r\n",
+        "x\r\n.\r\n",
+        "good\r\n.\r\n",
+      ),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom(
+        "\r\n.\n",
+        "\n.\r\n",
+        ".\r",
+        "\r",
+        "\n",
+        ".",
+        "\0",
+        "AUTH PLAIN\r\n",
+        "*\r\n",
+        "NOOP\r\n",
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.uint8Array({ maxLength: 60 }).map((octets) => Buffer.from(octets).toString("latin1")),
+    },
+    { weight: 1, arbitrary: fc.constant("y".repeat(1500)) },
+    {
+      weight: 5,
+      arbitrary: fc.constant(
+        "EHLO a.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n.good\r\n.\r\n",
+      ),
+    },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(word, { maxLength: 25 }),
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
+      async (words, sizes) => {
+        const before = messages.length;
+        const talker = await Talker.connect(port);
+        await talker.reply();
+        const wire = words.join("");
+        let turn = 0;
+        for (let at = 0; at < wire.length; ) {
+          const size = sizes[turn++ % sizes.length] as number;
+          talker.send(wire.slice(at, at + size));
+          at += size;
+          if (turn % 3 === 0) await new Promise(setImmediate);
+        }
+        talker.end();
+        const replies = await talker.rest();
+        assert.match(replies, /^(?:\d{3}[ -][\x20-\x7e]*\r\n)*$/, "nothing but replies");
+        for (const { outcome, content } of messages.slice(before)) {
+          if (outcome !== "finished") continue;
+          assert.doesNotMatch(content, /\r(?!\n)|(?<!\r)\n|\0|[^\r\n]{999}/);
+          assert.ok(content === "" || content.endsWith("\r\n"));
+        }
+        talker.destroy();
+      },
+    ),
+    { numRuns: 300, interruptAfterTimeLimit: 4000, markInterruptAsFailure: false },
+  );
+  assert.ok(
+    messages.some(({ outcome }) => outcome === "finished"),
+    "some messages came through",
+  );
+  assert.ok(!events.some(({ kind }) => kind === "handler-failed"));
+  await delay(50);
+  assert.equal(server.connections, 0);
+});
