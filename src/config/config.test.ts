@@ -184,7 +184,7 @@ idle_timeout = "90s"
   });
 });
 
-test("SPEC §8.3: an action can be set for every result and every reason, in all and per domain", () => {
+test("ACT-8: an action can be set for every result and every reason, in all and per domain", () => {
   const table = outcomes.map((outcome) => `${outcome} = "tag"`).join("\n");
   const config = accepted(`${least}[domains.actions]\n${table}\n[policy.actions]\n${table}`);
   const all = Object.fromEntries(outcomes.map((outcome) => [outcome, "tag"]));

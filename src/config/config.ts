@@ -1,13 +1,13 @@
 /** What `vsmtp serve` runs in one process. */
 export type Role = "submission" | "mx" | "key-server" | "delivery";
 
-/** How far a receiver goes with mail that does not pass (SPEC §8.3). */
+/** How far a receiver goes with mail that does not pass (ACT-4). */
 export type Stage = "observe" | "enforce" | "require";
 
 /** What a receiver does with a message; `defer` is the 451 that temperror gives by default. */
 export type Action = "deliver" | "tag" | "quarantine" | "discard" | "reject" | "defer";
 
-/** Results and reasons of a verdict whose action an operator may decide (SPEC §8.3). */
+/** Results and reasons of a verdict whose action an operator may decide (ACT-8). */
 export type Outcome = (typeof outcomes)[number];
 
 export const outcomes = [
@@ -29,7 +29,7 @@ export interface Config {
   readonly mx: { readonly listeners: readonly SmtpListener[] };
   readonly keyServer: {
     readonly listeners: readonly Listener[];
-    /** How KEY without a key id is answered (SPEC §5.5). */
+    /** How KEY without a key id is answered (KEY-33, KEY-34, KEY-35). */
     readonly exposure: "open" | "decoy" | "kid";
   };
   /** Domains whose mail this host receives. */
@@ -108,7 +108,7 @@ export interface NetworkSettings {
   readonly connect: ReadonlyMap<string, HostAndPort>;
   /** PEM file of certificate authorities trusted besides the system's. */
   readonly caFile: string | null;
-  /** For closed test networks: addresses need not be globally reachable (SPEC §4.2). */
+  /** For closed test networks: addresses need not be globally reachable (DIS-11). */
   readonly allowPrivateAddresses: boolean;
   /** Where key servers of others listen. */
   readonly keyPort: number;
