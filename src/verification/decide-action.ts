@@ -73,7 +73,7 @@ function rowOf({ result, reason }: Judged): Row {
 
 function replyFor(action: Action, row: Row, verdict: Judged, byPolicy: boolean): Decision["reply"] {
   if (action !== "reject" && action !== "defer") return null;
-  const reason = verdict.reason ?? verdict.result;
+  const reason = verdict.reason ?? "pass"; // only a pass has none
   // The reason is for programs (ACT-3), the sentence for the sender; why in detail stands in our log only.
   const sentence = byPolicy ? "the From domain wants such mail refused" : REASON_TEXT[reason];
   const text = `VSMTP/${reason} ${sentence}`;

@@ -1,0 +1,8 @@
+// The border for incoming mail: verifies inside the session, acts, records, queues.
+export {
+  type DomainSettings,
+  type MailboxAnswer,
+  type MxEvent,
+  MxHandler,
+  type MxOptions,
+} from "./mx-handler.ts";
