@@ -16,6 +16,8 @@ export interface NewMessage {
   readonly smtputf8: boolean;
   /** The account that submitted it; null for mail from outside. */
   readonly account: string | null;
+  /** It goes into a mailbox's folder for suspicious mail (ACT-1). */
+  readonly quarantined?: boolean;
 }
 
 /** How far one recipient has come; see queue.ts for the table. */
@@ -39,6 +41,7 @@ export interface LeasedMessage {
   readonly body: "7bit" | "8bitmime";
   readonly smtputf8: boolean;
   readonly account: string | null;
+  readonly quarantined: boolean;
   /** Octets of prefix and content together. */
   readonly size: number;
   /** Unix milliseconds. */

@@ -8,6 +8,8 @@ import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import fc from "fast-check";
+import { statementInput } from "../../key-protocol/index.ts";
+import type { KeyDirectory, StatementSigner } from "../../key-server/index.ts";
 import {
   KEY_TRANSITIONS,
   Keyring,
@@ -16,10 +18,12 @@ import {
   loadMasterKey,
   MasterKey,
   MasterKeyError,
+  PublicKeyView,
   RETIREMENT_S,
+  StatementSigning,
 } from "../../keyring/index.ts";
 import { type Address, parseAddress } from "../../message/index.ts";
-import { keyId } from "../../signature/index.ts";
+import { grantHash, keyId } from "../../signature/index.ts";
 import { SqliteKeyringStore, SqliteQueueStore } from "../index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-keyring-"));
@@ -312,6 +316,55 @@ test("LIF-4 private keys are sealed: bound to account and key, useless with anot
   raw.close();
   const fresh = await openKeyring({ store: openStore(path) });
   await assert.rejects(fresh.signingKey(bob, address("bob@someisp.test")), MasterKeyError);
+});
+
+test("LIF-11, STA-2, STA-3, IDY-13, IDY-14 the public view says what statements need and follows every change", async () => {
+  const store = openStore();
+  const keyring = await openKeyring({ store });
+  const view: KeyDirectory = new PublicKeyView(store);
+  const now = Math.floor(Date.now() / 1000);
+  const shown = async (name: string) =>
+    (await view.keys(address(name), now)).map(({ state, grants }) => [state, ...grants]);
+  assert.equal(await view.domain("someisp.test"), null);
+  must(await keyring.addDomain("someisp.test", { signStatements: true }));
+  assert.notEqual(await view.domain("someisp.test"), null);
+  const signing: StatementSigner = await StatementSigning.open(keyring);
+  assert.equal(signing.everyDomain, true);
+  const dk = (await keyring.statementKey("someisp.test"))?.spki ?? assert.fail();
+  const key = createPublicKey({ key: Buffer.from(dk), format: "der", type: "spki" });
+  assert.ok(verify(null, statementInput("v=1"), key, signing.sign("someisp.test", "v=1") ?? Buffer.of()));
+  must(await keyring.addDomain("other.test"));
+  assert.equal(signing.sign("other.test", "v=1"), null);
+  await new Promise(setImmediate);
+  assert.equal(signing.everyDomain, false, "read again behind the last signature");
+
+  const boss = await withAccount(keyring, "boss@someisp.test");
+  const agent = await withAccount(keyring, "agent@someisp.test");
+  const counts = new Set([view.changeCount()]);
+  assert.deepEqual(await shown("agent@someisp.test"), [["active"]]);
+  const [{ kid = "", notBefore, notAfter } = {}] = await view.keys(address("agent@someisp.test"), now);
+  assert.ok(notBefore !== undefined && notBefore <= now && (notAfter ?? 0) > now + 29 * 86_400);
+  must(await keyring.grant(agent, { kind: "on-behalf", target: "boss@someisp.test" }));
+  must(await keyring.addAlias(agent, "a@someisp.test"));
+  must(await keyring.addAlias(agent, "a@other.test"));
+  const hash = (name: string) => grantHash(kid, address(name));
+  assert.deepEqual(await shown("agent@someisp.test"), [
+    ["active", hash("boss@someisp.test"), hash("a@someisp.test")],
+  ]);
+  assert.deepEqual(await shown("a@other.test"), [["active"]], "no grant reaches across domains");
+  must(await keyring.grant(agent, { kind: "on-behalf", target: "@someisp.test" }));
+  assert.deepEqual(await shown("agent@someisp.test"), [["active", "*"]]);
+  must(await keyring.rotate(boss));
+  assert.deepEqual(await shown("boss@someisp.test"), [["active"], ["retired"]]);
+  must(await keyring.suspend(boss));
+  assert.deepEqual(await shown("boss@someisp.test"), [["suspended"], ["suspended"]]);
+  must(await keyring.resume(boss));
+  assert.deepEqual(await shown("boss@someisp.test"), [["active"], ["revoked"], ["revoked"]]);
+  assert.deepEqual(await shown("nobody@someisp.test"), []);
+  counts.add(view.changeCount());
+  assert.equal(counts.size, 2);
+  assert.notDeepEqual(masterKey.derive("decoys"), masterKey.derive("another purpose"));
+  assert.deepEqual(masterKey.derive("decoys"), new MasterKey(new Uint8Array(32).fill(7)).derive("decoys"));
 });
 
 test("the master key file is made once with mode 0600, and refused when others can read it", async () => {

@@ -22,6 +22,7 @@ export const queueMigrations: Migrations = [
     body        TEXT NOT NULL CHECK (body IN ('7bit', '8bitmime')),
     smtputf8    INTEGER NOT NULL CHECK (smtputf8 IN (0, 1)),
     account     TEXT,
+    quarantined INTEGER NOT NULL CHECK (quarantined IN (0, 1)),
     enqueued_at INTEGER NOT NULL,
     attempts    INTEGER NOT NULL DEFAULT 0,
     due_at      INTEGER NOT NULL,

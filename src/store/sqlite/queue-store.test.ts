@@ -158,6 +158,7 @@ function tests(): void {
         body: "8bitmime",
         smtputf8: false,
         account: "a1",
+        quarantined: false,
         size: 21,
         enqueuedAt: 0,
         attempt: 1,

@@ -117,8 +117,9 @@ export class SqliteQueueStore implements QueueStore {
         contents.set(message.content, content);
       }
       const sequence = this.#db.insert(
-        `INSERT INTO message (id, content, prefix, size, sender, body, smtputf8, account, enqueued_at, due_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO message (id, content, prefix, size, sender, body, smtputf8, account, quarantined,
+                              enqueued_at, due_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         message.id,
         content,
         message.prefix,
@@ -127,6 +128,7 @@ export class SqliteQueueStore implements QueueStore {
         message.body,
         message.smtputf8 ? 1 : 0,
         message.account,
+        message.quarantined ? 1 : 0,
         message.enqueuedAt,
         message.enqueuedAt,
       );
@@ -200,6 +202,7 @@ function leasedMessage(row: Row, recipients: readonly Row[]): LeasedMessage {
     body: row.body as "7bit" | "8bitmime",
     smtputf8: row.smtputf8 === 1,
     account: row.account as string | null,
+    quarantined: row.quarantined === 1,
     size: row.size as number,
     enqueuedAt: row.enqueued_at as number,
     attempt: (row.attempts as number) + 1,
