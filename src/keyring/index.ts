@@ -36,3 +36,4 @@ export type { Outcome } from "./outcome.ts";
 export type { PasswordCheckerOptions } from "./password-checker.ts";
 export { type PublicKey, PublicKeyView } from "./public-key-view.ts";
 export { maySignAs, mayWriteFrom, ownsAddress, storedAddress } from "./rights.ts";
+export { StatementSigning } from "./statement-signing.ts";

@@ -79,6 +79,11 @@ export class Keyring {
     return new Keyring(options);
   }
 
+  /** Differs from every earlier value once anything may have changed; cheap. */
+  changeCount(): number {
+    return this.#store.changeCount();
+  }
+
   /** Hosts a domain; with `signStatements` it gets a statement key `dk` (POL-8). */
   async addDomain(
     name: string,

@@ -44,6 +44,11 @@ export class MasterKey {
     return new MasterKey(randomBytes(KEY_OCTETS));
   }
 
+  /** A secret of 32 octets for one purpose, the same as long as the master key is: such as a key server's decoys. */
+  derive(purpose: string): Buffer {
+    return createHmac("sha256", this.#key).update(`derived secret\0${purpose}`).digest();
+  }
+
   seal(secret: Uint8Array, context: string): Uint8Array {
     const nonce = randomBytes(NONCE_OCTETS);
     const cipher = createCipheriv("aes-256-gcm", this.#key, nonce).setAAD(Buffer.from(context));

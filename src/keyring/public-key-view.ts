@@ -34,17 +34,24 @@ const DAY_S = 86_400;
  * are remembered until the store changes, so that suspending and re-keying show at once.
  */
 export class PublicKeyView {
+  readonly #store: PublicKeyringStore;
   readonly #entries: FreshCache<Entry>;
   readonly #domains: FreshCache<PublicDomain>;
 
   /** @param options.remembered how many addresses are held in memory */
   constructor(store: PublicKeyringStore, options: { readonly remembered?: number } = {}) {
+    this.#store = store;
     const remembered = options.remembered ?? 100_000;
     this.#entries = new FreshCache<Entry>(store, remembered, async (address) => {
       const record = await store.publicRecord(address);
       return record && { record, day: -1, keys: [] };
     });
     this.#domains = new FreshCache(store, 10_000, (name) => store.publicDomain(name));
+  }
+
+  /** Differs from every earlier value once anything may have changed; cheap. */
+  changeCount(): number {
+    return this.#store.changeCount();
   }
 
   /** Null when the domain is not hosted here. */
