@@ -14,7 +14,11 @@ const steps: readonly (readonly [name: string, ...command: string[]])[] = [
 let failed = 0;
 for (const [name, ...command] of steps) {
   const start = performance.now();
-  const done = spawnSync(process.execPath, command, { cwd: dirname(import.meta.dirname), encoding: "utf8" });
+  const done = spawnSync(process.execPath, command, {
+    cwd: dirname(import.meta.dirname),
+    encoding: "utf8",
+    maxBuffer: Number.POSITIVE_INFINITY,
+  });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${done.status === 0 ? "✔" : "✖"} ${name} (${seconds} s)`);
   if (done.status === 0) continue;
