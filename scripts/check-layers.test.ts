@@ -113,6 +113,17 @@ test("layer: a test beside a module does not import a program", () => {
   assert.deepEqual(problemsOf({ ...program, "src/cli/a.test.ts": 'import "./main.ts";' }), []);
 });
 
+test("layer: vectors are not made by the code they test", () => {
+  refused(
+    { "spec/vectors/generate.ts": 'import "../../src/signature/index.ts";' },
+    /layer: spec\/ imports nothing from src/,
+  );
+  assert.deepEqual(
+    problemsOf({ "spec/vectors/generate.ts": 'import "./a.ts";', "spec/vectors/a.ts": "" }),
+    [],
+  );
+});
+
 test("entry: nobody imports past another module's entry file", () => {
   const inner = { "src/dns/zone.ts": "" };
   refused(
