@@ -7,8 +7,8 @@
 //   package   the product imports only what package.json lists under "dependencies"
 //   missing   imported files exist, and the import can be read from the source
 // A test beside its module (*.test.ts, with test-*.ts for what tests share) may import its own module's
-// files and the entry files of all modules but programs; so may bench/, scripts/, spec/ and test/,
-// which may import programs too.
+// files and the entry files of all modules but programs. So may bench/, scripts/ and test/, and programs
+// too. spec/ imports nothing from src/: vectors must not be made by the code they test.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, posix } from "node:path";
