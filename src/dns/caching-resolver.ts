@@ -3,7 +3,7 @@ import type { DnsAnswer, MxRecord, Resolver, SrvRecord, TlsaRecord } from "./res
 
 export interface CachingResolverOptions {
   readonly maxEntries?: number;
-  /** No answer is kept longer, whatever its TTL says. Default 300, the TTL that SPEC §4.4 wants for policies. */
+  /** No answer is kept longer, whatever its TTL says. Default 300, the longest TTL a policy record should have (§4.4). */
   readonly maxTtlSeconds?: number;
   /** Milliseconds since the epoch. */
   readonly nowMs?: () => number;

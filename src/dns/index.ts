@@ -28,7 +28,7 @@ export {
   type PolicyRecordAnswer,
   type PolicySource,
 } from "./policy-source.ts";
-export { isGloballyReachable } from "./reachable-address.ts";
+export { ipv6Groups, isGloballyReachable } from "./reachable-address.ts";
 export { parseResolvConf, systemResolver } from "./resolv-conf.ts";
 export type { DnsAnswer, MxRecord, Resolver, SrvRecord, TlsaRecord } from "./resolver.ts";
 export { StubResolver, type StubResolverOptions } from "./stub-resolver.ts";

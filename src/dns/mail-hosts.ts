@@ -29,7 +29,7 @@ export interface HostLookupOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The mail hosts of a domain in the order to try them (RFC 5321 §5.1, RFC 7505, SPEC §4.2). */
+/** The mail hosts of a domain in the order to try them (DIS-1, DIS-2, DIS-4; RFC 5321 §5.1, RFC 7505). */
 export async function lookUpMailHosts(
   domain: string,
   resolver: Resolver,

@@ -1,25 +1,25 @@
-/** Wanted handling of mail From a domain that does not pass (SPEC §4.1), mildest first. */
+/** Wanted handling of mail From a domain that does not pass (POL-3), mildest first. */
 export type DomainPolicy = "none" | "quarantine" | "reject";
 
-/** The TXT record at `_vsmtp.<domain>` (SPEC §4.1). */
+/** The TXT record at `_vsmtp.<domain>` (POL-1). */
 export interface PolicyRecord {
   /** `p` */
   readonly policy: DomainPolicy;
-  /** `sp`: for subdomains that have no record of their own. */
+  /** `sp`: for subdomains that have no record of their own (POL-4). */
   readonly subdomainPolicy: DomainPolicy;
-  /** `t=y`: report, do not apply. */
+  /** `t=y`: report, do not apply (POL-5). */
   readonly testing: boolean;
-  /** `ks`: how the key server is found. */
+  /** `ks`: how the key server is found (POL-6). */
   readonly discovery: "mx" | "srv" | "sub";
-  /** `auth`: how well the key server must be authenticated. */
+  /** `auth`: how well the key server must be authenticated (POL-7). */
   readonly requiredTrust: "host" | "domain";
-  /** `dk`: the Ed25519 statement keys, DER SubjectPublicKeyInfo; at most 2. */
+  /** `dk`: the Ed25519 statement keys, DER SubjectPublicKeyInfo; at most 2 (POL-8). */
   readonly statementKeys: readonly Uint8Array[];
-  /** `ep`: statements issued earlier are void. Unix seconds; 0 when absent. */
+  /** `ep`: statements issued earlier are void. Unix seconds; 0 when absent (POL-9). */
   readonly epoch: number;
   /** `ma`: seconds to remember the record, clamped to a year; 0 when absent. */
   readonly rememberSeconds: number;
-  /** `sl`: staple window (SPEC §5.6), clamped to 900 seconds; 0 when absent. */
+  /** `sl`: staple window, clamped to 900 seconds; 0 when absent. */
   readonly stapleSeconds: number;
   /** `rua`, as it stands. */
   readonly reportAddress: string | null;
@@ -93,7 +93,7 @@ class TagReader {
     return found ?? absent;
   }
 
-  /** Numbers are decimal without leading zeros, at most 12 digits (F3). */
+  /** Numbers are decimal without leading zeros, at most 12 digits (SIG-21). */
   seconds(name: string, max: number): number {
     const value = this.#tags.get(name);
     if (value === undefined) return 0;

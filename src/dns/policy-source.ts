@@ -28,7 +28,7 @@ export type PolicyAnswer =
 
 /**
  * Where policy records come from. `dnsPolicySource` asks the DNS each time; a source that remembers records for
- * their `ma` wraps it and serves the remembered one where it answers `failure` or `none` (SPEC §4.1).
+ * their `ma` wraps it and serves the remembered one where it answers `failure` or `none`.
  */
 export interface PolicySource {
   /** The domain's own record: `ks`, `auth`, `dk`, `ep`, `sl` and the like are never inherited. */
@@ -45,7 +45,7 @@ export function dnsPolicySource(resolver: Resolver): PolicySource {
   };
 }
 
-/** Looks up the record of exactly this domain (SPEC §4.1: several count as none). */
+/** Looks up the record of exactly this domain (POL-1, POL-12). */
 export async function lookUpPolicyRecord(
   domain: string,
   resolver: Resolver,
@@ -63,7 +63,7 @@ export async function lookUpPolicyRecord(
 }
 
 /**
- * The tree walk of RFC 9989 §4.10 with `_vsmtp` (decision 0030): the domain's own record gives `p`. Otherwise
+ * The tree walk of RFC 9989 §4.10 with `_vsmtp` (POL-4, decision 0030): the domain's own record gives `p`. Otherwise
  * the record with the fewest labels, which is the organization's, gives `sp`; one at a single label belongs to
  * a registry and serves only when there is no other. At most eight lookups.
  */

@@ -5,6 +5,7 @@ import {
   type DnsAnswer,
   dnsPolicySource,
   findPolicy,
+  ipv6Groups,
   isGloballyReachable,
   isHostName,
   type PolicyRecordAnswer,
@@ -29,7 +30,7 @@ const plain = {
   logKey: null,
 };
 
-describe("policy record grammar (SPEC §4.1)", () => {
+describe("policy record grammar (POL-1, POL-3 to POL-9)", () => {
   const good: [string, Partial<Record<keyof typeof plain, unknown>>][] = [
     ["v=VSMTP1", {}],
     [" v = VSMTP1 ; ", {}],
@@ -91,7 +92,7 @@ describe("policy record grammar (SPEC §4.1)", () => {
   });
 });
 
-describe("looking policies up (SPEC §4.1, RFC 9989 §4.10)", () => {
+describe("looking policies up (POL-4, POL-12; RFC 9989 §4.10)", () => {
   const asked: string[] = [];
   const texts = (records: Record<string, string[] | "failure">): Resolver => {
     const txt = async (name: string): Promise<DnsAnswer<string>> => {
@@ -161,7 +162,7 @@ describe("looking policies up (SPEC §4.1, RFC 9989 §4.10)", () => {
   });
 });
 
-test("globally reachable unicast addresses only (SPEC §4.2)", () => {
+test("globally reachable unicast addresses only (DIS-11)", () => {
   const reachable = [
     [
       "8.8.8.8",
@@ -230,6 +231,14 @@ test("globally reachable unicast addresses only (SPEC §4.2)", () => {
   ].flat();
   for (const address of reachable) assert.equal(isGloballyReachable(address), true, address);
   for (const address of special) assert.equal(isGloballyReachable(address), false, address);
+});
+
+test("an IPv6 address is eight groups", () => {
+  assert.deepEqual(ipv6Groups("::"), [0, 0, 0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(ipv6Groups("2001:db8::1:0"), [0x2001, 0xdb8, 0, 0, 0, 0, 1, 0]);
+  assert.deepEqual(ipv6Groups("1:2:3:4:5:6:7:8"), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(ipv6Groups("fe80::"), [0xfe80, 0, 0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(ipv6Groups("::ffff:1.2.3.4"), [0, 0, 0, 0, 0, 0xffff, 0x102, 0x304]);
 });
 
 test("host names: LDH labels, no address, no underscore", () => {

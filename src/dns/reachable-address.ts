@@ -1,7 +1,7 @@
 import { BlockList, isIPv4, isIPv6, SocketAddress } from "node:net";
 
 /**
- * Is this a globally reachable unicast address (SPEC §4.2)? A redirect or an MX record may name any host, so
+ * Is this a globally reachable unicast address (DIS-11)? A redirect or an MX record may name any host, so
  * addresses that mean a machine or a network near to us, or nobody, are refused before anything connects.
  *
  * Sources: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190), multicast and reserved
@@ -51,14 +51,21 @@ function subnets(family: "ipv4" | "ipv6", list: readonly (readonly [string, numb
 }
 
 function lastFourOctets(ipv6: string): string {
-  // SocketAddress writes the canonical form: the last two groups stand at the end, zeros may be missing.
-  const canonical = new SocketAddress({ address: ipv6, family: "ipv6" }).address;
-  const dotted = /[^:]*\.[^:]*$/.exec(canonical);
-  if (dotted !== null) return dotted[0];
-  const groups = canonical.replace(/^.*::/, "0:0:").split(":").slice(-2);
-  const octets = groups.flatMap((group) => {
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 255];
+  const [high, low] = ipv6Groups(ipv6).slice(-2) as [number, number];
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** The eight 16-bit groups of an IPv6 address (RFC 4291 §2.2), which must be valid and without zone. */
+export function ipv6Groups(address: string): number[] {
+  // SocketAddress writes the canonical form, where only the last two groups may be a dotted IPv4 address.
+  const canonical = new SocketAddress({ address, family: "ipv6" }).address;
+  const hex = canonical.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets) => {
+    const [a, b, c, d] = octets.map(Number) as [number, number, number, number];
+    return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
   });
-  return octets.join(".");
+  const [head = "", tail = ""] = hex.split("::");
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === "" ? [] : tail.split(":");
+  const zeros: string[] = hex.includes("::") ? Array(8 - before.length - after.length).fill("0") : [];
+  return [...before, ...zeros, ...after].map((group) => Number.parseInt(group, 16));
 }

@@ -257,7 +257,7 @@ describe("choosing hosts", () => {
     return () => values[at++ % values.length] as number;
   };
 
-  test("MX hosts by preference, at random within one, each once, hosts only (RFC 5321 §5.1)", async () => {
+  test("MX hosts by preference, at random within one, each once, hosts only (DIS-2, RFC 5321 §5.1)", async () => {
     const first = await lookUpMailHosts("mail.test", resolver, { random: draws(0.1, 0.2, 0.3) });
     assert.deepEqual(first, {
       kind: "hosts",
@@ -277,7 +277,7 @@ describe("choosing hosts", () => {
     ]);
   });
 
-  test("null MX (RFC 7505), the domain itself without MX, nothing, failure", async () => {
+  test("null MX (DIS-1, RFC 7505), the domain itself without MX, nothing, failure", async () => {
     assert.deepEqual(await lookUpMailHosts("null.test", resolver), { kind: "null-mx" });
     const itself = await lookUpMailHosts("a.test", resolver);
     assert.deepEqual(itself.kind === "hosts" && [itself.source, itself.hosts], [

@@ -1,4 +1,5 @@
-// Key statements and the public key protocol: grammar, sessions of both sides, no sockets of their own.
+// Key statements and the public key protocol: grammar and sessions of both sides. Sockets are passed in.
+export { type DecoyKey, decoyKey } from "./decoy-key.ts";
 export {
   appendStatementSignature,
   formatStatement,
@@ -6,12 +7,43 @@ export {
   statementInput,
 } from "./format-statement.ts";
 export {
+  ALPN,
+  type ErrorCode,
+  type Exposure,
+  isPermanent,
+  KEY_PORT,
+  type KeyRequest,
+  MAX_PIPELINED,
+  MAX_REPLY_OCTETS,
+  MAX_REQUEST_OCTETS,
+  MAX_STATEMENTS,
+  parseKeyRequest,
+  parseReplyLine,
+  type ReplyLine,
+} from "./grammar.ts";
+export {
   isSignedBy,
   judgeStatement,
   type StatementJudgement,
   type StatementQuery,
 } from "./judge-statement.ts";
+export { KeyConnection, type KeyConnectionOptions, type KeyResponse } from "./key-connection.ts";
+export {
+  type Dialer,
+  type KeyTarget,
+  type OpenOptions,
+  type OpenResult,
+  openKeyConnection,
+} from "./open-connection.ts";
+export type { PeerCertificate } from "./peer-certificate.ts";
 export { usablePublicKey } from "./public-key.ts";
+export {
+  type KeyReply,
+  type KeyResponder,
+  KeyServerSession,
+  type ServerSessionOptions,
+  type SessionStep,
+} from "./server-session.ts";
 export {
   type KeyState,
   type KeyStatement,

@@ -1,0 +1,10 @@
+// The key server's public interface: reads public data only, needs no private keys.
+export type { DirectoryKey, KeyDirectory, StatementSigner } from "./key-directory.ts";
+export {
+  KeyServer,
+  type KeyServerEvent,
+  type KeyServerLimits,
+  type KeyServerOptions,
+  type RedirectTarget,
+  type ServerMode,
+} from "./key-server.ts";

@@ -1,0 +1,417 @@
+import assert from "node:assert/strict";
+import { createPrivateKey, sign } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { ALPN, openKeyConnection, parseStatement, statementInput } from "../key-protocol/index.ts";
+import { type Address, addressText } from "../message/index.ts";
+import { keyId } from "../signature/index.ts";
+import { clientPrefix } from "./client-prefix.ts";
+import { type DirectoryKey, type KeyDirectory, KeyServer, type KeyServerOptions } from "./index.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { createTestAuthority } from "./test-authority.ts";
+
+// SPEC Appendix A: the account key is RFC 8032 test 1, the statement key test 2.
+const spki = Buffer.from("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "base64");
+const kid = "FIH_rUKoiX6PoyILK0Uagg";
+const appendixA =
+  "v=1; i=allice@someisp.tld; k=FIH_rUKoiX6PoyILK0Uagg; a=ed25519-sha256; st=active; nb=1072915200; na=1104537600; iat=1073304000; ttl=600; p=MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=; s=hu7cekOwsqUk6OkPJVakhxbcMlFfU/hU2MNwM4YLW55X/Ij/EcO3o9NZy/h6zfaRt1uuxA1vAmwKvQvXvyU9DQ==";
+const dk = createPrivateKey({
+  key: Buffer.from(
+    "302e0201003005060" + "32b6570042204204ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+    "hex",
+  ),
+  format: "der",
+  type: "pkcs8",
+});
+const signer = {
+  everyDomain: false,
+  sign: (_domain: string, text: string) => sign(null, statementInput(text), dk),
+};
+const active: DirectoryKey = {
+  kid,
+  algorithm: "ed25519-sha256",
+  state: "active",
+  spki,
+  notBefore: 1072915200,
+  notAfter: 1104537600,
+  grants: [],
+};
+
+class TestDirectory implements KeyDirectory {
+  readonly accounts = new Map<string, readonly DirectoryKey[]>([["allice@someisp.tld", [active]]]);
+  changes = 0;
+  asked = 0;
+  slow = false;
+  broken = false;
+
+  set(address: string, ...keys: DirectoryKey[]): void {
+    this.accounts.set(address, keys);
+    this.changes++;
+  }
+  changeCount(): number {
+    return this.changes;
+  }
+  domain(name: string): object | null {
+    return name === "someisp.tld" ? {} : null;
+  }
+  keys(address: Address): readonly DirectoryKey[] | Promise<readonly DirectoryKey[]> {
+    this.asked++;
+    if (this.broken) throw new Error("the disk is on fire");
+    const keys = this.accounts.get(addressText(address)) ?? [];
+    return this.slow ? Promise.resolve(keys) : keys;
+  }
+}
+
+let context: SecureContext;
+let roots: SecureContext;
+const servers: KeyServer[] = [];
+
+before(async () => {
+  const authority = await createTestAuthority();
+  context = await authority.issue(["mx1.someisp.tld", "keyserver.someisp.tld"]);
+  roots = createSecureContext({ ca: authority.certificate });
+});
+after(() => Promise.all(servers.map((server) => server.close(100))));
+
+async function start(
+  options: Partial<KeyServerOptions> = {},
+): Promise<{ server: KeyServer; port: number; directory: TestDirectory }> {
+  const directory = new TestDirectory();
+  const server = new KeyServer({
+    directory,
+    secureContext: () => context,
+    decoySecret: Buffer.alloc(32, 1),
+    nowMs: () => 1073304000_000,
+    ...options,
+  });
+  servers.push(server);
+  const { port } = await server.listen(0, "127.0.0.1");
+  return { server, port, directory };
+}
+
+/** A client that sends what it is told and shows what comes back. */
+class Wire {
+  socket: Socket | TLSSocket;
+  received = "";
+  closed = false;
+  #changed: () => void = () => {};
+
+  constructor(port: number) {
+    this.socket = this.#listen(connect(port, "127.0.0.1"));
+  }
+  #listen<T extends Socket>(socket: T): T {
+    const note = (change: () => void) => {
+      change();
+      this.#changed();
+    };
+    socket.on("data", (octets) => note(() => (this.received += octets.toString("latin1"))));
+    socket.on("close", () => note(() => (this.closed = true)));
+    socket.on("error", () => {});
+    return socket;
+  }
+  send(text: string): void {
+    this.socket.write(text, "latin1");
+  }
+  /** Waits for exactly this, and nothing else. */
+  async expect(text: string): Promise<void> {
+    while (this.received.length < text.length && !this.closed) await this.#change();
+    assert.equal(this.received, text);
+    this.received = "";
+  }
+  async expectClose(): Promise<void> {
+    while (!this.closed) await this.#change();
+  }
+  #change(): Promise<void> {
+    return new Promise((resolve) => (this.#changed = resolve));
+  }
+  async startTls(protocols = [ALPN]): Promise<void> {
+    this.send("STLS\r\n");
+    await this.expect("+OK begin\r\n");
+    this.socket.removeAllListeners("data").removeAllListeners("close");
+    const secure = connectTls({
+      socket: this.socket,
+      secureContext: roots,
+      servername: "mx1.someisp.tld",
+      ALPNProtocols: protocols,
+    });
+    this.socket = this.#listen(secure);
+    await new Promise<void>((resolve, reject) => secure.once("secureConnect", resolve).once("error", reject));
+  }
+}
+
+async function secured(port: number, name = "mx1.someisp.tld"): Promise<Wire> {
+  const wire = new Wire(port);
+  await wire.expect(`+OK VSMTP/1${name === "" ? "" : ` ${name}`}\r\n`);
+  await wire.startTls();
+  return wire;
+}
+
+describe("transcripts of SPEC §5.7, bit for bit", () => {
+  test("an active key, and one that is not there", async () => {
+    const { port } = await start({ hostName: "mx1.someisp.tld", signer });
+    const wire = new Wire(port);
+    await wire.expect("+OK VSMTP/1 mx1.someisp.tld\r\n");
+    wire.send("CAPA\r\n");
+    await wire.expect("+OK\r\nVSMTP 1\r\nSTLS\r\nEXPOSURE decoy\r\n.\r\n");
+    await wire.startTls();
+    assert.equal((wire.socket as TLSSocket).alpnProtocol, ALPN);
+    wire.send(`KEY allice@someisp.tld ${kid}\r\nKEY allice@someisp.tld AAAAAAAAAAAAAAAAAAAAAA\r\n`);
+    await wire.expect(`+OK 1\r\n${appendixA}\r\n.\r\n-ERR [NOKEY] unknown\r\n`);
+    wire.send("QUIT\r\n");
+    await wire.expect("+OK\r\n");
+    await wire.expectClose();
+  });
+
+  test("a redirect, and a revoked key where it leads", async () => {
+    const target = { host: "keys.someisp.tld", port: 8757 };
+    const busy = await start({ mode: { kind: "redirect", target } });
+    const away = new Wire(busy.port);
+    await away.expect("-FW keys.someisp.tld:8757\r\n");
+    await away.expectClose();
+    const { port, directory } = await start();
+    const old = { ...active, kid: "s2N3yWcQ0dTzS9mJb4kXHA", state: "revoked" as const };
+    directory.set("allice@someisp.tld", { ...old, notBefore: 1041379200, notAfter: 1072915200 });
+    const wire = new Wire(port);
+    await wire.expect("+OK VSMTP/1\r\n");
+    wire.send("KEY allice@someisp.tld s2N3yWcQ0dTzS9mJb4kXHA\r\n");
+    await wire.expect("-ERR [TLSREQ] use STLS\r\n");
+    await wire.startTls();
+    wire.send("KEY allice@someisp.tld s2N3yWcQ0dTzS9mJb4kXHA\r\n");
+    await wire.expect(
+      "+OK 1\r\nv=1; i=allice@someisp.tld; k=s2N3yWcQ0dTzS9mJb4kXHA; a=ed25519-sha256; st=revoked; nb=1041379200; na=1072915200; iat=1073304000; ttl=600\r\n.\r\n",
+    );
+    wire.socket.destroy();
+  });
+});
+
+describe("answers (KEY-28 to KEY-36)", () => {
+  const ask = async (wire: Wire, line: string): Promise<string> => {
+    wire.received = "";
+    wire.send(`${line}\r\n`);
+    while (!/^-ERR.*\r\n$|\r\n\.\r\n$/.test(wire.received))
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    return wire.received;
+  };
+  const states = (reply: string) => [...reply.matchAll(/st=(\w+)/g)].map((match) => match[1]);
+
+  for (const slow of [false, true]) {
+    test(`what the directory says now is what is answered (${slow ? "asynchronous" : "synchronous"})`, async () => {
+      const { port, directory } = await start();
+      directory.slow = slow;
+      const wire = await secured(port, "");
+      const line = `KEY allice@someisp.tld ${kid}`;
+      assert.deepEqual(states(await ask(wire, line)), ["active"]);
+      assert.deepEqual(states(await ask(wire, line)), ["active"]);
+      assert.equal(directory.asked, 1, "the second answer is remembered");
+      directory.set("allice@someisp.tld", { ...active, state: "suspended" });
+      const suspended = await ask(wire, line);
+      assert.deepEqual(states(suspended), ["suspended"]);
+      assert.doesNotMatch(suspended, /p=/);
+      assert.deepEqual(states(await ask(wire, "KEY allice@someisp.tld")), ["suspended"]);
+      const retired = { ...active, state: "retired" as const };
+      const other = { ...active, kid: keyId(Buffer.from("x")), grants: ["*"] };
+      directory.set("allice@someisp.tld", other, retired, { ...other, state: "revoked" });
+      assert.match(await ask(wire, "KEY allice@someisp.tld"), /^\+OK 1\r\n.*st=active.*og=\*/);
+      assert.deepEqual(states(await ask(wire, line)), ["retired"]);
+      directory.set("allice@someisp.tld", { ...active, state: "revoked" });
+      assert.equal(await ask(wire, "KEY allice@someisp.tld"), "-ERR [NOKEY] unknown\r\n");
+      directory.set("allice@someisp.tld", active, active, active);
+      assert.match(await ask(wire, "KEY allice@someisp.tld"), /^\+OK 2\r\n/);
+      assert.equal(await ask(wire, `KEY bob@elsewhere.tld ${kid}`), "-ERR [NOTHERE] domain not served\r\n");
+      wire.socket.destroy();
+    });
+  }
+
+  test("exposure open, kid and decoy (KEY-33 to KEY-35)", async () => {
+    const open = await secured((await start({ exposure: "open" })).port, "");
+    assert.match(await ask(open, "KEY allice@someisp.tld"), /^\+OK 1/);
+    assert.equal(await ask(open, "KEY nobody@someisp.tld"), "-ERR [NOKEY] unknown\r\n");
+    const closed = await secured((await start({ exposure: "kid" })).port, "");
+    for (const name of ["allice", "nobody"]) {
+      assert.equal(await ask(closed, `KEY ${name}@someisp.tld`), "-ERR [KIDREQ] ask with a key id\r\n");
+    }
+    assert.match(await ask(closed, `KEY allice@someisp.tld ${kid}`), /^\+OK 1/);
+    const decoy = await secured((await start({ signer })).port, "");
+    const shown = await ask(decoy, "KEY nobody@someisp.tld");
+    const parsed = parseStatement(shown.split("\r\n")[1] ?? "");
+    assert.ok(parsed.ok && parsed.statement.signature !== null && parsed.statement.ttlSeconds === 600);
+    assert.equal(await ask(decoy, `KEY nobody@someisp.tld ${parsed.statement.kid}`), shown);
+    assert.equal(
+      await ask(decoy, `KEY allice@someisp.tld ${parsed.statement.kid}`),
+      "-ERR [NOKEY] unknown\r\n",
+    );
+    assert.equal(await ask(decoy, `KEY nobody@someisp.tld ${kid}`), "-ERR [NOKEY] unknown\r\n");
+    for (const wire of [open, closed, decoy]) wire.socket.destroy();
+  });
+
+  test("a directory that fails is [TEMP], and reported", async () => {
+    const events: string[] = [];
+    const { port, directory } = await start({ onEvent: (event) => events.push(event.kind) });
+    directory.broken = true;
+    const wire = await secured(port, "");
+    assert.equal(await ask(wire, `KEY allice@someisp.tld ${kid}`), "-ERR [TEMP] come back later\r\n");
+    assert.deepEqual(events, ["directory-failed"]);
+    wire.socket.destroy();
+  });
+
+  test("mode changes reach open sessions: a redirect inside TLS (KEY-21), maintenance", async () => {
+    const { server, port } = await start();
+    const wire = await secured(port, "");
+    server.setMode({ kind: "maintenance" });
+    assert.equal(await ask(wire, `KEY allice@someisp.tld ${kid}`), "-ERR [TEMP] maintenance\r\n");
+    const refused = new Wire(port);
+    await refused.expect("-ERR [TEMP] maintenance\r\n");
+    await refused.expectClose();
+    server.setMode({ kind: "redirect", target: { host: "keys.someisp.tld", port: 443 } });
+    wire.received = "";
+    wire.send(`KEY allice@someisp.tld ${kid}\r\n`);
+    await wire.expect("-FW keys.someisp.tld:443\r\n");
+    await wire.expectClose();
+    for (const target of [
+      { host: "127.0.0.1", port: 443 },
+      { host: "a.tld", port: 25 },
+      { host: "[::1]", port: 8757 },
+    ]) {
+      assert.throws(() => server.setMode({ kind: "redirect", target }), TypeError);
+    }
+  });
+});
+
+describe("limits", () => {
+  test("connections, in all and from one network: [BUSY] or -FW (KEY-37)", async () => {
+    const overflow = { host: "keys.someisp.tld", port: 8757 };
+    const { server, port } = await start({ limits: { connections: 1 } });
+    const first = new Wire(port);
+    await first.expect("+OK VSMTP/1\r\n");
+    const second = new Wire(port);
+    await second.expect("-ERR [BUSY] too many connections\r\n");
+    await second.expectClose();
+    server.setMode({ kind: "serve", overflow });
+    const third = new Wire(port);
+    await third.expect("-FW keys.someisp.tld:8757\r\n");
+    first.socket.destroy();
+    while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const fourth = new Wire(port);
+    await fourth.expect("+OK VSMTP/1\r\n");
+    fourth.socket.destroy();
+    const narrow = await start({ limits: { connectionsPerPrefix: 1 }, mode: { kind: "serve", overflow } });
+    const one = new Wire(narrow.port);
+    await one.expect("+OK VSMTP/1\r\n");
+    await new Wire(narrow.port).expect("-ERR [BUSY] too many connections\r\n");
+    one.socket.destroy();
+  });
+
+  test("a network that asked too much gets [RATE] until time has passed (KEY-37)", async () => {
+    let nowMs = 1073304000_000;
+    const { port } = await start({ limits: { costPerMinute: 60 }, nowMs: () => nowMs });
+    const wire = await secured(port, "");
+    for (let n = 0; n < 7; n++) wire.send(`KEY nobody@someisp.tld ${kid}\r\n`);
+    const refused = "-ERR [NOKEY] unknown\r\n";
+    while (wire.received.length < 7 * refused.length) await new Promise((resolve) => setTimeout(resolve, 1));
+    wire.received = "";
+    wire.send(`KEY allice@someisp.tld ${kid}\r\n`);
+    await wire.expect("-ERR [RATE] too many requests, come back later\r\n");
+    nowMs += 60_000;
+    wire.send("NOOP\r\n");
+    await wire.expect("+OK\r\n");
+    wire.send("KEY nobody@someisp.tld\r\n");
+    while (!wire.received.endsWith(".\r\n")) await new Promise((resolve) => setTimeout(resolve, 1));
+    wire.socket.destroy();
+  });
+
+  test("octets behind STLS drop the connection (KEY-11)", async () => {
+    const { port } = await start();
+    const wire = new Wire(port);
+    await wire.expect("+OK VSMTP/1\r\n");
+    wire.send("STLS\r\nCAPA\r\n");
+    await wire.expectClose();
+    assert.equal(wire.received, "");
+  });
+
+  test("a handshake with another ALPN protocol fails (KEY-13), and plain text in it is reported", async () => {
+    const events: string[] = [];
+    const { port } = await start({ onEvent: (event) => events.push(event.kind) });
+    const wire = new Wire(port);
+    await wire.expect("+OK VSMTP/1\r\n");
+    await assert.rejects(wire.startTls(["smtp"]));
+    const plain = new Wire(port);
+    await plain.expect("+OK VSMTP/1\r\n");
+    plain.send("STLS\r\n");
+    await plain.expect("+OK begin\r\n");
+    plain.send("KEY allice@someisp.tld\r\n");
+    await plain.expectClose();
+    assert.deepEqual(events, ["tls-failed", "tls-failed"]);
+  });
+
+  test("idle clients, and those that only drip, are let go (KEY-16); options outside the protocol are refused", async () => {
+    let nowMs = 0;
+    const { port } = await start({ nowMs: () => nowMs, limits: { idleMs: 30_000 } });
+    const wire = new Wire(port);
+    await wire.expect("+OK VSMTP/1\r\n");
+    nowMs = 29_000;
+    wire.send("NO");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(wire.closed, false);
+    nowMs = 30_001;
+    await wire.expectClose();
+    const wrong: Partial<KeyServerOptions>[] = [
+      { limits: { idleMs: 29_999 } },
+      { limits: { requests: 1001 } },
+      { ttlSeconds: 59 },
+      { ttlSeconds: 86_401 },
+      { decoySecret: Buffer.alloc(15) },
+    ];
+    for (const options of wrong) await assert.rejects(start(options), TypeError);
+  });
+
+  test("close lets replies out and ends", async () => {
+    const { server, port } = await start();
+    const wire = await secured(port, "");
+    wire.send("NOOP\r\n");
+    await wire.expect("+OK\r\n");
+    await Promise.all([server.close(200), wire.expectClose()]);
+    assert.equal(server.connections, 0);
+  });
+
+  test("client networks: /24 and /56", () => {
+    assert.equal(clientPrefix("192.0.2.77"), "192.0.2.0/24");
+    assert.equal(clientPrefix("::ffff:192.0.2.77"), "192.0.2.0/24");
+    assert.equal(clientPrefix("2001:db8:1:2345::9"), "2001:db8:1:2300::/56");
+    assert.equal(clientPrefix("fe80::1%eth0"), "fe80:0:0:0::/56");
+    const unlimited = new RateLimiter(Number.POSITIVE_INFINITY, () => 0);
+    assert.ok(unlimited.spend(unlimited.of("x"), 1e9));
+  });
+});
+
+test("our client and our server understand each other, 40 requests at a time", async () => {
+  const { port } = await start({ signer });
+  const target = { host: "mx1.someisp.tld", address: "127.0.0.1", port };
+  const opened = await openKeyConnection(target, {
+    dialer: {
+      connect: ({ address }) =>
+        new Promise((resolve, reject) => {
+          const socket = connect(port, address, () => resolve(socket)).on("error", reject);
+        }),
+    },
+    secureContext: roots,
+    signal: AbortSignal.timeout(5000),
+  });
+  assert.ok(opened.kind === "open");
+  const { connection } = opened;
+  assert.equal(connection.certificate.chainProblem, null);
+  assert.ok(connection.certificate.covers("keyserver.someisp.tld"));
+  assert.ok(!connection.certificate.covers("someisp.tld"));
+  assert.deepEqual(connection.certificate.names, ["mx1.someisp.tld", "keyserver.someisp.tld"]);
+  const address = { localPart: "allice", domain: "someisp.tld" };
+  const replies = await Promise.all(
+    Array.from({ length: 40 }, (_, n) =>
+      connection.key(address, n % 2 ? kid : "AAAAAAAAAAAAAAAAAAAAAA", AbortSignal.timeout(5000)),
+    ),
+  );
+  replies.forEach((reply, n) => {
+    const expected = n % 2 ? { kind: "statements", lines: [appendixA] } : { kind: "error", code: "NOKEY" };
+    assert.deepEqual(reply, expected);
+  });
+  connection.close();
+});

@@ -1,0 +1,246 @@
+import { createServer, type Server, type Socket } from "node:net";
+import type { SecureContext } from "node:tls";
+import { isHostName } from "../dns/index.ts";
+import { type Exposure, type KeyResponder, KeyServerSession } from "../key-protocol/index.ts";
+import { clientPrefix } from "./client-prefix.ts";
+import { KeyAnswerer } from "./key-answerer.ts";
+import type { KeyDirectory, StatementSigner } from "./key-directory.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { ServerConnection } from "./server-connection.ts";
+
+/** Where a redirect sends askers (KEY-23): a host name, and port 443 or one from 1024. */
+export interface RedirectTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * `serve`: answer, and when all connections are taken answer [BUSY] or, with `overflow`, send askers there.
+ * `redirect`: send every asker elsewhere, in the greeting and in reply to KEY. `maintenance`: answer [TEMP].
+ */
+export type ServerMode =
+  | { readonly kind: "serve"; readonly overflow?: RedirectTarget }
+  | { readonly kind: "redirect"; readonly target: RedirectTarget }
+  | { readonly kind: "maintenance" };
+
+export interface KeyServerLimits {
+  /** Connections at a time. Default 2000. */
+  readonly connections: number;
+  /** Of them from one network, /24 or /56. Default 100. */
+  readonly connectionsPerPrefix: number;
+  /**
+   * What one network may ask in a minute (KEY-37): a request counts 1, one without a key id or in vain counts 10.
+   * Default 60000; Infinity for no limit.
+   */
+  readonly costPerMinute: number;
+  /** At least 30000 (KEY-16). Default 60000. */
+  readonly idleMs: number;
+  /** Default 10000. */
+  readonly handshakeMs: number;
+  /** In one session, at most 1000 (KEY-16). Default 1000. */
+  readonly requests: number;
+}
+
+export interface KeyServerOptions {
+  readonly directory: KeyDirectory;
+  /** Asked at every handshake, so that a renewed certificate needs no restart. TLS 1.2 is the least (TRU-1). */
+  readonly secureContext: () => SecureContext;
+  /** For the greeting. */
+  readonly hostName?: string;
+  /** Default `decoy` (KEY-34), which needs `decoySecret`. */
+  readonly exposure?: Exposure;
+  /** At least 16 octets, kept over restarts and the same on all servers of a domain. */
+  readonly decoySecret?: Uint8Array;
+  readonly signer?: StatementSigner;
+  /** `ttl` of statements: 60 to 86400 (CCH-2). Default 600. */
+  readonly ttlSeconds?: number;
+  readonly mode?: ServerMode;
+  readonly limits?: Partial<KeyServerLimits>;
+  /** Milliseconds since the epoch. */
+  readonly nowMs?: () => number;
+  /** What happens, for the log. Must not throw. */
+  readonly onEvent?: (event: KeyServerEvent) => void;
+}
+
+export type KeyServerEvent =
+  | { readonly kind: "refused"; readonly remoteAddress: string; readonly reason: "connections" | "prefix" }
+  | { readonly kind: "tls-failed"; readonly remoteAddress: string; readonly cause: Error }
+  /** The directory threw or rejected; the client was told [TEMP]. */
+  | { readonly kind: "directory-failed"; readonly cause: unknown };
+
+const DEFAULT_LIMITS: KeyServerLimits = {
+  connections: 2000,
+  connectionsPerPrefix: 100,
+  costPerMinute: 60_000,
+  idleMs: 60_000,
+  handshakeMs: 10_000,
+  requests: 1000,
+};
+const SWEEP_MS = 1000;
+/** How long a client may take to close its side. */
+const CLOSE_MS = 5000;
+
+/** The public interface of a key server (SPEC section 5): anyone may ask it for anyone's public key. */
+export class KeyServer {
+  readonly #options: KeyServerOptions;
+  readonly #limits: KeyServerLimits;
+  readonly #nowMs: () => number;
+  readonly #exposure: Exposure;
+  readonly #answerer: KeyAnswerer;
+  readonly #limiter: RateLimiter;
+  readonly #server: Server;
+  readonly #connections = new Set<ServerConnection>();
+  readonly #responder: KeyResponder = {
+    recall: (line) => (this.#mode.kind === "serve" ? this.#answerer.recall(line) : undefined),
+    answer: (request, line) => {
+      if (this.#mode.kind === "redirect") return redirectLine(this.#mode.target);
+      if (this.#mode.kind === "maintenance") return "-ERR [TEMP] maintenance\r\n";
+      return this.#answerer.answer(request, line);
+    },
+  };
+  readonly #perPrefix = new Map<string, number>();
+  #mode: ServerMode = { kind: "serve" };
+  #sweeper: NodeJS.Timeout | null = null;
+  #onDrained: () => void = () => {};
+
+  /** @throws TypeError when the options contradict the protocol */
+  constructor(options: KeyServerOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#exposure = options.exposure ?? "decoy";
+    const ttlSeconds = options.ttlSeconds ?? 600;
+    const decoySecret = options.decoySecret ?? null;
+    if (ttlSeconds < 60 || ttlSeconds > 86_400) throw new TypeError("ttlSeconds must be 60 to 86400");
+    if (this.#limits.idleMs < 30_000) throw new TypeError("idleMs must be at least 30000");
+    if (this.#limits.requests > 1000) throw new TypeError("requests must be at most 1000");
+    if (this.#exposure === "decoy" && (decoySecret === null || decoySecret.length < 16)) {
+      throw new TypeError("the exposure decoy needs a decoySecret of at least 16 octets");
+    }
+    this.#answerer = new KeyAnswerer({
+      directory: options.directory,
+      exposure: this.#exposure,
+      decoySecret,
+      signer: options.signer ?? null,
+      ttlSeconds,
+      nowMs: this.#nowMs,
+      onFailure: (cause) => options.onEvent?.({ kind: "directory-failed", cause }),
+    });
+    this.#limiter = new RateLimiter(this.#limits.costPerMinute, this.#nowMs);
+    this.#server = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
+    if (options.mode !== undefined) this.setMode(options.mode);
+  }
+
+  /** Port 0 takes a free one. */
+  async listen(port: number, host = "::"): Promise<{ host: string; port: number }> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ port, host, backlog: 1024 }, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    const bound = this.#server.address() as { address: string; port: number };
+    return { host: bound.address, port: bound.port };
+  }
+
+  /** Stops taking connections, lets replies go out, and drops after `graceMs` whoever is left. */
+  async close(graceMs = 1000): Promise<void> {
+    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.end();
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, graceMs);
+    await closed;
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onDrained = resolve));
+    clearTimeout(timer);
+  }
+
+  /**
+   * Changes what is done with new connections and new requests.
+   *
+   * @throws TypeError for a target that clients would refuse (KEY-23)
+   */
+  setMode(mode: ServerMode): void {
+    const target = mode.kind === "redirect" ? mode.target : mode.kind === "serve" ? mode.overflow : undefined;
+    if (target !== undefined) {
+      if (!isHostName(target.host)) throw new TypeError(`${target.host} is not a host name`);
+      if (target.port !== 443 && (target.port < 1024 || target.port > 0xffff)) {
+        throw new TypeError(`port ${target.port} is not 443 or from 1024`);
+      }
+    }
+    this.#mode = mode;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  #accept(socket: Socket): void {
+    const remoteAddress = socket.remoteAddress ?? "";
+    const prefix = clientPrefix(remoteAddress);
+    const refusal = this.#refusal(prefix, remoteAddress);
+    if (refusal !== null) {
+      socket.on("error", () => socket.destroy());
+      socket.end(refusal, "latin1", () => socket.destroySoon());
+      return;
+    }
+    const name = this.#options.hostName;
+    this.#perPrefix.set(prefix, (this.#perPrefix.get(prefix) ?? 0) + 1);
+    const connection = new ServerConnection(
+      {
+        socket,
+        session: new KeyServerSession({
+          responder: this.#responder,
+          exposure: this.#exposure,
+          signed: this.#options.signer?.everyDomain ?? false,
+          maxRequests: this.#limits.requests,
+        }),
+        secureContext: this.#options.secureContext,
+        limiter: this.#limiter,
+        allowance: this.#limiter.of(prefix),
+        nowMs: this.#nowMs,
+        onClose: () => {
+          this.#connections.delete(connection);
+          if (this.#connections.size === 0) this.#onDrained();
+          const left = (this.#perPrefix.get(prefix) ?? 1) - 1;
+          if (left > 0) this.#perPrefix.set(prefix, left);
+          else this.#perPrefix.delete(prefix);
+        },
+        onTlsFailure: (cause) => this.#options.onEvent?.({ kind: "tls-failed", remoteAddress, cause }),
+      },
+      `+OK VSMTP/1${name === undefined ? "" : ` ${name}`}\r\n`,
+    );
+    this.#connections.add(connection);
+  }
+
+  /** The greeting that turns a client away, or null. */
+  #refusal(prefix: string, remoteAddress: string): string | null {
+    if (this.#mode.kind === "redirect") return redirectLine(this.#mode.target);
+    if (this.#mode.kind === "maintenance") return "-ERR [TEMP] maintenance\r\n";
+    const full = this.#connections.size >= this.#limits.connections;
+    if (!full && (this.#perPrefix.get(prefix) ?? 0) < this.#limits.connectionsPerPrefix) return null;
+    this.#options.onEvent?.({ kind: "refused", remoteAddress, reason: full ? "connections" : "prefix" });
+    const { overflow } = this.#mode;
+    return full && overflow !== undefined ? redirectLine(overflow) : "-ERR [BUSY] too many connections\r\n";
+  }
+
+  /** Ends connections that only hold a place: no complete request, no end of the handshake. */
+  #sweep(): void {
+    const now = this.#nowMs();
+    const { idleMs, handshakeMs } = this.#limits;
+    for (const connection of this.#connections) {
+      const { for: reason, sinceMs } = connection.waiting;
+      const waitedMs = now - sinceMs;
+      if (reason === "request" && waitedMs > idleMs) connection.end();
+      else if (reason === "handshake" && waitedMs > handshakeMs) connection.destroy();
+      else if (reason === "close" && waitedMs > CLOSE_MS) connection.destroy();
+    }
+  }
+}
+
+function redirectLine({ host, port }: RedirectTarget): string {
+  return `-FW ${host}:${port}\r\n`;
+}

@@ -1,0 +1,124 @@
+import type { Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import { ALPN, type KeyServerSession, type SessionStep } from "../key-protocol/index.ts";
+import type { Allowance, RateLimiter } from "./rate-limiter.ts";
+
+export interface ConnectionOptions {
+  readonly socket: Socket;
+  readonly session: KeyServerSession;
+  readonly secureContext: () => SecureContext;
+  readonly limiter: RateLimiter;
+  readonly allowance: Allowance;
+  readonly nowMs: () => number;
+  /** Called once, when the connection is gone. */
+  readonly onClose: () => void;
+  readonly onTlsFailure: (cause: Error) => void;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** One client: moves octets between its socket and its session, and goes to TLS when the session says so. */
+export class ServerConnection {
+  readonly #options: ConnectionOptions;
+  #socket: Socket;
+  #handshaking = false;
+  #sinceMs: number;
+  #chargedFor = 0;
+  #limited = false;
+  #ending = false;
+
+  constructor(options: ConnectionOptions, greeting: string) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.#sinceMs = options.nowMs();
+    this.#socket.once("close", options.onClose);
+    this.#socket.on("error", () => this.destroy());
+    this.#socket.on("data", this.#read);
+    this.#socket.write(greeting, "latin1");
+  }
+
+  /**
+   * What the connection waits for, and since when. Only complete requests count: a client that sends octets one by
+   * one is idle.
+   */
+  get waiting(): { readonly for: "request" | "handshake" | "close"; readonly sinceMs: number } {
+    const reason = this.#ending ? "close" : this.#handshaking ? "handshake" : "request";
+    return { for: reason, sinceMs: this.#sinceMs };
+  }
+
+  /** Lets what was answered go out, and closes. */
+  end(): void {
+    if (this.#handshaking) this.destroy();
+    else if (!this.#ending) {
+      this.#ending = true;
+      this.#sinceMs = this.#options.nowMs();
+      this.#socket.resume().end();
+    }
+  }
+
+  destroy(): void {
+    this.#ending = true;
+    this.#socket.destroy();
+  }
+
+  readonly #read = (octets: Buffer): void => {
+    if (this.#ending) return;
+    const step = this.#options.session.receive(octets, this.#limited);
+    if (!(step instanceof Promise)) this.#take(step);
+    else {
+      this.#socket.pause();
+      void step.then((answered) => {
+        if (this.#ending) return;
+        this.#take(answered);
+        if (!this.#socket.writableNeedDrain) this.#socket.resume();
+      });
+    }
+  };
+
+  #take(step: SessionStep): void {
+    const { session, limiter, allowance, nowMs } = this.#options;
+    const spent = session.cost - this.#chargedFor;
+    if (spent > 0) {
+      this.#sinceMs = nowMs();
+      this.#chargedFor += spent;
+      this.#limited = !limiter.spend(allowance, spent);
+    }
+    if (step.reply !== "" && !this.#socket.write(step.reply, "latin1")) {
+      // A client that does not read its replies gets no more of them.
+      this.#socket.pause().once("drain", () => this.#socket.resume());
+    }
+    if (step.next === "again") this.#read(NOTHING);
+    else if (step.next === "start-tls") this.#startTls();
+    else if (step.next === "close") this.end();
+    else if (step.next === "abort") this.destroy();
+  }
+
+  #startTls(): void {
+    const plain = this.#socket;
+    plain.off("data", this.#read);
+    // What is already in the buffer was sent before the handshake could begin (KEY-11).
+    if (plain.readableLength > 0) {
+      this.destroy();
+      return;
+    }
+    this.#handshaking = true;
+    this.#sinceMs = this.#options.nowMs();
+    const secure = new TLSSocket(plain, {
+      isServer: true,
+      secureContext: this.#options.secureContext(),
+      ALPNProtocols: [ALPN],
+    });
+    this.#socket = secure;
+    secure.on("error", (cause: Error) => {
+      if (this.#handshaking) this.#options.onTlsFailure(cause);
+      this.destroy();
+    });
+    secure.once("close", () => plain.destroy());
+    secure.once("secure", () => {
+      this.#handshaking = false;
+      this.#sinceMs = this.#options.nowMs();
+      this.#options.session.secured();
+      secure.on("data", this.#read);
+    });
+  }
+}
