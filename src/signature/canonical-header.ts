@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
 import type { Header, HeaderField } from "../message/index.ts";
-import type { SignatureField } from "./signature-field.ts";
 
 /**
  * Writes one field in canonical form, `name:value` without CRLF (MSG-7, MSG-8): name in lower case, unfolded, runs
@@ -79,15 +78,6 @@ export function headerCanonical(
   for (const field of lowerLevels) append(field);
   out.set(lastLine, at);
   return out.subarray(0, at + lastLine.length);
-}
-
-/** The signature fields below a level in the order H takes them: ascending level, then top to bottom. */
-export function fieldsBelow(level: number, all: readonly SignatureField[]): HeaderField[] {
-  const below: HeaderField[] = [];
-  for (let lower = 0; lower < level; lower++) {
-    for (const field of all) if (field.level === lower) below.push(field.source);
-  }
-  return below;
 }
 
 const MESSAGE_PREFIX = Buffer.from("VSMTP1-MSG\0", "latin1");

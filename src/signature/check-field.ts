@@ -1,12 +1,12 @@
 import { verify as cryptoVerify, type KeyObject } from "node:crypto";
 import { sameAddress } from "../message/index.ts";
 import { type Algorithm, importPublicKey } from "./algorithm.ts";
-import { fieldsBelow, headerCanonical, signingInput } from "./canonical-header.ts";
+import { headerCanonical, signingInput } from "./canonical-header.ts";
 import { keyId } from "./hashes.ts";
 import type { KeyAnswer, KeySource } from "./key-source.ts";
 import type { Responsible } from "./responsible-identity.ts";
 import type { ScannedMessage } from "./scanned-message.ts";
-import type { SignatureField, SignatureTags } from "./signature-field.ts";
+import { fieldsBelow, type SignatureField, type SignatureTags } from "./signature-field.ts";
 import type { FailReason, Trust } from "./verdict.ts";
 
 /** Signing times may lie this far ahead of our clock (SIG-32). Seconds. */

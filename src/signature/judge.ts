@@ -42,7 +42,8 @@ export class MessageVerifier extends MessageScanner {}
  */
 export async function judge(message: ScannedMessage, context: VerifyContext): Promise<Verdict> {
   const set = readSignatures(message);
-  if (set.kind === "unsigned") return verdict("none", "unsigned", null, "there is no VSMTP-Signature field");
+  if (set.kind === "unsigned")
+    return verdict("none", "unsigned", null, "there is no VSMTP-Signature field of version 1");
   if (set.kind === "syntax") return verdict("permerror", "syntax", null, set.detail);
   const responsible = selectResponsible(message.header, message.index);
   const budget = new LookupBudget(context.keys);

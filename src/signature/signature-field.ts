@@ -157,3 +157,12 @@ function parseRecipients(text: string): SignatureTags["recipients"] | undefined 
   if (hashes.length < 1 || hashes.length > MAX_RECIPIENTS || !hashes.every(isId16)) return undefined;
   return { salt: Buffer.from(salt, "base64url"), hashes };
 }
+
+/** The signature fields below a level in the order H takes them: ascending level, then top to bottom. */
+export function fieldsBelow(level: number, all: readonly SignatureField[]): HeaderField[] {
+  const below: HeaderField[] = [];
+  for (let lower = 0; lower < level; lower++) {
+    for (const field of all) if (field.level === lower) below.push(field.source);
+  }
+  return below;
+}

@@ -14,9 +14,6 @@ export type SignatureSet =
 /** Step 1 (VER-1, VER-2): is it signed at all, and do the rules about the whole message hold (SIG-29, SIG-53, SIG-54, SIG-57)? */
 export function readSignatures(message: ScannedMessage): SignatureSet {
   const sources = message.index.get(SIGNATURE_FIELD) ?? [];
-  if (sources.length === 0) return { kind: "unsigned" };
-  const problem = structureProblem(message);
-  if (problem) return { kind: "syntax", detail: problem.detail };
   if (sources.length > MAX_FIELDS) {
     return {
       kind: "syntax",
@@ -24,6 +21,10 @@ export function readSignatures(message: ScannedMessage): SignatureSet {
     };
   }
   const fields = sources.flatMap((source) => parseSignatureField(message.header, source) ?? []);
+  // Fields of other versions count, but otherwise it is as if they were not there (SIG-7, decision 0010).
+  if (fields.length === 0) return { kind: "unsigned" };
+  const problem = structureProblem(message);
+  if (problem) return { kind: "syntax", detail: problem.detail };
   for (let level = 0; level <= 7; level++) {
     const same = fields.filter((field) => field.level === level);
     if (same.length > MAX_PER_LEVEL) {

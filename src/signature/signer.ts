@@ -7,7 +7,7 @@ import {
   sameAddress,
 } from "../message/index.ts";
 import type { Algorithm } from "./algorithm.ts";
-import { fieldsBelow, headerCanonical, signingInput } from "./canonical-header.ts";
+import { headerCanonical, signingInput } from "./canonical-header.ts";
 import { CORE_FIELDS, isTransportField } from "./covered-fields.ts";
 import { formatSignature, formatUpToSignature } from "./format-field.ts";
 import { recipientHash } from "./hashes.ts";
@@ -20,6 +20,7 @@ import {
 } from "./scanned-message.ts";
 import {
   DEFAULT_LIFETIME_S,
+  fieldsBelow,
   MAX_LIFETIME_S,
   MAX_RECIPIENTS,
   parseSignatureField,
