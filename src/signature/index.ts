@@ -2,7 +2,7 @@
 export { type Algorithm, algorithmOf, importPublicKey, isAlgorithm } from "./algorithm.ts";
 export { decodeBase64, isId16 } from "./base64.ts";
 export { BodyHasher } from "./body-hasher.ts";
-export { canonicalField, fieldsBelow, headerCanonical, signingInput } from "./canonical-header.ts";
+export { canonicalField, headerCanonical, signingInput } from "./canonical-header.ts";
 export { CORE_FIELDS } from "./covered-fields.ts";
 export { type Explanation, explain } from "./explain.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";
@@ -13,6 +13,7 @@ export { MessageScanner, type ScannedMessage, structureProblem } from "./scanned
 export { type SignOptions, type SignResult, sign, signPrepared } from "./sign.ts";
 export {
   DEFAULT_LIFETIME_S,
+  fieldsBelow,
   MAX_LIFETIME_S,
   MAX_RECIPIENTS,
   parseSeconds,
