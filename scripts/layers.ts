@@ -45,6 +45,8 @@ export const layers: Layers = {
   // The databases. They implement what keyring and queue declare, and only the programs construct them.
   store: { layer: 6, only: ["message", "signature", "keyring", "queue"] },
 
-  playground: { layer: 7, program: true },
-  cli: { layer: 8, program: true, entry: "src/cli/main.ts" },
+  // One installation put together from its settings; what the programs below share.
+  provider: { layer: 7, program: true },
+  playground: { layer: 8, program: true },
+  cli: { layer: 9, program: true, entry: "src/cli/main.ts" },
 };

@@ -1,0 +1,56 @@
+import { type MxEvent, MxHandler } from "../mx/index.ts";
+import type { Queue } from "../queue/index.ts";
+import { Verification } from "../verification/index.ts";
+import { openKeyLookup } from "./key-lookup.ts";
+import { mailboxAnswers } from "./mailboxes.ts";
+import type { Running, Shared } from "./provider.ts";
+import { listenSmtp } from "./smtp-listeners.ts";
+
+/** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */
+export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
+  const { config, log, watchers } = shared;
+  const { keys, policies, close } = openKeyLookup(config.network, shared.network);
+  const handler = new MxHandler({
+    hostname: config.hostname,
+    mailbox: mailboxAnswers(config),
+    verification: new Verification({ keys, policies }),
+    actions: config.policy.actions,
+    queue,
+    onEvent: (event) => {
+      log.info({ role: "mx", ...logFields(event) }, event.decision.action);
+      watchers.onMx?.(event);
+    },
+  });
+  const { onWire } = watchers;
+  const running = await listenSmtp(shared, "mx", config.mx.listeners, {
+    handler,
+    ...(onWire ? { transcript: (session, line) => onWire("mx", session.id, line) } : {}),
+  });
+  return {
+    places: running.places,
+    stop: async () => {
+      await running.stop();
+      await close();
+    },
+  };
+}
+
+function logFields({ session, envelope, verdict, decision, reply, queuedAs, cause }: MxEvent): object {
+  return {
+    session: session.id,
+    remote: session.remoteAddress,
+    from: envelope.reversePath?.text ?? "",
+    recipients: envelope.recipients.length,
+    result: verdict.result,
+    reason: verdict.reason,
+    identity: verdict.identity,
+    kid: verdict.kid,
+    align: verdict.align,
+    rcpt: verdict.rcpt,
+    detail: verdict.detail,
+    decidedBy: decision.decidedBy,
+    code: reply.code,
+    queuedAs,
+    err: cause ?? undefined,
+  };
+}

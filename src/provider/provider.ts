@@ -1,0 +1,127 @@
+import { mkdir } from "node:fs/promises";
+import type { Config, Role } from "../config/index.ts";
+import type { DeliveryEvent } from "../delivery/index.ts";
+import { Keyring, loadMasterKey } from "../keyring/index.ts";
+import type { MxEvent } from "../mx/index.ts";
+import { Queue, RetrySchedule } from "../queue/index.ts";
+import { SqliteKeyringStore, SqlitePublicKeyringStore, SqliteQueueStore } from "../store/index.ts";
+import type { SubmissionEvent } from "../submission/index.ts";
+import { startDelivery } from "./delivery-role.ts";
+import { startKeyServer } from "./key-server-role.ts";
+import type { Log } from "./log.ts";
+import { startMx } from "./mx-role.ts";
+import { type Network, openNetwork } from "./network.ts";
+import { startSubmission } from "./submission-role.ts";
+
+/** Where a role listens. */
+export interface Place {
+  readonly role: Role;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: "implicit" | "starttls" | "plain";
+}
+
+/** Part of an installation that runs until it is stopped. */
+export interface Running {
+  readonly places: readonly Place[];
+  stop(): Promise<void>;
+}
+
+/** Who watches: the playground shows what happens, `serve` only logs it. */
+export interface Watchers {
+  readonly onSubmission?: (event: SubmissionEvent) => void;
+  readonly onMx?: (event: MxEvent) => void;
+  readonly onDelivery?: (event: DeliveryEvent) => void;
+  /** The SMTP dialogue of the MX and of delivery, line by line. */
+  readonly onWire?: (role: "mx" | "delivery", id: string, line: string) => void;
+}
+
+/** What all roles of one installation share. */
+export interface Shared {
+  readonly config: Config;
+  readonly log: Log;
+  readonly network: Network;
+  readonly watchers: Watchers;
+  readonly retry: RetrySchedule;
+}
+
+/** A running installation: the roles that its settings name, in one process. */
+export interface Provider extends Running {
+  /** Null unless a role signs. */
+  readonly keyring: Keyring | null;
+  /** Null unless a role queues. */
+  readonly queue: Queue | null;
+}
+
+/**
+ * Starts the roles that the settings name. When one cannot start, those that already run are stopped again.
+ *
+ * @throws Error that says which role cannot start and why
+ */
+export async function startProvider(
+  config: Config,
+  log: Log,
+  watchers: Watchers = {},
+  retry: RetrySchedule = new RetrySchedule({ maxAgeMs: config.delivery.giveUpAfterMs }),
+): Promise<Provider> {
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  const shared: Shared = { config, log, network: openNetwork(config.network), watchers, retry };
+  const started: Running[] = [];
+  const closers: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    // First those who take mail in, then those who pass it on, the stores last.
+    for (const running of started.splice(0).reverse()) await running.stop();
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const queue = needsQueue(config.roles) ? openQueue(shared, closers) : null;
+    const keyring = needsKeyring(config.roles) ? await openKeyring(config, closers) : null;
+    if (queue && config.roles.has("delivery")) started.push(startDelivery(shared, queue));
+    if (config.roles.has("key-server")) {
+      const store = new SqlitePublicKeyringStore(config.store.keyringFile);
+      closers.push(() => store.close());
+      started.push(await startKeyServer(shared, store, keyring));
+    }
+    if (queue && config.roles.has("mx")) started.push(await startMx(shared, queue));
+    if (queue && keyring && config.roles.has("submission")) {
+      started.push(await startSubmission(shared, queue, keyring.keyring));
+    }
+    const places = started.flatMap((running) => running.places);
+    return { places, keyring: keyring?.keyring ?? null, queue, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export interface OpenedKeyring {
+  readonly keyring: Keyring;
+  /** Secret for the decoys of the public interface (KEY-34). */
+  readonly decoySecret: Uint8Array;
+}
+
+function needsQueue(roles: ReadonlySet<Role>): boolean {
+  return roles.has("submission") || roles.has("mx") || roles.has("delivery");
+}
+
+/** A key server needs the master key only where it signs statements and makes decoys; `mx` alone never has it. */
+function needsKeyring(roles: ReadonlySet<Role>): boolean {
+  return roles.has("submission") || roles.has("key-server");
+}
+
+function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | void)[]): Queue {
+  const store = new SqliteQueueStore(config.store.queueFile);
+  const queue = new Queue({ store, retry });
+  closers.push(
+    () => store.close(),
+    () => queue.close(),
+  );
+  return queue;
+}
+
+async function openKeyring(config: Config, closers: (() => void)[]): Promise<OpenedKeyring> {
+  const masterKey = await loadMasterKey(config.store.masterKeyFile);
+  const store = new SqliteKeyringStore(config.store.keyringFile);
+  closers.push(() => store.close());
+  return { keyring: await Keyring.open({ store, masterKey }), decoySecret: masterKey.derive("decoys") };
+}
