@@ -1,7 +1,7 @@
 import { KeyServer } from "../key-server/index.ts";
 import type { PublicKeyringStore } from "../keyring/index.ts";
 import { PublicKeyView, StatementSigning } from "../keyring/index.ts";
-import type { OpenedKeyring, Place, Running, Shared } from "./provider.ts";
+import type { OpenedKeyring, Place, Running, Shared } from "./role.ts";
 import { secureContextOf } from "./tls-files.ts";
 
 /** The public interface of the key server. It reads public data; the keyring only signs statements. */

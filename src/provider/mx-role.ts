@@ -3,7 +3,7 @@ import type { Queue } from "../queue/index.ts";
 import { Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { mailboxAnswers } from "./mailboxes.ts";
-import type { Running, Shared } from "./provider.ts";
+import type { Running, Shared } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
 /** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */

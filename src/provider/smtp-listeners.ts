@@ -1,6 +1,6 @@
 import type { SmtpListener } from "../config/index.ts";
 import { SmtpServer, type SmtpServerOptions, type TlsMode } from "../smtp/index.ts";
-import type { Place, Running, Shared } from "./provider.ts";
+import type { Place, Running, Shared } from "./role.ts";
 import { secureContextOf } from "./tls-files.ts";
 
 type Options<User> = Pick<SmtpServerOptions<User>, "handler" | "requireAuth" | "extensions" | "transcript">;

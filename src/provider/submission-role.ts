@@ -2,7 +2,7 @@ import type { Keyring } from "../keyring/index.ts";
 import type { Queue } from "../queue/index.ts";
 import { KeyringSigner } from "../signing/index.ts";
 import { SubmissionHandler } from "../submission/index.ts";
-import type { Running, Shared } from "./provider.ts";
+import type { Running, Shared } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
 /** Takes mail from users: signs it with their accounts' keys and queues it. */

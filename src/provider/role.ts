@@ -1,0 +1,46 @@
+import type { Config, Role } from "../config/index.ts";
+import type { DeliveryEvent } from "../delivery/index.ts";
+import type { Keyring } from "../keyring/index.ts";
+import type { MxEvent } from "../mx/index.ts";
+import type { RetrySchedule } from "../queue/index.ts";
+import type { SubmissionEvent } from "../submission/index.ts";
+import type { Log } from "./log.ts";
+import type { Network } from "./network.ts";
+
+/** Where a role listens. */
+export interface Place {
+  readonly role: Role;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: "implicit" | "starttls" | "plain";
+}
+
+/** Part of an installation that runs until it is stopped. */
+export interface Running {
+  readonly places: readonly Place[];
+  stop(): Promise<void>;
+}
+
+/** Who watches: the playground shows what happens, `serve` only logs it. */
+export interface Watchers {
+  readonly onSubmission?: (event: SubmissionEvent) => void;
+  readonly onMx?: (event: MxEvent) => void;
+  readonly onDelivery?: (event: DeliveryEvent) => void;
+  /** The SMTP dialogue of the MX and of delivery, line by line. */
+  readonly onWire?: (role: "mx" | "delivery", id: string, line: string) => void;
+}
+
+/** What all roles of one installation share. */
+export interface Shared {
+  readonly config: Config;
+  readonly log: Log;
+  readonly network: Network;
+  readonly watchers: Watchers;
+  readonly retry: RetrySchedule;
+}
+
+export interface OpenedKeyring {
+  readonly keyring: Keyring;
+  /** Secret for the decoys of the public interface (KEY-34). */
+  readonly decoySecret: Uint8Array;
+}
