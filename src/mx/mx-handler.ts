@@ -7,12 +7,15 @@ import {
   parseAddress,
 } from "../message/index.ts";
 import { type MessageId, newMessageId, type Queue, QueueStoreError } from "../queue/index.ts";
-import type { ScannedMessage, Verdict } from "../signature/index.ts";
+import { MessageVerifier, type ScannedMessage, type Verdict } from "../signature/index.ts";
 import {
+  BufferedSink,
+  busyReply,
   type DataSink,
   type Envelope,
   formatReceivedField,
   type Mailbox,
+  OctetBudget,
   type Reply,
   reply,
   type SessionInfo,
@@ -25,7 +28,6 @@ import {
   type Verification,
 } from "../verification/index.ts";
 import { cleanContent, flagField } from "./clean-content.ts";
-import { BUSY, MxSink, ReceiveBudget } from "./mx-sink.ts";
 
 /** How mail to one hosted domain is treated. */
 export interface DomainSettings {
@@ -75,12 +77,12 @@ const MAX_HOPS = 100;
 export class MxHandler implements SmtpHandler {
   readonly #options: MxOptions;
   readonly #clock: { now(): number };
-  readonly #budget: ReceiveBudget;
+  readonly #budget: OctetBudget;
 
   constructor(options: MxOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date;
-    this.#budget = new ReceiveBudget(options.bufferOctets ?? 256 << 20);
+    this.#budget = new OctetBudget(options.bufferOctets ?? 256 << 20);
   }
 
   rcpt(_session: SessionInfo, recipient: Mailbox, envelope: Envelope): Reply | null {
@@ -98,10 +100,13 @@ export class MxHandler implements SmtpHandler {
   }
 
   data(session: SessionInfo, envelope: Envelope): DataSink | Reply {
-    const declared = envelope.declaredOctets ?? 0;
-    if (!this.#budget.take(declared)) return BUSY;
-    this.#budget.giveBack(declared);
-    return new MxSink(this.#budget, (message, pieces) => this.#judge(session, envelope, message, pieces));
+    if (!this.#budget.hasRoomFor(envelope.declaredOctets ?? 0)) return busyReply;
+    const verifier = new MessageVerifier();
+    return new BufferedSink({
+      budget: this.#budget,
+      onPiece: (piece) => verifier.write(piece),
+      accept: (pieces) => this.#judge(session, envelope, verifier.finish(), pieces),
+    });
   }
 
   async #judge(

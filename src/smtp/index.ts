@@ -15,6 +15,12 @@ export type { SmtpClient } from "./client/smtp-client.ts";
 export { isDomainOrLiteral, type Mailbox, parseMailbox } from "./mailbox.ts";
 export { formatReceivedField, type ReceivedFieldOptions } from "./received-field.ts";
 export { formatReply, isPositive, type Reply, reply } from "./reply.ts";
+export {
+  BufferedSink,
+  type BufferedSinkOptions,
+  busyReply,
+  OctetBudget,
+} from "./server/buffered-sink.ts";
 export type {
   AbortReason,
   AuthResult,

@@ -17,18 +17,19 @@ import {
 import { type SignedSubmission, type Signer, signSubmission } from "../signing/index.ts";
 import {
   type AuthResult,
+  BufferedSink,
+  busyReply,
   type Credentials,
   type DataSink,
   type Envelope,
   formatReceivedField,
   type Mailbox,
+  OctetBudget,
   type Reply,
   reply,
   type SessionInfo,
   type SmtpHandler,
 } from "../smtp/index.ts";
-import { BufferBudget } from "./buffer-budget.ts";
-import { busyReply, SubmissionSink } from "./submission-sink.ts";
 
 /** Who logged in: the user of a submission session. */
 export interface Submitter {
@@ -76,18 +77,20 @@ export interface SubmissionOptions {
 }
 
 const SUSPENDED = reply(550, "5.7.1", "This account is suspended; ask your provider");
+/** Signing takes this much: the message itself, and its copy with the edited header. */
+const SHARE = 2;
 const LATER = "try again later";
 
 /** Mail submission (RFC 6409) for ports 465 and 587: who is it, may they, sign, queue, and only then 250. */
 export class SubmissionHandler implements SmtpHandler<Submitter> {
   readonly #options: SubmissionOptions;
   readonly #clock: { now(): number };
-  readonly #budget: BufferBudget;
+  readonly #budget: OctetBudget;
 
   constructor(options: SubmissionOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date;
-    this.#budget = new BufferBudget(options.bufferOctets ?? 256 << 20);
+    this.#budget = new OctetBudget(options.bufferOctets ?? 256 << 20);
   }
 
   /** Octets held now for messages that are being received or signed. */
@@ -137,10 +140,12 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
   }
 
   data(session: SessionInfo<Submitter>, envelope: Envelope): DataSink | Reply {
-    const declaredOctets = envelope.declaredOctets ?? 0;
-    if (!this.#budget.take(declaredOctets)) return busyReply;
-    this.#budget.giveBack(declaredOctets);
-    return new SubmissionSink(this.#budget, (message) => this.#accept(session, envelope, message));
+    if (!this.#budget.hasRoomFor(SHARE * (envelope.declaredOctets ?? 0))) return busyReply;
+    return new BufferedSink({
+      budget: this.#budget,
+      accept: (message) => this.#accept(session, envelope, message),
+      share: SHARE,
+    });
   }
 
   async #accept(
