@@ -30,7 +30,7 @@ export async function verifyContext(options: VerifyOptions): Promise<VerifyConte
   // Only a real lookup loads the network's modules.
   const { openKeyLookup } = await import("./open-key-lookup.ts");
   const lookup = openKeyLookup(options);
-  return { ...base, keys: lookup.keys, [Symbol.asyncDispose]: () => lookup.close() };
+  return { ...base, keys: lookup, [Symbol.asyncDispose]: async () => lookup.close() };
 }
 
 function statementFile(fileName: string): KeySource {

@@ -9,7 +9,7 @@ import { listenSmtp } from "./smtp-listeners.ts";
 /** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */
 export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
   const { config, log, watchers } = shared;
-  const { keys, policies, close } = openKeyLookup(config.network, shared.network);
+  const { keys, policies } = openKeyLookup(config.network, shared.network);
   const handler = new MxHandler({
     hostname: config.hostname,
     mailbox: mailboxAnswers(config),
@@ -30,7 +30,7 @@ export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
     places: running.places,
     stop: async () => {
       await running.stop();
-      await close();
+      keys.close();
     },
   };
 }

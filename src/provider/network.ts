@@ -22,7 +22,10 @@ export function openNetwork(settings: NetworkSettings): Network {
   };
 }
 
-/** Connects to an address, or to the place that a closed test network has instead of `host:port` (TRU-10). */
+/**
+ * Connects to an address, or to the place that a closed test network has instead of `host:port` (TRU-10); `*` stands
+ * for every place.
+ */
 export class MappingDialer {
   readonly #places: ReadonlyMap<string, { readonly host: string; readonly port: number }>;
 
@@ -31,10 +34,11 @@ export class MappingDialer {
   }
 
   connect(target: { host: string; address: string; port: number }, signal: AbortSignal): Promise<Socket> {
-    const place = this.#places.get(`${target.host}:${target.port}`) ?? {
-      host: target.address,
-      port: target.port,
-    };
+    const place = this.#places.get(`${target.host}:${target.port}`) ??
+      this.#places.get("*") ?? {
+        host: target.address,
+        port: target.port,
+      };
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
     if (signal.aborted) return Promise.reject(signal.reason);
     const socket = connect({ host: place.host, port: place.port, noDelay: true });

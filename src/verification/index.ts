@@ -1,6 +1,13 @@
 // From a message to a verdict and what is done about it.
 export { type ActionContext, type Decision, decideAction } from "./decide-action.ts";
 export {
+  KeyLookup,
+  type KeyLookupOptions,
+  type LookupQuestion,
+  type LookupReport,
+} from "./key-lookup.ts";
+export { describeStep, type TrailStep } from "./trail.ts";
+export {
   authenticationResult,
   Verification,
   type VerificationOptions,
