@@ -1,0 +1,42 @@
+import { LRUCache } from "lru-cache";
+
+interface Usage {
+  inFlight: number;
+  /** When the misses of the last minute began, oldest first. */
+  readonly startedAtMs: number[];
+}
+
+const MAX_IN_FLIGHT = 10;
+const MAX_PER_MINUTE = 60;
+const MINUTE_MS = 60_000;
+
+/** How much forged mail can make us ask one domain's servers (CCH-6). */
+export class DomainBudget {
+  readonly #usage = new LRUCache<string, Usage>({ max: 10_000 });
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Begins a lookup, to be ended by {@link end}; or says why there may be none now. */
+  begin(domain: string): string | null {
+    let usage = this.#usage.get(domain);
+    if (usage === undefined) {
+      usage = { inFlight: 0, startedAtMs: [] };
+      this.#usage.set(domain, usage);
+    }
+    const now = this.#nowMs();
+    while ((usage.startedAtMs[0] ?? Number.POSITIVE_INFINITY) <= now - MINUTE_MS) usage.startedAtMs.shift();
+    if (usage.inFlight >= MAX_IN_FLIGHT) return `${MAX_IN_FLIGHT} lookups are under way`;
+    if (usage.startedAtMs.length >= MAX_PER_MINUTE) return `${MAX_PER_MINUTE} lookups in a minute`;
+    usage.inFlight++;
+    usage.startedAtMs.push(now);
+    return null;
+  }
+
+  end(domain: string): void {
+    const usage = this.#usage.get(domain);
+    if (usage !== undefined) usage.inFlight--;
+  }
+}

@@ -1,0 +1,283 @@
+import { connect } from "node:net";
+import { createSecureContext, getCACertificates } from "node:tls";
+import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
+import { type Dialer, judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
+import { type Address, encodeAddress } from "../message/index.ts";
+import type { Algorithm, KeyAnswer, KeyQuery, KeySource, Trust } from "../signature/index.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import { DomainBudget } from "./domain-budget.ts";
+import { type Fetched, fetchStatement, type LookupPolicy, policyFingerprint } from "./fetch-statement.ts";
+import { RememberedAnswers } from "./remembered-answers.ts";
+import { TargetMemory } from "./target-memory.ts";
+import type { Trail, TrailStep } from "./trail.ts";
+
+export interface KeyLookupOptions {
+  /** Should keep answers for their TTL: every lookup asks for the policy record. */
+  readonly resolver: Resolver;
+  /** Default: straight out of the resolver. */
+  readonly policies?: PolicySource;
+  /** Default: TCP to the address and port. */
+  readonly dialer?: Dialer;
+  /** Certificate authorities trusted besides the system's, PEM. */
+  readonly ca?: readonly string[];
+  /** Where key servers listen (DIS-2). Default 8757. */
+  readonly port?: number;
+  /** For closed test networks only (TRU-10): addresses need not be globally reachable (DIS-11). */
+  readonly allowPrivateAddresses?: boolean;
+  /** `domain` asks more of every domain than `auth=domain` does of some (TRU-8). Default `host`. */
+  readonly requiredTrust?: Trust;
+  /** For one whole lookup (KEY-17). Default 25000. */
+  readonly timeoutMs?: number;
+  /** Statements and refusals held in memory. Default 50000. */
+  readonly maxRemembered?: number;
+  /** Milliseconds since the epoch. */
+  readonly nowMs?: () => number;
+  /** 0 ≤ x < 1. */
+  readonly random?: () => number;
+}
+
+/** A question out of curiosity: without kid it is the bare form (KEY-29), without signature only half judged. */
+export interface LookupQuestion {
+  readonly identity: Address;
+  readonly kid: string | null;
+  readonly algorithm: Algorithm | null;
+  /** Unix seconds. */
+  readonly signedAt: number | null;
+  /** Unix seconds. */
+  readonly now: number;
+}
+
+export interface LookupReport {
+  readonly answer: KeyAnswer;
+  /** The key statement that decided, or null. */
+  readonly statement: string | null;
+  readonly trail: readonly TrailStep[];
+}
+
+const NO_KEYSERVER_SECONDS = 300;
+const NO_KEY_SECONDS = 60;
+const MIN_STATEMENT_SECONDS = 60;
+const MAX_STATEMENT_SECONDS = 3600;
+
+/**
+ * Looks keys up where their domains keep them (DIS, TRU, CCH, KEY). What a hostile server can do is cost a lookup
+ * its deadline.
+ */
+export class KeyLookup implements KeySource {
+  readonly #resolver: Resolver;
+  readonly #policies: PolicySource;
+  readonly #port: number;
+  readonly #allowPrivateAddresses: boolean;
+  readonly #requiredTrust: Trust;
+  readonly #timeoutMs: number;
+  readonly #random: () => number;
+  readonly #pool: ConnectionPool;
+  readonly #budget: DomainBudget;
+  readonly #targetMemory: TargetMemory;
+  readonly #domainMemory: TargetMemory;
+  readonly #notHere: RememberedAnswers<object>;
+  readonly #remembered: RememberedAnswers<Fetched>;
+  readonly #noKeyserver: RememberedAnswers<Fetched>;
+  readonly #underWay = new Map<string, Promise<Fetched>>();
+  /** By domain: lines on the wire go to the trails of the lookups that are under way. */
+  readonly #listeners = new Set<Trail>();
+
+  constructor(options: KeyLookupOptions) {
+    const nowMs = options.nowMs ?? Date.now;
+    const maxRemembered = options.maxRemembered ?? 50_000;
+    this.#resolver = options.resolver;
+    this.#policies = options.policies ?? dnsPolicySource(options.resolver);
+    this.#port = options.port ?? KEY_PORT;
+    this.#allowPrivateAddresses = options.allowPrivateAddresses ?? false;
+    this.#requiredTrust = options.requiredTrust ?? "host";
+    this.#timeoutMs = options.timeoutMs ?? 25_000;
+    this.#random = options.random ?? Math.random;
+    const extra = options.ca ?? [];
+    this.#pool = new ConnectionPool({
+      dialer: options.dialer ?? tcpDialer,
+      secureContext: createSecureContext({
+        minVersion: "TLSv1.2",
+        ...(extra.length > 0 ? { ca: [...getCACertificates("default"), ...extra] } : {}),
+      }),
+      onLine: (_target, from, text) => {
+        for (const trail of this.#listeners) trail({ kind: "line", from, text });
+      },
+    });
+    this.#budget = new DomainBudget(nowMs);
+    this.#targetMemory = new TargetMemory(nowMs);
+    this.#domainMemory = new TargetMemory(nowMs);
+    this.#notHere = new RememberedAnswers(10_000, nowMs);
+    this.#remembered = new RememberedAnswers(maxRemembered, nowMs);
+    this.#noKeyserver = new RememberedAnswers(10_000, nowMs);
+  }
+
+  lookUp(query: KeyQuery): Promise<KeyAnswer> {
+    return this.#lookUp(query, () => {}).then(({ answer }) => answer);
+  }
+
+  /** Looks up and tells how. */
+  async explain(question: LookupQuestion): Promise<LookupReport> {
+    const steps: TrailStep[] = [];
+    const trail: Trail = (step) => void steps.push(step);
+    this.#listeners.add(trail);
+    try {
+      const { answer, statement } = await this.#lookUp(question, trail);
+      return { answer, statement, trail: steps };
+    } finally {
+      this.#listeners.delete(trail);
+    }
+  }
+
+  /** Forgets everything learnt, good or bad. */
+  forget(): void {
+    for (const memory of [this.#remembered, this.#noKeyserver, this.#notHere]) memory.clear();
+    for (const memory of [this.#targetMemory, this.#domainMemory]) memory.clear();
+  }
+
+  /** Ends the connections that are kept. */
+  close(): void {
+    this.#pool.close();
+  }
+
+  async #lookUp(
+    question: LookupQuestion,
+    trail: Trail,
+  ): Promise<{ answer: KeyAnswer; statement: string | null }> {
+    const { domain } = question.identity;
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), this.#timeoutMs);
+    try {
+      const found = await this.#policies.recordOf(domain, controller.signal);
+      const problem = found.kind === "failure" ? found.detail : found.kind === "none" ? found.problem : null;
+      const authenticated = found.kind === "record" && found.authenticated;
+      const what = found.kind === "record" || found.kind === "none" ? found.kind : "failure";
+      trail({ kind: "policy", domain, found: what, authenticated, detail: problem });
+      // POL-16
+      if (found.kind === "failure")
+        return { answer: { kind: "temperror", detail: found.detail }, statement: null };
+      const record = found.kind === "record" ? found.record : null;
+      const wantsDomain = record?.requiredTrust === "domain" || this.#requiredTrust === "domain";
+      const policy: LookupPolicy = {
+        discovery: record?.discovery ?? "mx",
+        requiredTrust: wantsDomain ? "domain" : "host",
+        statementKeys: record?.statementKeys ?? [],
+        statementKeysAuthenticated: authenticated,
+        epoch: record?.epoch ?? 0,
+      };
+      const fetched = await this.#fetch(question, policy, controller.signal, trail);
+      return answerTo(question, fetched, policy);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** What is remembered, or is being asked already, or what the servers say (CCH-1 to CCH-9). */
+  async #fetch(
+    question: LookupQuestion,
+    policy: LookupPolicy,
+    signal: AbortSignal,
+    trail: Trail,
+  ): Promise<Fetched> {
+    const { domain } = question.identity;
+    const fingerprint = policyFingerprint(policy);
+    const domainKey = `${domain} ${fingerprint}`;
+    const key = `${encodeAddress(question.identity)} ${question.kid ?? ""} ${fingerprint}`;
+    const remembered = this.#noKeyserver.recall(domainKey) ?? this.#remembered.recall(key);
+    if (remembered !== null && isCurrent(remembered, question.now)) {
+      if (remembered.kind !== "temperror") trail({ kind: "remembered", what: remembered.kind });
+      return remembered;
+    }
+    const underWay = this.#underWay.get(key);
+    if (underWay !== undefined) {
+      trail({ kind: "merged" });
+      return underWay;
+    }
+    const overBudget = this.#budget.begin(domain);
+    if (overBudget !== null) {
+      trail({ kind: "over-budget", domain, detail: overBudget });
+      return { kind: "temperror", detail: `too many lookups for ${domain}: ${overBudget}` };
+    }
+    const fetching = fetchStatement({
+      domain,
+      address: question.identity,
+      kid: question.kid,
+      now: question.now,
+      policy,
+      port: this.#port,
+      random: this.#random,
+      resolver: this.#resolver,
+      pool: this.#pool,
+      memory: this.#targetMemory,
+      domainMemory: this.#domainMemory,
+      notHere: this.#notHere,
+      allowPrivateAddresses: this.#allowPrivateAddresses,
+      signal,
+      trail,
+    });
+    this.#underWay.set(key, fetching);
+    try {
+      const fetched = await fetching;
+      if (fetched.kind === "no-keyserver") this.#noKeyserver.keep(domainKey, fetched, NO_KEYSERVER_SECONDS);
+      else if (fetched.kind !== "temperror") this.#remembered.keep(key, fetched, keepSeconds(fetched));
+      return fetched;
+    } finally {
+      this.#underWay.delete(key);
+      this.#budget.end(domain);
+    }
+  }
+}
+
+/** CCH-1, CCH-4 */
+function keepSeconds(fetched: Fetched): number {
+  if (fetched.kind !== "statement" || !fetched.parsed.ok) return NO_KEY_SECONDS;
+  const { ttlSeconds } = fetched.parsed.statement;
+  return Math.min(Math.max(ttlSeconds, MIN_STATEMENT_SECONDS), MAX_STATEMENT_SECONDS);
+}
+
+/** A remembered statement may have grown stale by the verifier's clock, which is not that of the memory. */
+function isCurrent(fetched: Fetched, now: number): boolean {
+  if (fetched.kind !== "statement" || !fetched.parsed.ok) return true;
+  const { issuedAt, ttlSeconds } = fetched.parsed.statement;
+  return now <= issuedAt + ttlSeconds + 300;
+}
+
+/** Holds what the servers say against one signature. */
+function answerTo(
+  question: LookupQuestion,
+  fetched: Fetched,
+  policy: LookupPolicy,
+): { answer: KeyAnswer; statement: string | null } {
+  if (fetched.kind === "temperror") return { answer: fetched, statement: null };
+  if (fetched.kind !== "statement") {
+    return { answer: { kind: "fail", reason: fetched.kind, detail: fetched.detail }, statement: null };
+  }
+  const { parsed, line, trust } = fetched;
+  const judgement = judgeStatement(parsed, { ...question, ...policy });
+  switch (judgement.kind) {
+    case "usable":
+      return {
+        answer: { kind: "key", spki: judgement.spki, grants: judgement.grants, trust },
+        statement: line,
+      };
+    case "fail":
+      return { answer: judgement, statement: line };
+    case "target-failed":
+      return { answer: { kind: "temperror", detail: judgement.detail }, statement: line };
+  }
+}
+
+const tcpDialer: Dialer = {
+  connect: ({ address, port }, signal) =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ host: address, port, noDelay: true });
+      const abort = () => socket.destroy(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        signal.removeEventListener("abort", abort);
+        socket.off("error", reject);
+        resolve(socket);
+      });
+      if (signal.aborted) abort();
+    }),
+};

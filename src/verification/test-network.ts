@@ -1,0 +1,197 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { generate } from "selfsigned";
+import { DnsServer, StubResolver } from "../dns/index.ts";
+import type { Dialer, KeyTarget } from "../key-protocol/index.ts";
+import {
+  type DirectoryKey,
+  type KeyDirectory,
+  KeyServer,
+  type KeyServerOptions,
+} from "../key-server/index.ts";
+import { type Address, addressText } from "../message/index.ts";
+import { keyId } from "../signature/index.ts";
+import { KeyLookup, type KeyLookupOptions } from "./key-lookup.ts";
+
+/** 2004-01-05 12:00:00 UTC, when Appendix A was signed. */
+export const NOW = 1_073_304_000;
+export const allice: Address = { localPart: "allice", domain: "someisp.tld" };
+
+// SPEC Appendix A: the account key is RFC 8032 test 1, the statement key test 2.
+export const spki = Buffer.from("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "base64");
+export const kid = keyId(spki);
+export const dkBase64 = "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+export const dkPrivate: KeyObject = createPrivateKey({
+  key: Buffer.from(
+    "302e020100300506032b6570042204204ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+    "hex",
+  ),
+  format: "der",
+  type: "pkcs8",
+});
+export const activeKey: DirectoryKey = {
+  kid,
+  algorithm: "ed25519-sha256",
+  state: "active",
+  spki,
+  notBefore: NOW - 86_400,
+  notAfter: NOW + 30 * 86_400,
+  grants: [],
+};
+
+export function otherKey(): DirectoryKey {
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const der = createPublicKey(publicKey).export({ format: "der", type: "spki" });
+  return { ...activeKey, kid: keyId(der), spki: der };
+}
+
+export class TestDirectory implements KeyDirectory {
+  readonly domains = new Set(["someisp.tld"]);
+  readonly accounts = new Map<string, readonly DirectoryKey[]>([["allice@someisp.tld", [activeKey]]]);
+  changes = 0;
+  asked = 0;
+
+  set(address: string, ...keys: DirectoryKey[]): void {
+    this.accounts.set(address, keys);
+    this.changes++;
+  }
+  changeCount(): number {
+    return this.changes;
+  }
+  domain(name: string): object | null {
+    return this.domains.has(name) ? {} : null;
+  }
+  keys(address: Address): readonly DirectoryKey[] {
+    this.asked++;
+    return this.accounts.get(addressText(address)) ?? [];
+  }
+}
+
+/**
+ * A network in one process: names in a real DNS server, public addresses that a dialer maps to
+ * loopback ports, servers with certificates of a private CA.
+ */
+export class TestNetwork {
+  readonly dns = new DnsServer({ ttlSeconds: 0, onQuestion: () => this.questions++ });
+  questions = 0;
+  nowMs = NOW * 1000;
+  /** `address:port` that was dialled, in order. */
+  readonly dialled: string[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #contexts = new Map<string, Promise<SecureContext>>();
+  readonly #closers: (() => unknown)[] = [];
+  #root: { private: string; cert: string } = { private: "", cert: "" };
+  #resolver: StubResolver | null = null;
+
+  async start(): Promise<void> {
+    this.#root = await generate([{ name: "commonName", value: "Test CA" }], {
+      keyType: "ec",
+      algorithm: "sha256",
+      extensions: [
+        { name: "basicConstraints", cA: true, critical: true },
+        { name: "keyUsage", keyCertSign: true, critical: true },
+      ],
+    });
+    this.#resolver = new StubResolver({
+      servers: [await this.dns.listen()],
+      attemptTimeoutMs: 200,
+      timeoutMs: 400,
+    });
+    this.#closers.push(() => this.dns.close());
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers) await close();
+  }
+
+  /** A certificate for these names; `selfSigned` by nobody that is trusted. */
+  certificate(names: readonly string[], selfSigned = false): Promise<SecureContext> {
+    const key = `${names.join(" ")}${selfSigned}`;
+    let context = this.#contexts.get(key);
+    if (context === undefined) {
+      context = generate([{ name: "commonName", value: names[0] ?? "" }], {
+        keyType: "ec",
+        algorithm: "sha256",
+        notBeforeDate: new Date(Date.now() - 86_400_000),
+        ...(selfSigned ? {} : { ca: { key: this.#root.private, cert: this.#root.cert } }),
+        extensions: [{ name: "subjectAltName", altNames: names.map((value) => ({ type: 2, value })) }],
+      }).then((leaf) => createSecureContext({ key: leaf.private, cert: leaf.cert }));
+      this.#contexts.set(key, context);
+    }
+    return context;
+  }
+
+  /** A key server at an address and port, with a certificate for these names. */
+  async keyServer(
+    at: string,
+    names: readonly string[],
+    options: Partial<KeyServerOptions> & { selfSigned?: boolean } = {},
+  ): Promise<{ server: KeyServer; directory: TestDirectory }> {
+    const directory = new TestDirectory();
+    const context = await this.certificate(names, options.selfSigned);
+    const server = new KeyServer({
+      directory,
+      secureContext: () => context,
+      exposure: "open",
+      nowMs: () => this.nowMs,
+      ...options,
+    });
+    const { port } = await server.listen(0, "127.0.0.1");
+    this.#places.set(at, port);
+    this.#closers.push(() => server.close(0));
+    return { server, directory };
+  }
+
+  /** Something else at an address and port. */
+  async listen(at: string, serve: (socket: Socket) => void): Promise<Server> {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket.on("error", () => {}));
+      serve(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    this.#places.set(at, (server.address() as { port: number }).port);
+    this.#closers.push(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return server;
+  }
+
+  /** Makes an address and port refuse connections. */
+  remove(at: string): void {
+    this.#places.delete(at);
+  }
+
+  readonly dialer: Dialer = {
+    connect: (target: KeyTarget, signal) =>
+      new Promise((resolve, reject) => {
+        const at = `${target.address}:${target.port}`;
+        this.dialled.push(at);
+        const port = this.#places.get(at);
+        if (port === undefined) return reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }));
+        if (port === 0) return signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+        const socket = connect(port, "127.0.0.1", () => resolve(socket)).once("error", reject);
+      }),
+  };
+
+  /** Makes an address and port swallow connection attempts. */
+  blackhole(at: string): void {
+    this.#places.set(at, 0);
+  }
+
+  lookup(options: Partial<KeyLookupOptions> = {}): KeyLookup {
+    if (this.#resolver === null) throw new Error("not started");
+    const lookup = new KeyLookup({
+      resolver: this.#resolver,
+      dialer: this.dialer,
+      ca: [this.#root.cert],
+      nowMs: () => this.nowMs,
+      random: () => 0.5,
+      ...options,
+    });
+    this.#closers.unshift(() => lookup.close());
+    return lookup;
+  }
+}
