@@ -23,6 +23,7 @@ export const layers: Layers = {
   message: { layer: 0, pure: true },
   dns: { layer: 0, only: [] },
   config: { layer: 0, only: [] },
+  dialer: { layer: 0, only: [] },
 
   signature: { layer: 1, only: ["message"], pure: true },
   "key-protocol": { layer: 1, only: ["message", "signature"] },

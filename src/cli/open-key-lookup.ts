@@ -1,5 +1,6 @@
+import { MappingDialer } from "../dialer/index.ts";
 import { CachingResolver, StubResolver, systemResolver } from "../dns/index.ts";
-import { MappingDialer } from "../provider/index.ts";
+
 import { KeyLookup } from "../verification/index.ts";
 import { readNamedFile } from "./arguments.ts";
 import type { NetworkOptions } from "./network-options.ts";

@@ -1,5 +1,5 @@
 // One installation: stores, network and servers put together as its settings say.
 export { createLog, type Log } from "./log.ts";
-export { MappingDialer, type Network, openNetwork } from "./network.ts";
+export { type Network, openNetwork } from "./network.ts";
 export { type Provider, startProvider } from "./provider.ts";
 export type { Place, Running, Watchers } from "./role.ts";
