@@ -1,0 +1,278 @@
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { dnsPolicySource, type Resolver } from "../src/dns/index.ts";
+import {
+  isPermanent,
+  judgeStatement,
+  parseKeyRequest,
+  parseReplyLine,
+  parseStatement,
+  statementKeySource,
+} from "../src/key-protocol/index.ts";
+import {
+  type Address,
+  addressText,
+  decodeAddress,
+  encodeAddress,
+  parseAddress,
+  parseHeader,
+} from "../src/message/index.ts";
+import {
+  type Algorithm,
+  algorithmOf,
+  BodyHasher,
+  canonicalField,
+  fieldsBelow,
+  grantHash,
+  headerCanonical,
+  type KeySource,
+  keyId,
+  MessageScanner,
+  MessageVerifier,
+  parseSignatureField,
+  recipientHash,
+  SIGNATURE_FIELD,
+  type SigningKey,
+  sign,
+  signInput,
+  signingInput,
+  verify,
+} from "../src/signature/index.ts";
+import { splitIntoCopies } from "../src/signing/index.ts";
+import { Verification } from "../src/verification/index.ts";
+
+/** One file of spec/vectors; its README describes each kind. */
+export interface Vector {
+  readonly format: number;
+  readonly name: string;
+  readonly family: string;
+  readonly kind: string;
+  readonly requirements: readonly string[];
+  readonly about: string;
+  readonly input: unknown;
+  readonly expected: Readonly<Record<string, unknown>>;
+}
+
+type Outcome = Readonly<Record<string, unknown>>;
+
+/**
+ * What the code makes of a vector's input, in the words of the vectors.
+ *
+ * @throws Error for a format or kind that this runner does not know
+ */
+export async function runVector(vector: Vector): Promise<Outcome> {
+  const run = RUNNERS[vector.kind];
+  if (vector.format !== 1 || run === undefined) {
+    throw new Error(`format ${vector.format}, kind ${vector.kind}: this runner does not know it`);
+  }
+  return run(vector.input as never);
+}
+
+const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outcome>>> = {
+  verify: runVerify,
+  sign: runSign,
+  "canonical-field": (input: { field: string }) => {
+    const header = parseHeader(octets(input.field));
+    const [field] = header.fields;
+    if (field === undefined || header.fields.length > 1 || header.fault) throw new Error("not one field");
+    return { canonical: base64(canonicalField(header, field)) };
+  },
+  "canonical-body": (input: { body: string }) => {
+    const canonical: Buffer[] = [];
+    const hasher = new BodyHasher(0, (chunk) => canonical.push(Buffer.from(chunk)));
+    hasher.write(octets(input.body));
+    const bodyHash = hasher.finish();
+    return { canonical: base64(Buffer.concat(canonical)), bodyHash };
+  },
+  "signing-input": runSigningInput,
+  "key-id": (input: { spki: string }) => ({ kid: keyId(octets(input.spki)) }),
+  address: (input: { address: string }) => {
+    const parsed = parseAddress(input.address);
+    if (!parsed.ok) return { problem: parsed.problem };
+    return { canonical: addressText(parsed.address), encoded: encodeAddress(parsed.address) };
+  },
+  "encoded-address": (input: { encoded: string }) => {
+    const address = decodeAddress(input.encoded);
+    return { canonical: address && addressText(address) };
+  },
+  "recipient-hash": (input: { salt: string; address: string }) => ({
+    hash: recipientHash(octets(input.salt), eligible(input.address)),
+  }),
+  "grant-hash": (input: { kid: string; from: string }) => ({
+    hash: grantHash(input.kid, eligible(input.from)),
+  }),
+  copies: (input: { header: string; recipients: string[] }) => {
+    const copies = splitIntoCopies(input.recipients, parseHeader(octets(input.header)));
+    return { copies: copies.map(({ recipients }) => recipients.toSorted()).sort(byFirst) };
+  },
+  "policy-record": async (input: { dns: Dns; domain: string }) => {
+    const answer = await dnsPolicySource(resolver(input.dns)).recordOf(input.domain);
+    if (answer.kind !== "record") return { record: answer.kind };
+    const { record } = answer;
+    const { policy: p, subdomainPolicy: sp, testing, discovery: ks, requiredTrust: auth, epoch: ep } = record;
+    return { record: { p, sp, testing, ks, auth, dk: record.statementKeys.map(base64), ep } };
+  },
+  policy: async (input: { dns: Dns; domain: string }) => {
+    const answer = await dnsPolicySource(resolver(input.dns)).policyFor(input.domain);
+    if (answer.kind !== "policy") return { policy: answer.kind };
+    return { policy: answer.policy, testing: answer.testing, at: answer.publishedAt };
+  },
+  "author-policy": async (input: VerifyInput & { dns: Dns }) => {
+    const { message, recipients, keys } = verifyContext(input);
+    const verifier = new MessageVerifier();
+    verifier.write(message);
+    const policies = dnsPolicySource(resolver(input.dns));
+    const verification = new Verification({ keys, policies, clock: { now: () => input.now * 1000 } });
+    const { verdict, policy } = await verification.verify(verifier.finish(), recipients ?? []);
+    return { result: verdict.result, reason: verdict.reason, policy };
+  },
+  statement: runStatement,
+  "reply-line": (input: { line: string }) => {
+    const { kind: reply, ...rest } = parseReplyLine(input.line);
+    if (!("code" in rest)) return { reply, ...rest };
+    const consequence =
+      rest.code === "NOTHERE" ? "next-target" : isPermanent(rest.code) ? "no-key" : "temporary";
+    return { reply, code: rest.code, consequence };
+  },
+  "key-argument": (input: { argument: string }) => {
+    const request = parseKeyRequest(input.argument);
+    if (request === null) return { identity: null, kid: null };
+    return { identity: encodeAddress(request.address), kid: request.kid };
+  },
+};
+
+interface VerifyInput {
+  message: string;
+  now: number;
+  recipients?: string[];
+  statements: string[];
+  statementKeys?: string[];
+  epoch?: number;
+  unavailable?: string[];
+}
+
+async function runVerify(input: VerifyInput): Promise<Outcome> {
+  const { message, recipients, keys } = verifyContext(input);
+  const verdict = await verify(message, { now: input.now, recipients, keys });
+  const { result, reason, identity, kid, align, rcpt } = verdict;
+  return { result, reason, identity, kid, align, rcpt };
+}
+
+interface Context {
+  readonly message: Buffer;
+  readonly recipients: readonly (Address | null)[] | undefined;
+  readonly keys: KeySource;
+}
+
+function verifyContext(input: VerifyInput): Context {
+  const recipients = input.recipients?.map((text) => {
+    const parsed = parseAddress(text);
+    return parsed.ok ? parsed.address : null;
+  });
+  const statements = statementKeySource(input.statements, {
+    statementKeys: input.statementKeys?.map(octets) ?? [],
+    epoch: input.epoch ?? 0,
+  });
+  const keys: KeySource = {
+    lookUp: async (query) =>
+      input.unavailable?.includes(query.kid)
+        ? { kind: "temperror", detail: "the key server cannot be reached" }
+        : statements.lookUp(query),
+  };
+  return { message: octets(input.message), recipients, keys };
+}
+
+function runSign(input: { message: string; identity: string; privateKey: string }): Outcome {
+  const key = signingKey(input.privateKey);
+  const result = sign(octets(input.message), {
+    identity: eligible(input.identity),
+    keys: [key],
+    signedAt: 0,
+  });
+  return { refused: !result.ok };
+}
+
+function runSigningInput(input: { message: string; field: number; privateKey?: string }): Outcome {
+  const scanner = new MessageScanner();
+  scanner.write(octets(input.message));
+  const { header, index } = scanner.finish();
+  const sources = index.get(SIGNATURE_FIELD) ?? [];
+  const all = sources.flatMap((source) => parseSignatureField(header, source) ?? []);
+  const field = all.find(({ source }) => source === sources[input.field]);
+  if (field?.tags == null || field.level === null) throw new Error("the field is not usable");
+  const below = fieldsBelow(field.level, all);
+  const h = headerCanonical(header, index, field.tags.covered, below, field.lastLine);
+  const m = signingInput(h);
+  const b = input.privateKey === undefined ? null : base64(signInput(signingKey(input.privateKey), m));
+  return { headerCanonical: base64(h), input: base64(m), b };
+}
+
+interface StatementInput {
+  statement: string;
+  identity: string;
+  kid: string;
+  algorithm: Algorithm;
+  signedAt: number;
+  now: number;
+  statementKeys?: string[];
+  epoch?: number;
+  staleSeconds?: number;
+}
+
+function runStatement(input: StatementInput): Outcome {
+  const { kid, algorithm, signedAt, now, epoch = 0, staleSeconds = 0 } = input;
+  const identity = decodeAddress(input.identity);
+  if (identity === null) throw new Error(`"${input.identity}" is no canonical identity`);
+  const statementKeys = input.statementKeys?.map(octets) ?? [];
+  const query = { identity, kid, algorithm, signedAt, now, epoch, statementKeys };
+  const judged = judgeStatement(parseStatement(input.statement), {
+    ...query,
+    allowStaleSeconds: staleSeconds,
+  });
+  if (judged.kind === "usable") return { outcome: "usable", grants: judged.grants };
+  return judged.kind === "fail" ? { outcome: "fail", reason: judged.reason } : { outcome: "target-failed" };
+}
+
+/** TXT strings by name; a name that is absent does not exist. */
+type Dns = Readonly<Record<string, readonly string[] | "failure">>;
+
+function resolver(dns: Dns): Resolver {
+  const none = async () => ({ kind: "nxdomain", authenticated: false, ttlSeconds: 300 }) as const;
+  return {
+    mx: none,
+    addresses: none,
+    srv: none,
+    tlsa: none,
+    txt: async (name) => {
+      const found = dns[name];
+      if (found === undefined) return { kind: "nxdomain", authenticated: false, ttlSeconds: 300 };
+      if (found === "failure") return { kind: "failure", detail: "scripted" };
+      return { kind: "records", records: [...found], authenticated: false, ttlSeconds: 300 };
+    },
+  };
+}
+
+function signingKey(pkcs8: string): SigningKey {
+  const privateKey = createPrivateKey({ key: octets(pkcs8), format: "der", type: "pkcs8" });
+  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  const algorithm = algorithmOf(privateKey);
+  if (algorithm === null) throw new Error("neither an Ed25519 nor an RSA key");
+  return { kid: keyId(spki), algorithm, privateKey };
+}
+
+function eligible(text: string): Address {
+  const parsed = parseAddress(text);
+  if (!parsed.ok) throw new Error(`"${text}": ${parsed.detail}`);
+  return parsed.address;
+}
+
+function octets(text: string): Buffer {
+  return Buffer.from(text, "base64");
+}
+
+function base64(value: Uint8Array): string {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+}
+
+function byFirst(a: readonly string[], b: readonly string[]): number {
+  return (a[0] ?? "") < (b[0] ?? "") ? -1 : 1;
+}
