@@ -15,7 +15,7 @@ const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
 /**
  * Is this a public key that a key server may hold and a verifier may use: the right kind and size for the
  * algorithm (SIG-34, STA-8), and with Ed25519 neither of small order nor in a non-canonical form, since such a
- * key verifies signatures that nobody made (LIF-5, decision 0032)?
+ * key verifies signatures that nobody made (LIF-5, SIG-60)?
  *
  * @param spki DER SubjectPublicKeyInfo
  * @returns the key, or null

@@ -56,7 +56,7 @@ export const MAX_GRANTS = 32;
 const MIN_TTL_SECONDS = 60;
 const MAX_TTL_SECONDS = 86_400;
 
-/** Parses one key statement (STA-1, STA-4, STA-17, STA-18), without its line end. */
+/** Parses one key statement (STA-1, STA-4, STA-17 to STA-19), without its line end. */
 export function parseStatement(line: string): StatementResult {
   const split = splitTags(line);
   if (!split.ok) return { ...split, malformed: true, identity: null, kid: null };

@@ -21,7 +21,7 @@ export function readSignatures(message: ScannedMessage): SignatureSet {
     };
   }
   const fields = sources.flatMap((source) => parseSignatureField(message.header, source) ?? []);
-  // Fields of other versions count, but otherwise it is as if they were not there (SIG-7, decision 0010).
+  // Fields of other versions count, but otherwise it is as if they were not there (SIG-7, SIG-59).
   if (fields.length === 0) return { kind: "unsigned" };
   const problem = structureProblem(message);
   if (problem) return { kind: "syntax", detail: problem.detail };
