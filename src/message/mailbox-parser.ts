@@ -44,8 +44,7 @@ export function parseMailboxes(text: string): ParsedMailboxes {
 class SyntaxProblem extends Error {}
 
 function attempt<T>(text: string, parse: (parser: Parser) => T): T | { ok: false; detail: string } {
-  if (text.includes("\ufffd") || !text.isWellFormed())
-    return { ok: false, detail: "octets that are not UTF-8" };
+  if (!text.isWellFormed()) return { ok: false, detail: "it holds half a character" };
   try {
     return parse(new Parser(text));
   } catch (error) {
@@ -89,8 +88,11 @@ class Parser {
     if (!words.dotted) this.#problem("a local part is words with single dots between them");
     this.#take("@");
     const localPart = words.parts.join("");
-    if (this.#text[this.#at] === "[") return { localPart, domain: this.#domainLiteral(), literal: true };
-    return { localPart, domain: this.#domain(), literal: false };
+    const literal = this.#text[this.#at] === "[";
+    const domain = literal ? this.#domainLiteral() : this.#domain();
+    // What no UTF-8 decoder could read may stand in a display name or a comment, never in an identity.
+    if (`${localPart}${domain}`.includes("\ufffd")) this.#problem("octets that are not UTF-8");
+    return { localPart, domain, literal };
   }
 
   words(): Words {
