@@ -42,7 +42,8 @@ export async function startProvider(
   try {
     const queue = needsQueue(config.roles) ? openQueue(shared, closers) : null;
     const keyring = needsKeyring(config.roles) ? await openKeyring(config, closers) : null;
-    if (queue && config.roles.has("delivery")) started.push(startDelivery(shared, queue));
+    if (queue && config.roles.has("delivery"))
+      started.push(startDelivery(shared, queue, keyring?.keyring ?? null));
     if (config.roles.has("key-server")) {
       const store = new SqlitePublicKeyringStore(config.store.keyringFile);
       closers.push(() => store.close());
