@@ -350,7 +350,7 @@ test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", ()
   session.helo = "client.test";
   assert.equal(
     formatReceivedField(session, envelope, options),
-    "Received: from client.test ([192.0.2.1])\r\n by mx.dest.test with SMTP\r\n id s1.1\r\n for <b@dest.test>;\r\n Mon, 5 Jan 2004 09:05:07 +0000\r\n",
+    "Received: from client.test ([192.0.2.1])\r\n by mx.dest.test with SMTP\r\n id s1.1\r\n for <b@dest.test>;\r\n Mon, 05 Jan 2004 09:05:07 +0000\r\n",
   );
   session.extended = true;
   session.user = "u";
@@ -360,7 +360,7 @@ test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", ()
   const two = { ...envelope, recipients: [mailbox("b@dest.test"), mailbox("c@dest.test")] };
   assert.equal(
     formatReceivedField(session, two, options),
-    "Received: from [192.0.2.1] (HELO DESKTOP_7)\r\n by mx.dest.test with UTF8SMTPSA tls TLS_AES_128_GCM_SHA256\r\n id s1.1;\r\n Mon, 5 Jan 2004 09:05:07 +0000\r\n",
+    "Received: from [192.0.2.1] (HELO DESKTOP_7)\r\n by mx.dest.test with UTF8SMTPSA tls TLS_AES_128_GCM_SHA256\r\n id s1.1;\r\n Mon, 05 Jan 2004 09:05:07 +0000\r\n",
     "no recipient shown where there are several",
   );
   assert.doesNotMatch(formatReceivedField(session, two, { ...options, hideClient: true }), /from|192/);

@@ -27,7 +27,8 @@ export function formatReceivedField(
     `id ${envelope.id}`,
     ...(single ? [`for <${recipient.text}>`] : []),
   ];
-  return `Received: ${lines.join("\r\n ")};\r\n ${formatDate(options.date)}\r\n`;
+  const date = options.date.toUTCString().replace("GMT", "+0000"); // RFC 5322 §3.3
+  return `Received: ${lines.join("\r\n ")};\r\n ${date}\r\n`;
 }
 
 /** The name the client gave with the address it really has: Extended-Domain of RFC 5321 §4.4. */
@@ -37,14 +38,4 @@ function fromDomain(session: SessionInfo): string {
   // Names that are none, which EHLO tolerates, go into the comment-like part that is free in form.
   if (helo !== null && isDomainOrLiteral(helo)) return `${helo} (${literal})`;
   return helo === null ? literal : `${literal} (HELO ${helo})`;
-}
-
-const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/** RFC 5322 §3.3 date-time, always in UTC. */
-function formatDate(date: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${days[date.getUTCDay()]}, ${date.getUTCDate()} ${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
-  return `${day} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} +0000`;
 }

@@ -1,0 +1,198 @@
+import { randomUUID } from "node:crypto";
+import { HeaderReader } from "../message/index.ts";
+import { type LeasedMessage, type QueueClock, QueueStoreError } from "../queue/index.ts";
+import { Attempt, type AttemptTools } from "./attempt.ts";
+import { type Bounce, formatBounce } from "./bounce.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import { LocalDelivery } from "./local-delivery.ts";
+import { OctetBudget } from "./octet-budget.ts";
+import {
+  type DeliveryEvent,
+  type DeliveryLimits,
+  type DeliveryOptions,
+  defaultDeliveryLimits,
+} from "./options.ts";
+import { RemoteDelivery } from "./remote-delivery.ts";
+import { describe, forEach, ownResult, type RecipientResult } from "./result.ts";
+import { Router } from "./router.ts";
+
+const systemClock: QueueClock = {
+  now: () => Date.now(),
+  schedule: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** How long the queue's storage is left alone after it refused. */
+const storageRestMs = 2_000;
+
+/**
+ * Drains the queue: to Maildirs of this host, to configured servers, to the mail hosts of other domains. Who will never
+ * get a message is reported to its sender before the queue forgets it, so a crash in between repeats the report and
+ * loses nothing.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #clock: QueueClock;
+  readonly #limits: DeliveryLimits;
+  readonly #pool: ConnectionPool;
+  readonly #tools: AttemptTools;
+  readonly #running = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+  #aborted = false;
+  #loop: Promise<void> | null = null;
+
+  constructor(options: DeliveryOptions) {
+    const { queue, hostname, resolver, dialer, deadlines, transcript } = options;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#limits = { ...defaultDeliveryLimits, ...options.limits };
+    this.#pool = new ConnectionPool({
+      dialer,
+      hostname,
+      clock: this.#clock,
+      ...this.#limits,
+      ...(deadlines === undefined ? {} : { deadlines }),
+      ...(transcript === undefined ? {} : { transcript }),
+    });
+    this.#tools = {
+      queue,
+      router: new Router(options.domains, options.routes),
+      local: new LocalDelivery(hostname, options.findMaildir),
+      remote: new RemoteDelivery(this.#pool),
+      budget: new OctetBudget(this.#limits.contentOctets),
+      targets: {
+        resolver,
+        hostname,
+        allowPrivateAddresses: options.allowPrivateAddresses ?? false,
+        port: options.port ?? 25,
+        random: options.random ?? Math.random,
+      },
+    };
+  }
+
+  /** Begins to deliver; returns at once. */
+  start(): void {
+    this.#loop ??= this.#drain();
+  }
+
+  /**
+   * Takes up no more messages and lets those in work come to their end; after `graceMs` milliseconds their connections
+   * are closed, and what was not delivered stays leased until the queue is closed, which gives it back.
+   */
+  async stop(graceMs = 10_000): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    const timer = setTimeout(() => {
+      this.#aborted = true;
+      this.#pool.abort();
+    }, graceMs);
+    await Promise.all(this.#running);
+    clearTimeout(timer);
+    await this.#pool.close();
+  }
+
+  async #drain(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const free = this.#limits.messages - this.#running.size;
+        const leased = free > 0 ? await this.#options.queue.lease(free) : [];
+        for (const message of leased) this.#begin(message);
+        if (this.#running.size >= this.#limits.messages) await Promise.race(this.#running);
+        else if (leased.length === 0) await this.#options.queue.waitForWork(signal);
+      } catch (cause) {
+        if (!(cause instanceof QueueStoreError)) throw cause;
+        this.#report({ kind: "queue-failed", cause });
+        await this.#rest();
+      }
+    }
+  }
+
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.schedule(storageRestMs, resolve);
+      this.#stopping.signal.addEventListener("abort", () => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  #begin(message: LeasedMessage): void {
+    const attempt = new Attempt(this.#tools, message);
+    const work = this.#work(message, attempt)
+      // The queue was closed before the outcome was recorded: the message stays in it.
+      .catch((cause) => this.#report({ kind: "queue-failed", cause }))
+      .finally(() => attempt.end())
+      .finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  async #work(message: LeasedMessage, attempt: Attempt): Promise<void> {
+    let results: RecipientResult[] = await attempt.run().catch((cause) => {
+      this.#report({ kind: "attempt-failed", message, cause });
+      return forEach(message.recipients, ownResult("4.3.0", "the attempt failed on this host"));
+    });
+    // Broken off by us: where nothing was delivered there is nothing to record, and the next process tries at once.
+    if (this.#aborted && results.every(({ kind }) => kind === "deferred")) return;
+    const now = this.#clock.now();
+    const tooOld = this.#options.retry.next(message.attempt, message.enqueuedAt, now) === null;
+    const lost = results.filter(({ kind }) => kind === "failed" || (tooOld && kind === "deferred"));
+    if (lost.length > 0 && !(await this.#tellSender(message, attempt, lost))) {
+      results = results.map((result) =>
+        result.kind === "failed" ? { ...result, kind: "deferred" } : result,
+      );
+    }
+    const outcomes = results.map((result) => ({
+      index: result.index,
+      kind: result.kind,
+      detail: describe(result),
+    }));
+    const settled = await this.#options.queue.settle(message, outcomes);
+    this.#report({ kind: "attempted", message, results, settled });
+  }
+
+  /** Whether the failures may be forgotten: the sender is told, or there is none (RFC 5321 §4.5.5). */
+  async #tellSender(
+    message: LeasedMessage,
+    attempt: Attempt,
+    failed: readonly RecipientResult[],
+  ): Promise<boolean> {
+    if (message.sender === "") {
+      this.#report({ kind: "undeliverable", message, failed });
+      return true;
+    }
+    try {
+      const bounce = await this.#makeBounce(message, attempt, failed);
+      await this.#options.onBounce(bounce);
+      this.#report({ kind: "bounced", message, bounce });
+      return true;
+    } catch (cause) {
+      this.#report({ kind: "bounce-failed", message, cause });
+      return false;
+    }
+  }
+
+  async #makeBounce(
+    message: LeasedMessage,
+    attempt: Attempt,
+    failed: readonly RecipientResult[],
+  ): Promise<Bounce> {
+    const { hostname, bounceFrom, newId } = this.#options;
+    const reader = new HeaderReader();
+    for (const piece of await attempt.content()) reader.write(piece);
+    const content = formatBounce(message, failed, reader.finish(), {
+      hostname,
+      from: bounceFrom?.(message.sender) ?? `mailer-daemon@${hostname}`,
+      now: new Date(this.#clock.now()),
+      id: newId?.() ?? randomUUID(),
+    });
+    return { recipient: message.sender, account: message.account, messageId: message.id, failed, content };
+  }
+
+  #report(event: DeliveryEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}

@@ -1,0 +1,12 @@
+// Drains the queue: Maildirs of this host, configured servers, mail hosts of other domains; bounces.
+export type { Bounce } from "./bounce.ts";
+export { Delivery } from "./delivery.ts";
+export type { FindMaildir } from "./local-delivery.ts";
+export { type MaildirMessage, storeInMaildir } from "./maildir.ts";
+export {
+  type DeliveryEvent,
+  type DeliveryLimits,
+  type DeliveryOptions,
+  defaultDeliveryLimits,
+} from "./options.ts";
+export { describe, type RecipientResult, type Result } from "./result.ts";
