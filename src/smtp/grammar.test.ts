@@ -336,7 +336,7 @@ test("one client is an IPv4 address or an IPv6 /64", () => {
 });
 
 test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", () => {
-  const session = new Conversation("s1", { remoteAddress: "192.0.2.1", remotePort: 1, localPort: 25 }, null);
+  const session = new Conversation("s1", { remoteAddress: "192.0.2.1", remotePort: 1, localPort: 25 });
   const mailbox = (text: string) => parseMailbox(text) ?? assert.fail();
   const envelope: Envelope = {
     id: "s1.1",

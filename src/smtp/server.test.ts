@@ -159,7 +159,18 @@ test("requireAuth, starttls-required and implicit TLS (RFC 6409 §4.3, RFC 3207 
   assert.match(await talker.ask("MAIL FROM:<a@b.test>"), /^250/);
   talker.destroy();
 
-  const implicit = await startServer({ tlsMode: "implicit" });
+  let introduced = 0;
+  const implicit = await startServer({
+    tlsMode: "implicit",
+    deadlines: { tlsMs: 100 },
+    methods: {
+      connect() {
+        introduced++;
+        return null;
+      },
+      disconnect: () => void introduced--,
+    },
+  });
   t.after(() => implicit.server.close(0));
   const inside = await Talker.connect(implicit.port);
   await inside.startTls();
@@ -171,8 +182,16 @@ test("requireAuth, starttls-required and implicit TLS (RFC 6409 §4.3, RFC 3207 
   const garbage = await Talker.connect(implicit.port);
   garbage.send("EHLO client.test\r\n");
   await garbage.rest();
+  const silent = await Talker.connect(implicit.port);
+  await silent.rest();
   await delay(10);
   assert.equal(implicit.server.connections, 0, "a failed handshake closes");
+  assert.equal(
+    introduced,
+    0,
+    "the handler is told of the end of what it was asked about, and of nothing else",
+  );
+  assert.deepEqual((await implicit.closeReasons(3)).slice(1), ["tls-failed", "tls-failed"]);
 });
 
 test("octets behind STARTTLS end the connection: command injection (RFC 3207 §5, CVE-2011-0411)", async (t) => {
@@ -388,7 +407,7 @@ test("deadlines: silence, a line that trickles, data that trickles, a handshake 
   assert.match(await slowData, timedOut);
   assert.equal(await noHandshake, "");
   assert.equal(messages[0]?.outcome, "timeout");
-  assert.deepEqual(await closeReasons(4), Array(4).fill("timeout"));
+  assert.deepEqual((await closeReasons(4)).sort(), ["timeout", "timeout", "timeout", "tls-failed"]);
 });
 
 test("a session that lasts too long ends at the next MAIL", async (t) => {
@@ -552,6 +571,20 @@ test("shutdown: the idle go at once, a message under way is finished, and grace 
   assert.deepEqual(messages.map(({ outcome }) => outcome).sort(), ["finished", "shutdown"]);
   assert.deepEqual(await closeReasons(3), ["shutdown", "shutdown", "disconnected"]);
   await assert.rejects(Talker.connect(port));
+});
+
+test("a certificate that cannot be loaded ends the connection, not the server", async (t) => {
+  const { server, port, closeReasons } = await startServer({
+    secureContext: () => {
+      throw new Error("no such file");
+    },
+  });
+  t.after(() => server.close(0));
+  const talker = await Talker.hello(port);
+  talker.send("STARTTLS\r\n");
+  await talker.rest();
+  assert.deepEqual(await closeReasons(1), ["tls-failed"]);
+  assert.match(await sendMessage(await Talker.hello(port)), /^250/);
 });
 
 test("what a handler may answer on connect", async (t) => {

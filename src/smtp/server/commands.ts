@@ -23,11 +23,15 @@ export function execute<User>(
   command: Command,
   settings: ServerSettings<User>,
 ): Awaitable<Outcome> {
-  if (isIdle(command) && ++conversation.idleCommands > settings.limits.idleCommands) {
+  if (idleVerbs.has(command.verb) && ++conversation.idleCommands > settings.limits.idleCommands) {
     const text = "Too many commands without a message, closing";
     return { reply: reply(421, "4.7.0", text), next: { kind: "close", reason: "too-many-idle-commands" } };
   }
-  if (settings.tlsMode === "starttls-required" && conversation.tls === null && !isAllowedInClear(command)) {
+  if (
+    settings.tlsMode === "starttls-required" &&
+    conversation.tls === null &&
+    !verbsInClear.has(command.verb)
+  ) {
     return say(530, "5.7.0", "Must issue a STARTTLS command first");
   }
   switch (command.verb) {
@@ -65,14 +69,27 @@ export function execute<User>(
   }
 }
 
-function isIdle(command: Command): boolean {
-  return /^(?:NOOP|RSET|HELP|VRFY|EXPN|EHLO|HELO)$/.test(command.verb);
-}
+/** Commands that bring no message nearer. */
+const idleVerbs: ReadonlySet<Command["verb"]> = new Set([
+  "NOOP",
+  "RSET",
+  "HELP",
+  "VRFY",
+  "EXPN",
+  "EHLO",
+  "HELO",
+]);
 
-/** RFC 3207 §4. A command that is wrong gets its own answer. */
-function isAllowedInClear(command: Command): boolean {
-  return /^(?:EHLO|HELO|NOOP|QUIT|STARTTLS|wrong|foreign)$/.test(command.verb);
-}
+/** RFC 3207 §4; a command that is wrong gets its own answer. */
+const verbsInClear: ReadonlySet<Command["verb"]> = new Set([
+  "EHLO",
+  "HELO",
+  "NOOP",
+  "QUIT",
+  "STARTTLS",
+  "wrong",
+  "foreign",
+]);
 
 function hello<User>(
   conversation: Conversation<User>,

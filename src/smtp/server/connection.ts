@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import { type SecureContext, TLSSocket } from "node:tls";
 import type { Endpoints } from "./conversation.ts";
-import type { TlsInfo } from "./handler.ts";
 import type { ServerSettings } from "./options.ts";
 import { Session } from "./session.ts";
 import type { SessionPort } from "./session-port.ts";
@@ -19,9 +18,8 @@ const lingerMs = 3000;
 export class Connection<User> implements SessionPort {
   readonly #settings: ServerSettings<User>;
   readonly #onClosed: () => void;
-  readonly #endpoints: Endpoints;
+  readonly #session: Session<User>;
   #socket: Socket;
-  #session: Session<User> | null = null;
   #output = "";
   #flushing: NodeJS.Immediate | null = null;
   #linger: NodeJS.Timeout | null = null;
@@ -30,11 +28,10 @@ export class Connection<User> implements SessionPort {
   constructor(socket: Socket, endpoints: Endpoints, settings: ServerSettings<User>, onClosed: () => void) {
     this.#settings = settings;
     this.#onClosed = onClosed;
-    this.#endpoints = endpoints;
+    this.#session = new Session(settings, this, endpoints);
     this.#socket = socket;
     this.#attach();
-    if (settings.tlsMode === "implicit") this.#secure((tls) => this.#begin(tls));
-    else this.#begin(null);
+    this.#session.start();
   }
 
   get congested(): boolean {
@@ -48,7 +45,7 @@ export class Connection<User> implements SessionPort {
 
   flush(): void {
     this.#write();
-    if (this.#socket.isPaused() && this.#session?.ready) this.#socket.resume();
+    if (this.#socket.isPaused() && this.#session.ready) this.#socket.resume();
   }
 
   flushSoon(): void {
@@ -60,10 +57,39 @@ export class Connection<User> implements SessionPort {
 
   startTls(): void {
     this.#write();
-    this.#secure((tls) => {
-      this.#session?.secured(tls);
-      this.flush();
-    });
+    let secureContext: SecureContext | undefined;
+    try {
+      secureContext = this.#settings.secureContext?.();
+    } catch (cause) {
+      this.#session.handshakeFailed(cause); // a renewed certificate that does not load must not end the server
+      return;
+    }
+    this.#detach();
+    const secure = new TLSSocket(this.#socket, { isServer: true, ...(secureContext && { secureContext }) });
+    this.#socket = secure;
+    let cause: unknown = new Error("the connection was closed during the TLS handshake");
+    const timer = setTimeout(() => {
+      cause = new Error("the TLS handshake took too long");
+      secure.destroy();
+    }, this.#settings.deadlines.tlsMs);
+    const failed = () => {
+      clearTimeout(timer);
+      this.#session.handshakeFailed(cause);
+    };
+    secure
+      // Errors before the handshake's end come as this event of node:tls alone; the close that follows ends it.
+      .on("_tlsError", (error: unknown) => {
+        cause = error;
+      })
+      .once("close", failed)
+      .once("secure", () => {
+        clearTimeout(timer);
+        secure.off("close", failed);
+        const { name, standardName } = secure.getCipher();
+        this.#session.secured({ version: secure.getProtocol() ?? "unknown", cipher: standardName ?? name });
+        this.flush();
+      });
+    this.#attach();
   }
 
   close(): void {
@@ -81,13 +107,7 @@ export class Connection<User> implements SessionPort {
 
   /** See `Session.shutdown`. */
   shutdown(): void {
-    if (this.#session === null) this.#socket.destroy();
-    else this.#session.shutdown();
-  }
-
-  #begin(tls: TlsInfo | null): void {
-    this.#session = new Session(this.#settings, this, this.#endpoints, tls);
-    this.#session.start();
+    this.#session.shutdown();
   }
 
   #write(): void {
@@ -114,15 +134,14 @@ export class Connection<User> implements SessionPort {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#session === null) return;
     this.#session.receive(chunk);
     if (!this.#session.ready) this.#socket.pause();
   };
 
-  readonly #onDrain = (): void => this.#session?.resume();
+  readonly #onDrain = (): void => this.#session.resume();
 
   readonly #onEnd = (): void => {
-    if (this.#linger !== null || this.#session === null) this.#socket.destroy();
+    if (this.#linger !== null) this.#socket.destroy();
     else this.#session.inputEnded();
   };
 
@@ -131,32 +150,9 @@ export class Connection<User> implements SessionPort {
     this.#gone = true;
     if (this.#linger !== null) clearTimeout(this.#linger);
     if (this.#flushing !== null) clearImmediate(this.#flushing);
-    this.#session?.closed();
+    this.#session.closed();
     this.#onClosed();
   };
-
-  /** Puts TLS on the socket, as the server's side; the socket is closed when the handshake fails. */
-  #secure(done: (tls: TlsInfo) => void): void {
-    const secureContext = this.#settings.secureContext?.();
-    if (secureContext === undefined) throw new TypeError("no TLS context");
-    const plain = this.#socket;
-    this.#detach();
-    const secure = new TLSSocket(plain, { isServer: true, secureContext });
-    this.#socket = secure;
-    let cause: unknown = new Error("the connection was closed during the TLS handshake");
-    // Errors before the handshake's end come as this event of node:tls alone; the close that follows ends it.
-    secure.on("_tlsError", (error: unknown) => {
-      cause = error;
-    });
-    const failed = () => this.#session?.handshakeFailed(cause);
-    secure.once("close", failed);
-    secure.once("secure", () => {
-      secure.off("close", failed);
-      const cipher = secure.getCipher();
-      done({ version: secure.getProtocol() ?? "unknown", cipher: cipher.standardName ?? cipher.name });
-    });
-    this.#attach();
-  }
 }
 
 function ignore(): void {}

@@ -22,7 +22,7 @@ export class Conversation<User> implements SessionInfo<User> {
   helo: string | null = null;
   /** Whether the client said EHLO, not HELO. */
   extended = false;
-  tls: TlsInfo | null;
+  tls: TlsInfo | null = null;
   user: User | null = null;
   transaction: Transaction | null = null;
   /** Transactions begun, for envelope ids. */
@@ -31,12 +31,11 @@ export class Conversation<User> implements SessionInfo<User> {
   idleCommands = 0;
   authFailures = 0;
 
-  constructor(id: string, endpoints: Endpoints, tls: TlsInfo | null) {
+  constructor(id: string, endpoints: Endpoints) {
     this.id = id;
     this.remoteAddress = endpoints.remoteAddress;
     this.remotePort = endpoints.remotePort;
     this.localPort = endpoints.localPort;
-    this.tls = tls;
   }
 
   get protocol(): Protocol {

@@ -8,7 +8,7 @@ export interface SessionPort {
   flush(): void;
   /** The handler is thinking: send what is queued unless it answers within this turn of the event loop. */
   flushSoon(): void;
-  /** Send what is queued, then do the TLS handshake and call `Session.secured`. */
+  /** Send what is queued, then do the TLS handshake in time and call `Session.secured` or `handshakeFailed`. */
   startTls(): void;
   /** Send what is queued, then close. */
   close(): void;

@@ -39,11 +39,13 @@ export class Session<User> {
   #awaited: string | null = null;
   #stopping = false;
   #inputEnded = false;
+  /** The handler was asked about this client, and will be told when it is gone. */
+  #introduced = false;
 
-  constructor(settings: ServerSettings<User>, port: SessionPort, endpoints: Endpoints, tls: TlsInfo | null) {
+  constructor(settings: ServerSettings<User>, port: SessionPort, endpoints: Endpoints) {
     this.#settings = settings;
     this.#port = port;
-    this.#conversation = new Conversation(settings.newSessionId(), endpoints, tls);
+    this.#conversation = new Conversation(settings.newSessionId(), endpoints);
     this.#endsAt = performance.now() + settings.deadlines.sessionMs;
     const { transcript } = settings;
     this.#note = transcript === null ? null : (line) => transcript(this.#conversation, line);
@@ -58,9 +60,16 @@ export class Session<User> {
     return this.#awaited === null && this.#phase.kind !== "handshake" && !this.#port.congested;
   }
 
-  /** Asks the handler whether to talk to this client, then greets. */
+  /** Begins: with the handshake where TLS is implicit, else with the question whether to talk to this client. */
   start(): void {
     this.#settings.onEvent({ kind: "connected", session: this.#conversation });
+    if (this.#settings.tlsMode === "implicit") this.#startTls();
+    else this.#askWhetherToTalk();
+  }
+
+  #askWhetherToTalk(): void {
+    this.#phase = { kind: "greeting" };
+    this.#introduced = true;
     this.#ask(
       "connect",
       () => this.#settings.handler.connect?.(this.#conversation) ?? null,
@@ -103,8 +112,10 @@ export class Session<User> {
     if (this.#phase.kind !== "handshake") return;
     this.#conversation.secured(tls);
     this.#note?.(`   <TLS: ${tls.version}, ${tls.cipher}>`);
-    this.#phase = commandPhase;
-    this.#awaitClient();
+    if (this.#introduced) {
+      this.#phase = commandPhase;
+      this.#awaitClient();
+    } else this.#askWhetherToTalk();
   }
 
   handshakeFailed(cause: unknown): void {
@@ -124,7 +135,7 @@ export class Session<User> {
     this.#abortTransfer(this.#stopping ? "shutdown" : "disconnected");
     const reason = this.#phase.kind === "over" ? this.#phase.reason : "disconnected";
     this.#phase = { kind: "over", reason };
-    this.#settings.handler.disconnect?.(this.#conversation);
+    if (this.#introduced) this.#settings.handler.disconnect?.(this.#conversation);
     this.#settings.onEvent({ kind: "closed", session: this.#conversation, reason });
   }
 
@@ -264,9 +275,7 @@ export class Session<User> {
     } else if (this.#conversation.errors >= this.#settings.limits.errors) {
       this.#bow("too-many-errors");
     } else if (next?.kind === "tls") {
-      this.#phase = { kind: "handshake" };
-      this.#deadline.set(this.#settings.deadlines.tlsMs);
-      this.#port.startTls();
+      this.#startTls();
     } else if (next?.kind === "sasl") {
       this.#phase = next;
     } else if (next?.kind === "data") {
@@ -276,6 +285,12 @@ export class Session<User> {
       // was refused: it must not become commands.
       this.#close("pipelined-data");
     } else if (this.#stopping) this.#bow("shutdown");
+  }
+
+  #startTls(): void {
+    this.#phase = { kind: "handshake" };
+    this.#deadline.clear(); // the connection has its own for the handshake
+    this.#port.startTls();
   }
 
   #startTransfer(sink: DataSink): void {
@@ -345,7 +360,7 @@ export class Session<User> {
       this.#abortTransfer("timeout");
       this.#say(reply(421, "4.3.0", "Local error, try again later"));
       this.#close("handler-timeout");
-    } else if (this.#phase.kind === "handshake" || this.#port.congested) {
+    } else if (this.#port.congested) {
       this.#drop("timeout");
     } else {
       this.#abortTransfer("timeout");
