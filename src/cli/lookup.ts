@@ -29,6 +29,12 @@ export function define(command: Command, done: (status: number) => void): void {
     );
 }
 
+/** One key id in 64 begins with "-": it is no option, wherever it stands. */
+export function arrange(args: readonly string[]): readonly string[] {
+  const kid = args.findIndex((arg) => arg.startsWith("-") && isId16(arg));
+  return kid < 0 || args.includes("--") ? args : [...args.toSpliced(kid, 1), "--", args[kid] ?? ""];
+}
+
 function text(identity: Address, { answer, statement, trail }: LookupReport): string {
   const lines = trail.map((step) => `  ${describeStep(step)}`);
   if (statement !== null) lines.push("", `  ${statement}`);

@@ -10,6 +10,8 @@ import { UsageError } from "./usage-error.ts";
  */
 export interface CommandFile {
   define(command: Command, done: (status: number) => void): void;
+  /** Puts the command line in order before it is read. */
+  arrange?(args: readonly string[]): readonly string[];
 }
 
 /** Commander takes `--key FILE` for an option without a value; it wants `--key <FILE>`. */
@@ -41,7 +43,7 @@ export async function runCommand(
     status = result;
   });
   try {
-    await command.parseAsync(args, { from: "user" });
+    await command.parseAsync(file.arrange?.(args) ?? args, { from: "user" });
     return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
