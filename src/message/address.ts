@@ -38,6 +38,7 @@ export function canonicalize(raw: RawAddress): AddressResult {
     : normalized.replace(/[A-Z]+/g, (some) => some.toLowerCase());
   if (localPart === "") return ineligible("the local part is empty");
   if (/\p{Cc}/u.test(localPart)) return ineligible("the local part holds a control character");
+  // ADR-9
   if (localPart.length > 64 || (!ascii && utf8.encode(localPart).length > 64)) {
     return ineligible("the local part is longer than 64 octets");
   }

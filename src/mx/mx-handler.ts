@@ -127,6 +127,7 @@ export class MxHandler implements SmtpHandler {
     // The mailbox may have gone since RCPT; then the strict default stage decides.
     const settings =
       answer?.kind === "accepted" ? answer.settings : { stage: "enforce" as const, actions: {} };
+    // The envelope has a say through its recipients only, never through its reverse path (NBR-3).
     const decision = decideAction(verdict, {
       stage: settings.stage,
       policy,

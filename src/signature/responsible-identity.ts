@@ -35,6 +35,7 @@ export function selectResponsible(header: Header, index: FieldIndex): Responsibl
   if (senderField !== undefined) {
     const sender = readMailboxes(header, senderField);
     if (typeof sender === "string") return { ok: false, detail: `Sender: ${sender}` };
+    // IDY-2
     if (sender.length !== 1 || sender[0] === undefined) {
       return { ok: false, detail: `Sender holds ${sender.length} mailboxes where exactly one is allowed` };
     }

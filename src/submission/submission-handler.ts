@@ -222,6 +222,7 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
         id,
         sender: envelope.reversePath?.text ?? "",
         recipients,
+        // What was signed is what is sent, octet for octet, 8-bit or not (MSG-15, MSG-19).
         prefix: Buffer.concat([Buffer.from(received), signatures]),
         content: result.content,
         body,
