@@ -74,6 +74,12 @@ export class DnsServer {
     this.#records.delete(normalize(name));
   }
 
+  /** Removes all names and failures. */
+  clear(): void {
+    this.#records.clear();
+    this.#failures.clear();
+  }
+
   /** Makes a name fail, or answer again with null. */
   fail(name: string, failure: DnsFailure | null): void {
     if (failure === null) this.#failures.delete(normalize(name));

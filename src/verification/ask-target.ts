@@ -108,7 +108,7 @@ async function askPlace(
   const { resolver, allowPrivateAddresses, memory, signal, trail } = options;
   const name = `${place.host}:${place.port}`;
   const remembered = memory.recall(name);
-  if (remembered !== null) return { kind: "failed", ...remembered, blame: "nobody" };
+  if (remembered !== null) return { ...remembered, kind: "failed", blame: "nobody" };
   const found = await resolver.addresses(place.host, signal);
   if (found.kind === "failure") return unreachable(found.detail);
   const all = found.kind === "records" ? found.records : [];

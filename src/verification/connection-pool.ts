@@ -20,6 +20,8 @@ export type PooledConnection =
 export interface ConnectionPoolOptions {
   readonly dialer: Dialer;
   readonly secureContext: SecureContext;
+  readonly stepMs: number;
+  readonly replyMs: number;
   /** Connections to one target at a time, whatever the domain (KEY-25). Default 4. */
   readonly perTarget?: number;
   readonly onLine?: ((target: KeyTarget, from: "client" | "server", line: string) => void) | undefined;
@@ -80,10 +82,12 @@ export class ConnectionPool {
   }
 
   async #start(key: string, target: KeyTarget): Promise<OpenResult> {
-    const { dialer, secureContext, onLine } = this.#options;
+    const { dialer, secureContext, stepMs, replyMs, onLine } = this.#options;
     const result = await openKeyConnection(target, {
       dialer,
       secureContext,
+      stepMs,
+      replyMs,
       signal: this.#closing.signal,
       onLine: onLine && ((from, line) => onLine(target, from, line)),
     });

@@ -87,7 +87,7 @@ class Round {
       notHere.recall(key) !== null
         ? { kind: "not-here" }
         : remembered !== null
-          ? { kind: "failed", ...remembered, blame: "nobody" }
+          ? { ...remembered, kind: "failed", blame: "nobody" }
           : await askTarget(target, {
               ...options,
               attempts,

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { createSecureContext, getCACertificates } from "node:tls";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
 import { type Dialer, judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
 import { type Address, encodeAddress } from "../message/index.ts";
@@ -20,20 +20,31 @@ export interface KeyLookupOptions {
   readonly dialer?: Dialer;
   /** Certificate authorities trusted besides the system's, PEM. */
   readonly ca?: readonly string[];
+  /** Instead of `ca`: everything that is trusted, for many lookups or a network of its own. */
+  readonly secureContext?: SecureContext;
   /** Where key servers listen (DIS-2). Default 8757. */
   readonly port?: number;
   /** For closed test networks only (TRU-10): addresses need not be globally reachable (DIS-11). */
   readonly allowPrivateAddresses?: boolean;
   /** `domain` asks more of every domain than `auth=domain` does of some (TRU-8). Default `host`. */
   readonly requiredTrust?: Trust;
-  /** For one whole lookup (KEY-17). Default 25000. */
-  readonly timeoutMs?: number;
+  readonly deadlines?: Partial<LookupDeadlines>;
   /** Statements and refusals held in memory. Default 50000. */
   readonly maxRemembered?: number;
   /** Milliseconds since the epoch. */
   readonly nowMs?: () => number;
   /** 0 ≤ x < 1. */
   readonly random?: () => number;
+}
+
+/** What a server may cost (KEY-17, KEY-18); tests set less. */
+export interface LookupDeadlines {
+  /** For connecting, the greeting, STLS and the handshake, each. Default 5000. */
+  readonly stepMs: number;
+  /** For each line of a reply. Default 10000. */
+  readonly replyMs: number;
+  /** For a whole lookup, DNS included. Default 25000. */
+  readonly lookupMs: number;
 }
 
 /** A question out of curiosity: without kid it is the bare form (KEY-29), without signature only half judged. */
@@ -69,7 +80,7 @@ export class KeyLookup implements KeySource {
   readonly #port: number;
   readonly #allowPrivateAddresses: boolean;
   readonly #requiredTrust: Trust;
-  readonly #timeoutMs: number;
+  readonly #lookupMs: number;
   readonly #random: () => number;
   readonly #pool: ConnectionPool;
   readonly #budget: DomainBudget;
@@ -90,15 +101,13 @@ export class KeyLookup implements KeySource {
     this.#port = options.port ?? KEY_PORT;
     this.#allowPrivateAddresses = options.allowPrivateAddresses ?? false;
     this.#requiredTrust = options.requiredTrust ?? "host";
-    this.#timeoutMs = options.timeoutMs ?? 25_000;
+    this.#lookupMs = options.deadlines?.lookupMs ?? 25_000;
     this.#random = options.random ?? Math.random;
-    const extra = options.ca ?? [];
     this.#pool = new ConnectionPool({
       dialer: options.dialer ?? tcpDialer,
-      secureContext: createSecureContext({
-        minVersion: "TLSv1.2",
-        ...(extra.length > 0 ? { ca: [...getCACertificates("default"), ...extra] } : {}),
-      }),
+      secureContext: options.secureContext ?? trustContext(options.ca ?? []),
+      stepMs: options.deadlines?.stepMs ?? 5000,
+      replyMs: options.deadlines?.replyMs ?? 10_000,
       onLine: (_target, from, text) => {
         for (const trail of this.#listeners) trail({ kind: "line", from, text });
       },
@@ -145,7 +154,7 @@ export class KeyLookup implements KeySource {
   ): Promise<{ answer: KeyAnswer; statement: string | null }> {
     const { domain } = question.identity;
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), this.#timeoutMs);
+    const timer = setTimeout(() => controller.abort(), this.#lookupMs);
     try {
       const found = await this.#policies.recordOf(domain, controller.signal);
       const problem = found.kind === "failure" ? found.detail : found.kind === "none" ? found.problem : null;
@@ -264,6 +273,12 @@ function answerTo(
     case "target-failed":
       return { answer: { kind: "temperror", detail: judgement.detail }, statement: line };
   }
+}
+
+/** The system's certificate authorities and these. */
+function trustContext(ca: readonly string[]): SecureContext {
+  const roots = ca.length > 0 ? { ca: [...getCACertificates("default"), ...ca] } : {};
+  return createSecureContext({ minVersion: "TLSv1.2", ...roots });
 }
 
 const tcpDialer: Dialer = {

@@ -28,10 +28,10 @@ export class TargetMemory {
     return entry !== undefined && entry.untilMs > this.#nowMs() ? entry : null;
   }
 
-  failed(key: string, failure: RememberedFailure): void {
+  failed(key: string, { accepted, detail }: RememberedFailure): void {
     const before = this.#entries.get(key);
     const pauseMs = before === undefined ? FIRST_PAUSE_MS : Math.min(before.pauseMs * 2, LONGEST_PAUSE_MS);
-    this.#entries.set(key, { ...failure, pauseMs, untilMs: this.#nowMs() + pauseMs });
+    this.#entries.set(key, { accepted, detail, pauseMs, untilMs: this.#nowMs() + pauseMs });
   }
 
   succeeded(key: string): void {

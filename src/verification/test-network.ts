@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { generate } from "selfsigned";
@@ -9,6 +9,7 @@ import {
   type KeyDirectory,
   KeyServer,
   type KeyServerOptions,
+  type ServerMode,
 } from "../key-server/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
@@ -42,7 +43,7 @@ export const activeKey: DirectoryKey = {
 
 export function otherKey(): DirectoryKey {
   const { publicKey } = generateKeyPairSync("ed25519");
-  const der = createPublicKey(publicKey).export({ format: "der", type: "spki" });
+  const der = publicKey.export({ format: "der", type: "spki" });
   return { ...activeKey, kid: keyId(der), spki: der };
 }
 
@@ -79,9 +80,11 @@ export class TestNetwork {
   /** `address:port` that was dialled, in order. */
   readonly dialled: string[] = [];
   readonly #places = new Map<string, number>();
+  readonly #hooks = new Map<string, () => Promise<void>>();
   readonly #contexts = new Map<string, Promise<SecureContext>>();
   readonly #closers: (() => unknown)[] = [];
   #root: { private: string; cert: string } = { private: "", cert: "" };
+  #trust: SecureContext = createSecureContext();
   #resolver: StubResolver | null = null;
 
   async start(): Promise<void> {
@@ -93,12 +96,23 @@ export class TestNetwork {
         { name: "keyUsage", keyCertSign: true, critical: true },
       ],
     });
+    this.#trust = createSecureContext({ ca: this.#root.cert });
     this.#resolver = new StubResolver({
       servers: [await this.dns.listen()],
       attemptTimeoutMs: 200,
       timeoutMs: 400,
     });
     this.#closers.push(() => this.dns.close());
+  }
+
+  get resolver(): StubResolver {
+    if (this.#resolver === null) throw new Error("not started");
+    return this.#resolver;
+  }
+
+  /** The private CA, PEM. */
+  get ca(): string {
+    return this.#root.cert;
   }
 
   async close(): Promise<void> {
@@ -159,6 +173,24 @@ export class TestNetwork {
     return server;
   }
 
+  /** Forgets names, places and time; certificates stay. */
+  reset(): void {
+    this.dns.clear();
+    this.dns.authenticate([]);
+    this.#places.clear();
+    this.#hooks.clear();
+    this.dialled.length = 0;
+    this.nowMs = NOW * 1000;
+  }
+
+  /** Changes what a server does once a client of this place has been greeted. */
+  onceGreeted(at: string, server: KeyServer, mode: ServerMode): void {
+    this.#hooks.set(at, async () => {
+      while (server.connections === 0) await new Promise((resolve) => setImmediate(resolve));
+      server.setMode(mode);
+    });
+  }
+
   /** Makes an address and port refuse connections. */
   remove(at: string): void {
     this.#places.delete(at);
@@ -172,7 +204,10 @@ export class TestNetwork {
         const port = this.#places.get(at);
         if (port === undefined) return reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }));
         if (port === 0) return signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-        const socket = connect(port, "127.0.0.1", () => resolve(socket)).once("error", reject);
+        const socket = connect(port, "127.0.0.1", async () => {
+          await this.#hooks.get(at)?.();
+          resolve(socket);
+        }).once("error", reject);
       }),
   };
 
@@ -182,11 +217,10 @@ export class TestNetwork {
   }
 
   lookup(options: Partial<KeyLookupOptions> = {}): KeyLookup {
-    if (this.#resolver === null) throw new Error("not started");
     const lookup = new KeyLookup({
-      resolver: this.#resolver,
+      resolver: this.resolver,
       dialer: this.dialer,
-      ca: [this.#root.cert],
+      secureContext: this.#trust,
       nowMs: () => this.nowMs,
       random: () => 0.5,
       ...options,
