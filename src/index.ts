@@ -1,4 +1,13 @@
 // The library: sign and verify messages with account keys. What the package "vsmtp" exports.
+
+export {
+  type KeyStatement,
+  parseStatement,
+  type StatementKeySourceOptions,
+  StatementLineError,
+  type StatementResult,
+  statementKeySource,
+} from "./key-protocol/index.ts";
 export {
   type Address,
   type AddressResult,
@@ -8,14 +17,6 @@ export {
   formatAddress,
   parseAddress,
 } from "./message/index.ts";
-export {
-  type KeyStatement,
-  parseStatement,
-  StatementLineError,
-  type StatementKeySourceOptions,
-  type StatementResult,
-  statementKeySource,
-} from "./key-protocol/index.ts";
 export {
   type Algorithm,
   type Alignment,
@@ -31,10 +32,10 @@ export {
   MessageVerifier,
   PreparedMessage,
   type Reason,
-  recipientHash,
   type RecipientMatch,
   type Refusal,
   type Result,
+  recipientHash,
   type ScannedMessage,
   type SignatureDraft,
   type SigningKey,
