@@ -39,7 +39,10 @@ export type OpenResult =
       readonly detail: string;
     };
 
-/** Connects, waits for the greeting, and goes to TLS. The client never speaks first (KEY-4, KEY-10 to KEY-14). */
+/**
+ * Connects, waits for the greeting, and goes to TLS. The client never speaks first, and any greeting but `+OK` and
+ * `-FW` fails the target (KEY-4 to KEY-7, KEY-10 to KEY-14).
+ */
 export async function openKeyConnection(target: KeyTarget, options: OpenOptions): Promise<OpenResult> {
   const stepMs = options.stepMs ?? 5000;
   let socket: Socket;

@@ -16,7 +16,8 @@ export interface RedirectTarget {
 
 /**
  * `serve`: answer, and when all connections are taken answer [BUSY] or, with `overflow`, send askers there.
- * `redirect`: send every asker elsewhere, in the greeting and in reply to KEY. `maintenance`: answer [TEMP].
+ * `redirect`: send every asker elsewhere, in the greeting and in reply to KEY: what an MX host does that does not hold
+ * keys itself (DIS-3). `maintenance`: answer [TEMP].
  */
 export type ServerMode =
   | { readonly kind: "serve"; readonly overflow?: RedirectTarget }

@@ -1,5 +1,5 @@
-import { connect } from "node:net";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { MappingDialer } from "../dialer/index.ts";
 import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
 import { type Dialer, judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
 import { type Address, encodeAddress } from "../message/index.ts";
@@ -90,7 +90,7 @@ export class KeyLookup implements KeySource {
   readonly #remembered: RememberedAnswers<Fetched>;
   readonly #noKeyserver: RememberedAnswers<Fetched>;
   readonly #underWay = new Map<string, Promise<Fetched>>();
-  /** By domain: lines on the wire go to the trails of the lookups that are under way. */
+  /** Lines on the wire go to whoever is being told: connections are shared, so they belong to no lookup alone. */
   readonly #listeners = new Set<Trail>();
 
   constructor(options: KeyLookupOptions) {
@@ -104,7 +104,7 @@ export class KeyLookup implements KeySource {
     this.#lookupMs = options.deadlines?.lookupMs ?? 25_000;
     this.#random = options.random ?? Math.random;
     this.#pool = new ConnectionPool({
-      dialer: options.dialer ?? tcpDialer,
+      dialer: options.dialer ?? new MappingDialer(),
       secureContext: options.secureContext ?? trustContext(options.ca ?? []),
       stepMs: options.deadlines?.stepMs ?? 5000,
       replyMs: options.deadlines?.replyMs ?? 10_000,
@@ -280,19 +280,3 @@ function trustContext(ca: readonly string[]): SecureContext {
   const roots = ca.length > 0 ? { ca: [...getCACertificates("default"), ...ca] } : {};
   return createSecureContext({ minVersion: "TLSv1.2", ...roots });
 }
-
-const tcpDialer: Dialer = {
-  connect: ({ address, port }, signal) =>
-    new Promise((resolve, reject) => {
-      const socket = connect({ host: address, port, noDelay: true });
-      const abort = () => socket.destroy(signal.reason);
-      signal.addEventListener("abort", abort, { once: true });
-      socket.once("error", reject);
-      socket.once("connect", () => {
-        signal.removeEventListener("abort", abort);
-        socket.off("error", reject);
-        resolve(socket);
-      });
-      if (signal.aborted) abort();
-    }),
-};

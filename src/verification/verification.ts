@@ -17,7 +17,10 @@ export interface Verified {
   readonly policy: DomainPolicy;
 }
 
-/** From lists with more domains than this get no more policy lookups: nobody writes such mail honestly. */
+/**
+ * From lists with more domains than this are not looked up but handled as the strictest policy wants: nobody writes
+ * such mail honestly, and the domain that it is to hide would be the one after the last that is asked for.
+ */
 const MAX_FROM_DOMAINS = 8;
 
 /** Verifies messages for a border: signature, key lookup, policy of the From domains (VER-1 to VER-22, POL-2). */
@@ -49,9 +52,8 @@ export class Verification {
     const now = Math.floor(this.#clock.now() / 1000);
     const verdict = await judge(message, { now, recipients, keys: this.#keys });
     if (!dependsOnPolicy(verdict)) return { verdict, policy: "none" };
-    const policy = await this.#strictest(
-      fromDomains(message.header, message.index).slice(0, MAX_FROM_DOMAINS),
-    );
+    const domains = fromDomains(message.header, message.index);
+    const policy = domains.length > MAX_FROM_DOMAINS ? "reject" : await this.#strictest(domains);
     if (policy !== null) return { verdict, policy };
     // POL-16: without its policy signed mail waits, unsigned mail has none.
     if (verdict.result === "none") return { verdict, policy: "none" };

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { createPrivateKey } from "node:crypto";
+import { after, before, beforeEach, test } from "node:test";
+import { dnsPolicySource } from "../dns/index.ts";
+import { type Address, formatAuthenticationResults } from "../message/index.ts";
+import { MessageScanner, type SigningKey, sign } from "../signature/index.ts";
+import { authenticationResult, decideAction, Verification, type Verified } from "./index.ts";
+import { allice, dkBase64, kid, NOW, TestNetwork } from "./test-network.ts";
+
+const net = new TestNetwork();
+before(() => net.start());
+after(() => net.close());
+beforeEach(async () => {
+  net.reset();
+  net.dns.set("someisp.tld", { MX: [[10, "mx1.someisp.tld"]] });
+  net.dns.set("mx1.someisp.tld", { A: ["8.8.4.1"] });
+});
+
+const key: SigningKey = {
+  kid,
+  algorithm: "ed25519-sha256",
+  privateKey: createPrivateKey({
+    key: Buffer.from(
+      "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+      "hex",
+    ),
+    format: "der",
+    type: "pkcs8",
+  }),
+};
+const bob: Address = { localPart: "bob", domain: "dest.tld" };
+
+function signed(header: string, identity = allice): Buffer {
+  const message = Buffer.from(`${header}\r\nSubject: Lunch?\r\n\r\nNoon?\r\n`);
+  const result = sign(message, {
+    keys: [key],
+    identity,
+    recipients: [bob],
+    signedAt: NOW,
+    expiresAt: NOW + 600,
+  });
+  assert.ok(result.ok);
+  return result.message;
+}
+
+function verify(message: Buffer | string, options: { deadlineMs?: number } = {}): Promise<Verified> {
+  const scanner = new MessageScanner();
+  scanner.write(Buffer.from(message));
+  const policies = dnsPolicySource(net.resolver);
+  const clock = { now: () => net.nowMs };
+  const verification = new Verification({ keys: net.lookup({ policies }), policies, clock, ...options });
+  return verification.verify(scanner.finish(), [bob]);
+}
+
+const summary = ({ verdict, policy }: Verified) => [verdict.result, verdict.reason, policy];
+const policyOf = (domain: string, text: string) =>
+  net.dns.set(`_vsmtp.${domain}`, { TXT: [`v=VSMTP1; ${text}`] });
+const unsigned = "From: allice@someisp.tld\r\n\r\nHi\r\n";
+
+test("a message from signer to verdict, with the key out of the sender's own key server", async () => {
+  await net.keyServer("8.8.4.1:8757", ["mx1.someisp.tld"]);
+  const { verdict } = await verify(signed("From: Allice <allice@someisp.tld>"));
+  const field = formatAuthenticationResults("mx.dest.tld", [authenticationResult(verdict)]);
+  // REC-1, unfolded.
+  assert.equal(
+    Buffer.from(field)
+      .toString()
+      .replace(/\r\n(?=\s)/g, ""),
+    `Authentication-Results: mx.dest.tld; vsmtp=pass header.i=allice@someisp.tld header.k=${kid} policy.align=from policy.rcpt=match policy.trust=host\r\n`,
+  );
+});
+
+test("for unsigned mail no key server is asked, DNS alone tells the policy (POL-17)", async () => {
+  await net.keyServer("8.8.4.1:8757", ["mx1.someisp.tld"]);
+  policyOf("someisp.tld", "p=reject");
+  assert.deepEqual(summary(await verify(unsigned)), ["none", "unsigned", "reject"]);
+  assert.deepEqual(net.dialled, []);
+});
+
+test("p is the From domain's, dk and the like are the identity's (POL-13, POL-14)", async () => {
+  await net.keyServer("8.8.4.1:8757", ["mx1.someisp.tld"]);
+  policyOf("author.tld", `p=quarantine; dk=${dkBase64}; ks=sub`);
+  const message = signed("From: boss@author.tld\r\nSender: allice@someisp.tld");
+  assert.deepEqual(summary(await verify(message)), ["neutral", "sender-only", "quarantine"]);
+  policyOf("someisp.tld", `p=reject; dk=${dkBase64}`);
+  assert.deepEqual(summary(await verify(message)), ["fail", "bad-key", "none"]);
+});
+
+test("where the policy cannot be looked up, signed mail waits and unsigned mail has none (POL-16)", async () => {
+  await net.keyServer("8.8.4.1:8757", ["mx1.someisp.tld"]);
+  net.dns.fail("_vsmtp.author.tld", "SERVFAIL");
+  const message = signed("From: boss@author.tld\r\nSender: allice@someisp.tld");
+  assert.deepEqual(summary(await verify(message)), ["temperror", "unavailable", "none"]);
+  net.dns.fail("_vsmtp.someisp.tld", "SERVFAIL");
+  assert.deepEqual(summary(await verify(unsigned)), ["none", "unsigned", "none"]);
+});
+
+test("an unreachable key server defers, until the signature has expired (CCH-11, CCH-12)", async () => {
+  const message = signed("From: allice@someisp.tld");
+  const context = { stage: "enforce", policy: "none", overrides: [] } as const;
+  const first = await verify(message);
+  assert.deepEqual(summary(first), ["temperror", "unavailable", "none"]);
+  const { action, reply } = decideAction(first.verdict, context);
+  assert.deepEqual([action, reply?.code, reply?.enhanced], ["defer", 451, "4.4.3"]);
+  net.nowMs += 601_000;
+  assert.deepEqual(summary(await verify(message)), ["fail", "expired", "none"]);
+});
+
+test("the strictest policy of several From domains counts, and too many domains are refused (POL-13)", async () => {
+  const from = (count: number) => {
+    const list = Array.from({ length: count }, (_, n) => `a@d${n}.tld`).join(", ");
+    return `From: ${list}\r\n\r\nHi\r\n`;
+  };
+  policyOf("d1.tld", "p=quarantine");
+  assert.deepEqual(summary(await verify(from(3))), ["none", "unsigned", "quarantine"]);
+  policyOf("d2.tld", "p=reject");
+  policyOf("d0.tld", "p=reject; t=y");
+  assert.deepEqual(summary(await verify(from(3))), ["none", "unsigned", "reject"]);
+  net.dns.clear();
+  assert.deepEqual(summary(await verify(from(8))), ["none", "unsigned", "none"]);
+  assert.deepEqual(summary(await verify(from(9))), ["none", "unsigned", "reject"]);
+});
+
+test("verifying ends in time whatever the world does", async () => {
+  net.blackhole("8.8.4.1:8757");
+  const verified = await verify(signed("From: allice@someisp.tld"), { deadlineMs: 50 });
+  assert.deepEqual(summary(verified), ["temperror", "unavailable", "none"]);
+});
