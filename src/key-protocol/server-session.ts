@@ -123,11 +123,11 @@ export class KeyServerSession {
     if (++this.#requests > this.#maxRequests) {
       return { reply: "-ERR [LIMIT] too many requests in one session\r\n", next: "close" };
     }
-    if (end === start || text.charCodeAt(end - 1) !== CR) {
-      return { reply: "-ERR [SYNTAX] lines end in CRLF\r\n", next: "close" };
-    }
     if (end - start >= MAX_REQUEST_OCTETS) {
       return { reply: "-ERR [SYNTAX] a request has at most 1024 octets\r\n", next: "close" };
+    }
+    if (end === start || text.charCodeAt(end - 1) !== CR) {
+      return { reply: "-ERR [SYNTAX] lines end in CRLF\r\n", next: "close" };
     }
     this.#cost++;
     const line = text.slice(start, end - 1);
