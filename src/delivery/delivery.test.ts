@@ -555,21 +555,21 @@ test("stop: what is in work ends well; after the grace it is given back, and del
   const second = startDelivery(t, { "mx.dest.test": port }, { retryMs: 1e6 });
   slow = false;
   const never = await startServer(t, { mail: () => new Promise(() => {}) });
-  const stuck = startDelivery(t, { "mx.dest.test": never.port }, { retryMs: 1e6 });
-  await stuck.queue.enqueue([message()]);
+  const stuck = startDelivery(t, { "mx.dest.test": never.port }, { retryMs: 1e6, limits: { messages: 2 } });
+  await stuck.queue.enqueue([message(), message()]);
   while (stuck.dialled.length === 0) await sleep(5);
   await sleep(20);
   const begun = performance.now();
   await stuck.delivery.stop(50);
   assert.ok(performance.now() - begun < 2000);
   assert.ok(!stuck.events.some(({ kind }) => kind === "attempted"), "nothing was recorded");
-  assert.equal((await stuck.queue.counts()).leased, 1);
+  assert.equal((await stuck.queue.counts()).leased, 2);
   await stuck.queue.close();
   assert.deepEqual(
     await stuck.queue
       .counts()
       .then(({ queued, leased, deferredRecipients }) => [queued, leased, deferredRecipients]),
-    [1, 0, 0],
+    [2, 0, 0],
   );
   await second.queue.enqueue([message()]);
   await second.attempts(1);
@@ -661,6 +661,24 @@ test("addresses outside ASCII: A-labels where that suffices, and in reports (RFC
     report,
     /Content-Type: text\/rfc822-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: ß\r\n/,
   );
+});
+
+test("SMTPUTF8 is asked for where it is needed only (RFC 6531 §3.6)", async (t) => {
+  const protocols: string[] = [];
+  const { port } = await startServer(t, {
+    rcpt: ({ protocol }) => {
+      protocols.push(protocol);
+      return null;
+    },
+  });
+  const { queue, attempts } = startDelivery(t, { "mx.dest.test": port });
+  await queue.enqueue([message({ smtputf8: true })]);
+  await queue.enqueue([
+    message({ smtputf8: true, content: Buffer.from("Subject: ß\r\n\r\nx\r\n"), body: "8bitmime" }),
+  ]);
+  await queue.enqueue([message({ smtputf8: true, recipients: ["ü@dest.test"] })]);
+  await attempts(3);
+  assert.deepEqual(protocols.sort(), ["ESMTP", "UTF8SMTP", "UTF8SMTP"]);
 });
 
 test("the budget lets one large thing in alone, and keeps the order", async () => {

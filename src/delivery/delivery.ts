@@ -95,29 +95,25 @@ export class Delivery {
 
   async #drain(): Promise<void> {
     const { signal } = this.#stopping;
+    const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     while (!signal.aborted) {
       try {
         const free = this.#limits.messages - this.#running.size;
         const leased = free > 0 ? await this.#options.queue.lease(free) : [];
         for (const message of leased) this.#begin(message);
-        if (this.#running.size >= this.#limits.messages) await Promise.race(this.#running);
+        if (this.#running.size >= this.#limits.messages) await Promise.race([...this.#running, stopped]);
         else if (leased.length === 0) await this.#options.queue.waitForWork(signal);
       } catch (cause) {
         if (!(cause instanceof QueueStoreError)) throw cause;
         this.#report({ kind: "queue-failed", cause });
-        await this.#rest();
+        let cancel = (): void => {};
+        const rested = new Promise<void>((resolve) => {
+          cancel = this.#clock.schedule(storageRestMs, resolve);
+        });
+        await Promise.race([rested, stopped]);
+        cancel();
       }
     }
-  }
-
-  #rest(): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#clock.schedule(storageRestMs, resolve);
-      this.#stopping.signal.addEventListener("abort", () => {
-        cancel();
-        resolve();
-      });
-    });
   }
 
   #begin(message: LeasedMessage): void {

@@ -1,3 +1,5 @@
+import { isAscii } from "node:buffer";
+import { HeaderReader } from "../message/index.ts";
 import type { LeasedMessage, QueuedRecipient } from "../queue/index.ts";
 import type { DialTarget, Failure, OutgoingMessage, RecipientOutcome } from "../smtp/index.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
@@ -94,14 +96,28 @@ async function outgoing(
   recipients: readonly QueuedRecipient[],
   content: () => Promise<readonly Uint8Array[]>,
 ): Promise<OutgoingMessage> {
+  const pieces = await content();
+  const reversePath = forwardPath(message.sender);
+  const paths = recipients.map(({ address }) => forwardPath(address));
   return {
-    reversePath: forwardPath(message.sender),
-    recipients: recipients.map(({ address }) => forwardPath(address)),
-    content: asContent(await content(), message.size),
+    reversePath,
+    recipients: paths,
+    content: asContent(pieces, message.size),
     octets: message.size,
     eightBit: message.body === "8bitmime",
-    smtputf8: message.smtputf8,
+    smtputf8: message.smtputf8 && needsSmtpUtf8([reversePath, ...paths], pieces),
   };
+}
+
+/**
+ * Some clients ask for SMTPUTF8 whether they need it or not. What is ASCII in envelope and header can go on to servers
+ * without it (RFC 6531 §3.6).
+ */
+function needsSmtpUtf8(paths: readonly string[], pieces: readonly Uint8Array[]): boolean {
+  if (!paths.every((path) => isAscii(Buffer.from(path)))) return true;
+  const header = new HeaderReader();
+  for (const piece of pieces) header.write(piece);
+  return !isAscii(header.finish());
 }
 
 /** Small messages go out in one piece; large ones are not copied. */

@@ -24,7 +24,7 @@ export interface SmtpHandler<User = unknown> {
   rcpt?(session: SessionInfo<User>, recipient: Mailbox, envelope: Envelope): Awaitable<Reply | null>;
   /** DATA, with at least one recipient. A reply (4xx or 5xx) refuses before any content is sent. */
   data(session: SessionInfo<User>, envelope: Envelope): Awaitable<DataSink | Reply>;
-  /** The session has ended. Called once for every session for which `connect` was asked. */
+  /** The session has ended. Called once for every session for which `connect` was asked. Must not throw. */
   disconnect?(session: SessionInfo<User>): void;
 }
 

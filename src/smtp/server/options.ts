@@ -43,6 +43,8 @@ export type ServerEvent<User = unknown> =
       readonly reason: "connections" | "connections-per-address";
     }
   | { readonly kind: "tls-failed"; readonly session: SessionInfo<User>; readonly cause: unknown }
+  /** A listener stopped working after it had begun to listen. */
+  | { readonly kind: "listener-failed"; readonly cause: unknown }
   /** A method of the handler or of its sink threw or rejected: a bug or broken storage behind it. */
   | {
       readonly kind: "handler-failed";

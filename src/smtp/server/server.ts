@@ -35,6 +35,7 @@ export class SmtpServer<User = unknown> {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#admit(socket));
     listener.listen(where.port, where.host);
     await once(listener, "listening");
+    listener.on("error", (cause) => this.#settings.onEvent({ kind: "listener-failed", cause }));
     this.#listeners.push(listener);
     const { address, port } = listener.address() as AddressInfo;
     return { host: address, port };
