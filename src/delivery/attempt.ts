@@ -1,7 +1,7 @@
 import { canonicalDomain } from "../message/index.ts";
 import type { LeasedMessage, Queue, QueuedRecipient } from "../queue/index.ts";
+import type { ContentBudget } from "./content-budget.ts";
 import type { LocalDelivery } from "./local-delivery.ts";
-import type { OctetBudget } from "./octet-budget.ts";
 import type { RemoteDelivery } from "./remote-delivery.ts";
 import { forEach, ownResult, type RecipientResult } from "./result.ts";
 import type { Hop, Router } from "./router.ts";
@@ -13,7 +13,7 @@ export interface AttemptTools {
   readonly router: Router;
   readonly local: LocalDelivery;
   readonly remote: RemoteDelivery;
-  readonly budget: OctetBudget;
+  readonly budget: ContentBudget;
   readonly targets: TargetOptions;
 }
 

@@ -1,179 +1,16 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostedDomain } from "../config/index.ts";
-import type { DnsAnswer, MxRecord, Resolver } from "../dns/index.ts";
-import { type NewMessage, Queue, RetrySchedule } from "../queue/index.ts";
-import { type Reply, reply, type SmtpHandler, SmtpServer, type SmtpServerOptions } from "../smtp/index.ts";
-import { SqliteQueueStore } from "../store/index.ts";
+import { type Reply, reply } from "../smtp/index.ts";
 import { formatBounce } from "./bounce.ts";
+import { ContentBudget } from "./content-budget.ts";
 import { forwardPath } from "./forward-path.ts";
-import { type Bounce, Delivery, type DeliveryEvent, type DeliveryOptions, describe } from "./index.ts";
-import { OctetBudget } from "./octet-budget.ts";
-import { Router } from "./router.ts";
-
-const content = Buffer.from("From: a@here.test\r\nSubject: x\r\n\r\n.dot\r\nHello\r\n");
-
-function message(overrides: Partial<NewMessage> = {}): NewMessage {
-  return {
-    sender: "a@here.test",
-    recipients: ["b@dest.test"],
-    prefix: Buffer.from("Received: here\r\n"),
-    content,
-    body: "7bit",
-    smtputf8: false,
-    account: "a1",
-    ...overrides,
-  };
-}
-
-interface Zone {
-  readonly mx?: readonly (readonly [preference: number, exchange: string])[] | "failure";
-  readonly addresses?: readonly string[] | "failure";
-}
-
-/** A resolver that knows a few names. */
-function resolverOf(zones: Record<string, Zone>): Resolver {
-  const answer = <T>(name: string, records: readonly T[] | "failure" | undefined): DnsAnswer<T> => {
-    if (records === "failure") return { kind: "failure", detail: "SERVFAIL" };
-    if (records !== undefined) return { kind: "records", records, authenticated: false, ttlSeconds: 60 };
-    return { kind: zones[name] === undefined ? "nxdomain" : "nodata", authenticated: false, ttlSeconds: 60 };
-  };
-  return {
-    mx: async (name) => {
-      const mx = zones[name]?.mx;
-      const records =
-        mx === "failure" ? mx : mx?.map(([preference, exchange]): MxRecord => ({ preference, exchange }));
-      return answer(name, records);
-    },
-    addresses: async (name) => answer(name, zones[name]?.addresses),
-    txt: async (name) => answer<string>(name, undefined),
-    srv: async (name) => answer<never>(name, undefined),
-    tlsa: async (name) => answer<never>(name, undefined),
-  };
-}
-
-/** What other servers took. */
-interface Taken {
-  readonly from: string;
-  readonly to: string[];
-  readonly content: string;
-  readonly sessionId: string;
-  readonly protocol: string;
-}
-
-async function startServer(
-  t: TestContext,
-  handler: Partial<SmtpHandler> = {},
-  options: Partial<SmtpServerOptions> = {},
-) {
-  const taken: Taken[] = [];
-  const server = new SmtpServer({
-    hostname: "mx.dest.test",
-    tlsMode: "plain",
-    limits: { connectionsPerAddress: 1000 },
-    ...options,
-    handler: {
-      data(session, envelope) {
-        const chunks: Uint8Array[] = [];
-        return {
-          write: (chunk) => void chunks.push(chunk),
-          finish() {
-            taken.push({
-              from: envelope.reversePath?.text ?? "",
-              to: envelope.recipients.map(({ text }) => text),
-              content: Buffer.concat(chunks).toString("latin1"),
-              sessionId: session.id,
-              protocol: session.protocol,
-            });
-            return reply(250, "2.0.0", "Taken");
-          },
-          abort() {},
-        };
-      },
-      ...handler,
-    },
-  });
-  const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
-  t.after(() => server.close(0));
-  return { server, port, taken };
-}
-
-const zones: Record<string, Zone> = {
-  "dest.test": { mx: [[10, "mx.dest.test"]] },
-  "mx.dest.test": { addresses: ["127.0.0.1"] },
-};
-
-/** A queue on disk and a delivery that runs, with hosts mapped to ports of this machine. */
-function startDelivery(
-  t: TestContext,
-  ports: Record<string, number>,
-  options: Partial<DeliveryOptions> & { retryMs?: number; maxAgeMs?: number } = {},
-) {
-  const folder = mkdtempSync(join(tmpdir(), "vsmtp-delivery-"));
-  const store = new SqliteQueueStore(join(folder, "queue.sqlite"));
-  const retry = new RetrySchedule(
-    {
-      firstDelayMs: options.retryMs ?? 20,
-      factor: 1,
-      jitter: 0,
-      ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
-    },
-    () => 0.5,
-  );
-  const queue = new Queue({ store, retry, pollMs: 50 });
-  const events: DeliveryEvent[] = [];
-  const bounces: Bounce[] = [];
-  const dialled: string[] = [];
-  const delivery = new Delivery({
-    queue,
-    retry,
-    hostname: "mail.here.test",
-    domains: [],
-    routes: [],
-    findMaildir: () => null,
-    resolver: resolverOf(zones),
-    dialer: {
-      async connect({ host, port }) {
-        dialled.push(`${host}:${port}`);
-        const socket = connect(ports[host] ?? 1, "127.0.0.1");
-        await once(socket, "connect");
-        return socket;
-      },
-    },
-    allowPrivateAddresses: true,
-    onBounce: async (bounce) => void bounces.push(bounce),
-    onEvent: (event) => events.push(event),
-    newId: () => "id1",
-    ...options,
-    limits: { avoidMs: 0, ...options.limits },
-  });
-  delivery.start();
-  t.after(async () => {
-    await delivery.stop(0);
-    await queue.close();
-    store.close();
-    rmSync(folder, { recursive: true });
-  });
-  /** Waits for that many attempts; the results of all, one line each. */
-  async function attempts(count: number): Promise<string[]> {
-    for (;;) {
-      const done = events.filter((event) => event.kind === "attempted");
-      if (done.length >= count) {
-        return done.flatMap(({ results }) =>
-          results.map((result) => `${result.address} ${result.kind}: ${describe(result)}`),
-        );
-      }
-      await sleep(5);
-    }
-  }
-  return { folder, queue, delivery, events, bounces, dialled, attempts };
-}
+import type { Bounce } from "./index.ts";
+import { content, message, startDelivery, startServer } from "./test-network.ts";
 
 test("a message goes to the MX octet for octet; the next one over the same connection", async (t) => {
   const { port, taken } = await startServer(t);
@@ -296,131 +133,6 @@ test("a failure whose report cannot be queued is not forgotten", async (t) => {
   while (told.length === 0) await sleep(5);
 });
 
-test("mail hosts: order, the next one when one does not answer, and what ends the search (RFC 5321 §5.1)", async (t) => {
-  const good = await startServer(t);
-  const unfriendly = await startServer(t, { connect: () => reply(554, "5.7.1", "Not you") });
-  const busy = await startServer(t, { connect: () => reply(421, "4.3.2", "Later") });
-  const retired = createServer((socket) => socket.end("521 5.3.2 takes no mail\r\n")).listen(0, "127.0.0.1");
-  await once(retired, "listening");
-  t.after(() => retired.close());
-  const ports = {
-    good: good.port,
-    unfriendly: unfriendly.port,
-    busy: busy.port,
-    retired: (retired.address() as { port: number }).port,
-  };
-  const local = ["127.0.0.1"];
-  const resolver = resolverOf({
-    "order.test": {
-      mx: [
-        [30, "unfriendly"],
-        [20, "good"],
-        [10, "down"],
-        [15, "busy"],
-      ],
-    },
-    "itself.test": { addresses: local },
-    "itself.bad.test": { mx: "failure" },
-    "null.test": { mx: [[0, "."]] },
-    "nothing.test": {},
-    "noaddress.test": { mx: [[10, "gone.test"]] },
-    "unfriendly.test": { mx: [[10, "unfriendly"]] },
-    "retired.test": { mx: [[10, "retired"]] },
-    "loop.test": {
-      mx: [
-        [10, "mail.here.test"],
-        [20, "good"],
-      ],
-    },
-    "backup.test": {
-      mx: [
-        [10, "good"],
-        [20, "mail.here.test"],
-      ],
-    },
-    good: { addresses: local },
-    unfriendly: { addresses: local },
-    busy: { addresses: local },
-    down: { addresses: local },
-    retired: { addresses: local },
-  });
-  const { queue, attempts, dialled } = startDelivery(
-    t,
-    { ...ports, "itself.test": good.port },
-    { resolver, retryMs: 1e6 },
-  );
-  const expected: [address: string, result: RegExp][] = [
-    ["b@order.test", /delivered: good said: 250/],
-    ["b@itself.test", /delivered: itself\.test said: 250/],
-    ["b@itself.bad.test", /deferred: 4\.4\.3 .*SERVFAIL/],
-    ["b@null.test", /failed: 5\.1\.10 null\.test takes no mail/],
-    ["b@nothing.test", /failed: 5\.1\.2/],
-    ["b@unknown.test", /failed: 5\.1\.2/],
-    ["b@noaddress.test", /failed: 5\.4\.4 gone\.test has no address/],
-    ["b@unfriendly.test", /deferred: unfriendly said: 554 5\.7\.1 Not you/],
-    ["b@retired.test", /failed: retired said: 521 5\.3\.2/],
-    ["b@loop.test", /failed: 5\.4\.6/],
-    ["b@backup.test", /delivered: good/],
-    ["b@[127.0.0.1]", /failed: 5\.1\.2 not a mail domain/],
-  ];
-  for (const [index, [address, result]] of expected.entries()) {
-    await queue.enqueue([message({ recipients: [address] })]);
-    assert.match((await attempts(index + 1))[index] as string, result, address);
-  }
-  assert.deepEqual(dialled.slice(0, 3), ["down:25", "busy:25", "good:25"]);
-});
-
-test("private addresses are not mail hosts unless that is allowed", async (t) => {
-  const { queue, attempts, dialled } = startDelivery(t, {}, { allowPrivateAddresses: false, retryMs: 1e6 });
-  await queue.enqueue([message()]);
-  assert.deepEqual(await attempts(1), [
-    "b@dest.test deferred: 4.4.4 no address of mx.dest.test is globally reachable",
-  ]);
-  assert.deepEqual(dialled, []);
-});
-
-test("a server whose TLS is broken gets its mail in clear (RFC 7435)", async (t) => {
-  const taken: string[] = [];
-  const server = createServer((socket: Socket) => {
-    socket.on("error", () => {}).write("220 x\r\n");
-    let clear = true;
-    socket.on("data", (chunk) => {
-      const text = chunk.toString("latin1");
-      if (!clear) return void socket.destroy();
-      if (text.startsWith("EHLO")) socket.write("250-x\r\n250 STARTTLS\r\n");
-      else if (text.startsWith("STARTTLS")) {
-        clear = false;
-        socket.write("220 go\r\n");
-      } else if (text.startsWith("DATA")) socket.write("354 go\r\n");
-      else {
-        taken.push(text);
-        socket.write("250 ok\r\n");
-      }
-    });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.close());
-  const { queue, attempts, dialled } = startDelivery(t, {
-    "mx.dest.test": (server.address() as { port: number }).port,
-  });
-  await queue.enqueue([message()]);
-  assert.match((await attempts(1))[0] as string, /delivered/);
-  assert.equal(dialled.length, 2);
-  assert.ok(taken.some((text) => text.includes("Subject: x")));
-});
-
-test("a kept connection that the server has left is replaced without an attempt lost", async (t) => {
-  const { port, taken, server } = await startServer(t, {}, { deadlines: { commandMs: 30 } });
-  const { queue, attempts, dialled } = startDelivery(t, { "mx.dest.test": port });
-  await queue.enqueue([message()]);
-  await attempts(1);
-  while (server.connections > 0) await sleep(5);
-  await queue.enqueue([message()]);
-  await attempts(2);
-  assert.equal(taken.length, 2);
-  assert.equal(dialled.length, 2);
-});
-
 test("Maildir: durable files with their octets, folder for quarantine, one copy a mailbox", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "vsmtp-maildir-"));
   t.after(() => rmSync(root, { recursive: true }));
@@ -486,54 +198,6 @@ test("Maildir: durable files with their octets, folder for quarantine, one copy 
     (await attempts(4)).at(-1) as string,
     /^locked@here\.test deferred: 4\.2\.0 the message cannot be stored: E/,
   );
-});
-
-test("routes: the longest pattern that fits, hosted domains before all", () => {
-  const hop = (host: string) => ({ kind: "next-hop", host, port: 25 });
-  const router = new Router(
-    [
-      {
-        name: "own.dest.test",
-        target: { kind: "next-hop", nextHop: { host: "inner", port: 25 } },
-        policy: { stage: null, actions: {} },
-      },
-    ],
-    ["dest.test", ".dest.test", ".a.dest.test", "own.dest.test", ".test"].map((pattern) => ({
-      pattern,
-      nextHop: { host: pattern, port: 25 },
-    })),
-  );
-  for (const [domain, expected] of [
-    ["own.dest.test", "inner"],
-    ["dest.test", "dest.test"],
-    ["x.dest.test", ".dest.test"],
-    ["x.a.dest.test", ".a.dest.test"],
-    ["a.dest.test", ".dest.test"],
-    ["other.test", ".test"],
-  ] as const) {
-    assert.deepEqual(router.route(domain), hop(expected), domain);
-  }
-  assert.deepEqual(router.route("example.org"), { kind: "mx" });
-  assert.deepEqual(
-    new Router([], [{ pattern: "*", nextHop: { host: "smart", port: 25 } }]).route("example.org"),
-    hop("smart"),
-  );
-});
-
-test("a next hop takes several domains in one transaction, and may have a private address", async (t) => {
-  const { port, taken } = await startServer(t);
-  const { queue, attempts, dialled } = startDelivery(
-    t,
-    { "10.0.0.1": port },
-    {
-      allowPrivateAddresses: false,
-      routes: [{ pattern: "*", nextHop: { host: "10.0.0.1", port: 2525 } }],
-    },
-  );
-  await queue.enqueue([message({ recipients: ["b@x.test", "c@y.test"] })]);
-  await attempts(1);
-  assert.deepEqual(taken[0]?.to, ["b@x.test", "c@y.test"]);
-  assert.deepEqual(dialled, ["10.0.0.1:2525"]);
 });
 
 test("stop: what is in work ends well; after the grace it is given back, and delivered by the next", async (t) => {
@@ -613,16 +277,6 @@ test("over a hundred recipients go in transactions of a hundred (RFC 5321 §4.5.
   );
 });
 
-test("an address that could not be talked to is left alone for a while", async (t) => {
-  const { queue, attempts, dialled } = startDelivery(t, {}, { limits: { avoidMs: 1e6 }, retryMs: 1e6 });
-  await queue.enqueue([message()]);
-  await attempts(1);
-  await queue.enqueue([message()]);
-  const results = await attempts(2);
-  assert.equal(results[0], results[1]);
-  assert.equal(dialled.length, 1);
-});
-
 test("addresses outside ASCII: A-labels where that suffices, and in reports (RFC 6531, RFC 6533)", () => {
   assert.equal(forwardPath("b@bücher.test"), "b@xn--bcher-kva.test");
   assert.equal(forwardPath("bü@bücher.test"), "bü@bücher.test");
@@ -663,26 +317,8 @@ test("addresses outside ASCII: A-labels where that suffices, and in reports (RFC
   );
 });
 
-test("SMTPUTF8 is asked for where it is needed only (RFC 6531 §3.6)", async (t) => {
-  const protocols: string[] = [];
-  const { port } = await startServer(t, {
-    rcpt: ({ protocol }) => {
-      protocols.push(protocol);
-      return null;
-    },
-  });
-  const { queue, attempts } = startDelivery(t, { "mx.dest.test": port });
-  await queue.enqueue([message({ smtputf8: true })]);
-  await queue.enqueue([
-    message({ smtputf8: true, content: Buffer.from("Subject: ß\r\n\r\nx\r\n"), body: "8bitmime" }),
-  ]);
-  await queue.enqueue([message({ smtputf8: true, recipients: ["ü@dest.test"] })]);
-  await attempts(3);
-  assert.deepEqual(protocols.sort(), ["ESMTP", "UTF8SMTP", "UTF8SMTP"]);
-});
-
 test("the budget lets one large thing in alone, and keeps the order", async () => {
-  const budget = new OctetBudget(10);
+  const budget = new ContentBudget(10);
   const order: string[] = [];
   await budget.take(6);
   const large = budget.take(50).then(() => order.push("large"));

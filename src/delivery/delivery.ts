@@ -4,8 +4,8 @@ import { type LeasedMessage, type QueueClock, QueueStoreError } from "../queue/i
 import { Attempt, type AttemptTools } from "./attempt.ts";
 import { type Bounce, formatBounce } from "./bounce.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import { ContentBudget } from "./content-budget.ts";
 import { LocalDelivery } from "./local-delivery.ts";
-import { OctetBudget } from "./octet-budget.ts";
 import {
   type DeliveryEvent,
   type DeliveryLimits,
@@ -61,7 +61,7 @@ export class Delivery {
       router: new Router(options.domains, options.routes),
       local: new LocalDelivery(hostname, options.findMaildir),
       remote: new RemoteDelivery(this.#pool),
-      budget: new OctetBudget(this.#limits.contentOctets),
+      budget: new ContentBudget(this.#limits.contentOctets),
       targets: {
         resolver,
         hostname,

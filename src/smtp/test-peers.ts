@@ -1,4 +1,5 @@
 // What the tests of this module talk to: a server that records, and a client that says anything.
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { createSecureContext, connect as secure } from "node:tls";
@@ -211,4 +212,13 @@ export class Talker {
 
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Puts a message on a session that has said EHLO; the reply to its end. */
+export async function sendMessage(talker: Talker, content = "Subject: x\r\n\r\nHello\r\n"): Promise<string> {
+  assert.match(await talker.ask("MAIL FROM:<a@client.test>"), /^250/);
+  assert.match(await talker.ask("RCPT TO:<b@mx.test>"), /^250/);
+  assert.match(await talker.ask("DATA"), /^354/);
+  talker.send(`${content}.\r\n`);
+  return talker.reply();
 }

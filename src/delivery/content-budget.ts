@@ -1,5 +1,5 @@
 /** Bounds what all attempts together hold of messages' contents; who asks for too much waits. */
-export class OctetBudget {
+export class ContentBudget {
   readonly #limit: number;
   readonly #waiting: { readonly octets: number; readonly go: () => void }[] = [];
   #held = 0;
