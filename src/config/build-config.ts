@@ -42,6 +42,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
         listeners.build("key-server", written, ["key_server", "listen", index]),
       ),
       exposure: keyServer.exposure,
+      redirect: keyServer.redirect ?? null,
     },
     domains: settings.domains.map((_, index) => buildDomain(settings, index, dataDirectory, report)),
     routes: Object.entries(settings.routes).flatMap(([pattern, nextHop]) =>

@@ -31,6 +31,8 @@ export interface Config {
     readonly listeners: readonly Listener[];
     /** How KEY without a key id is answered (KEY-33, KEY-34, KEY-35). */
     readonly exposure: "open" | "decoy" | "kid";
+    /** Every asker is sent there with `-FW` (KEY-22); null: they are answered here. */
+    readonly redirect: HostAndPort | null;
   };
   /** Domains whose mail this host receives. */
   readonly domains: readonly HostedDomain[];

@@ -7,6 +7,7 @@ import {
   filePath,
   hostAndPort,
   octets,
+  redirectTarget,
   resolverAddress,
 } from "./values.ts";
 
@@ -58,6 +59,7 @@ export const schema = z.strictObject({
     .strictObject({
       listen: listeners({}, ["*:8757"]),
       exposure: z.enum(["open", "decoy", "kid"]).default("decoy"),
+      redirect: redirectTarget.optional(),
     })
     .prefault({}),
   domains: z

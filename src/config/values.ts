@@ -41,6 +41,17 @@ export const resolverAddress = textOf('ADDRESS or ADDRESS:PORT such as "127.0.0.
   return found && isIP(found.host) ? { address: found.host, port: found.port } : null;
 });
 
+/** Where `-FW` sends askers: clients refuse anything else (KEY-23). */
+export const redirectTarget = textOf(
+  'HOST:PORT such as "keys.example.org:8757", the host a name and the port 443 or at least 1024',
+  (text) => {
+    const target = parseTarget(text);
+    const allowed =
+      target !== null && isIP(target.host) === 0 && (target.port === 443 || target.port >= 1024);
+    return allowed ? target : null;
+  },
+);
+
 export const hostAndPort = textOf('HOST:PORT such as "mail.example.org:25"', parseTarget);
 
 export const octets = z.unknown().transform((written, context) => {

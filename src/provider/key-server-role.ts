@@ -14,6 +14,7 @@ export async function startKeyServer(
   const failed = (cause: unknown): void =>
     log.error({ role: "key-server", err: cause }, "keys cannot be read");
   const signer = opened && (await StatementSigning.open(opened.keyring, failed));
+  const { redirect } = config.keyServer;
   const servers: KeyServer[] = [];
   const places: Place[] = [];
   const stop = async (): Promise<void> => {
@@ -31,6 +32,7 @@ export async function startKeyServer(
         secureContext,
         hostName: config.hostname,
         exposure: config.keyServer.exposure,
+        ...(redirect ? { mode: { kind: "redirect", target: redirect } } : {}),
         ...(opened ? { decoySecret: opened.decoySecret } : {}),
         ...(signer ? { signer } : {}),
         onEvent: (event) => log.debug({ role: "key-server", ...event }, event.kind),
