@@ -1,9 +1,10 @@
 import { type MxEvent, MxHandler } from "../mx/index.ts";
 import type { Queue } from "../queue/index.ts";
-import { Verification } from "../verification/index.ts";
+import type { KeySource } from "../signature/index.ts";
+import { type KeyLookup, Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { mailboxAnswers } from "./mailboxes.ts";
-import type { Running, Shared } from "./role.ts";
+import type { Running, Shared, Watchers } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
 /** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */
@@ -13,7 +14,7 @@ export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
   const handler = new MxHandler({
     hostname: config.hostname,
     mailbox: mailboxAnswers(config),
-    verification: new Verification({ keys, policies }),
+    verification: new Verification({ keys: watched(keys, watchers), policies }),
     actions: config.policy.actions,
     queue,
     onEvent: (event) => {
@@ -31,6 +32,17 @@ export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
     stop: async () => {
       await running.stop();
       keys.close();
+    },
+  };
+}
+
+function watched(keys: KeyLookup, { onLookup }: Watchers): KeySource {
+  if (!onLookup) return keys;
+  return {
+    lookUp: async (query) => {
+      const report = await keys.explain(query);
+      onLookup(query, report);
+      return report.answer;
     },
   };
 }

@@ -3,7 +3,9 @@ import type { DeliveryEvent } from "../delivery/index.ts";
 import type { Keyring } from "../keyring/index.ts";
 import type { MxEvent } from "../mx/index.ts";
 import type { RetrySchedule } from "../queue/index.ts";
+import type { KeyQuery } from "../signature/index.ts";
 import type { SubmissionEvent } from "../submission/index.ts";
+import type { LookupReport } from "../verification/index.ts";
 import type { Log } from "./log.ts";
 import type { Network } from "./network.ts";
 
@@ -26,6 +28,8 @@ export interface Watchers {
   readonly onSubmission?: (event: SubmissionEvent) => void;
   readonly onMx?: (event: MxEvent) => void;
   readonly onDelivery?: (event: DeliveryEvent) => void;
+  /** Each question of the MX for a key: what came of it and how. */
+  readonly onLookup?: (query: KeyQuery, report: LookupReport) => void;
   /** The SMTP dialogue of the MX and of delivery, line by line. */
   readonly onWire?: (role: "mx" | "delivery", id: string, line: string) => void;
 }
