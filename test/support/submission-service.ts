@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createSecureContext } from "node:tls";
+import { type Verdict, verify } from "../../src/index.ts";
+import { Keyring, MasterKey, PublicKeyView } from "../../src/keyring/index.ts";
+import { type Address, parseAddress } from "../../src/message/index.ts";
+import { Queue, RetrySchedule } from "../../src/queue/index.ts";
+import { KeyringSigner } from "../../src/signing/index.ts";
+import { SmtpServer } from "../../src/smtp/index.ts";
+import { SqliteKeyringStore, SqliteQueueStore } from "../../src/store/index.ts";
+import { SubmissionHandler, type Submitter } from "../../src/submission/index.ts";
+import { createAuthority } from "./certificates.ts";
+
+/** A message as it waits in the queue, with what its recipients' server would say of it. */
+export interface QueuedMail {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly text: string;
+  readonly verdict: Verdict;
+}
+
+/** The submission side of someisp.test on loopback, with a certificate for "localhost"; nothing is delivered. */
+export class SubmissionService {
+  /** The certificate authority to trust, a PEM file. */
+  readonly caFile: string;
+  /** TLS from the first octet: 465. */
+  readonly smtpsPort: number;
+  /** STARTTLS: 587. */
+  readonly submissionPort: number;
+  readonly #close: () => Promise<void>;
+  readonly #queue: Queue;
+  readonly #publicKeys: PublicKeyView;
+
+  private constructor(
+    service: Pick<SubmissionService, "caFile" | "smtpsPort" | "submissionPort">,
+    queue: Queue,
+    publicKeys: PublicKeyView,
+    close: () => Promise<void>,
+  ) {
+    this.caFile = service.caFile;
+    this.smtpsPort = service.smtpsPort;
+    this.submissionPort = service.submissionPort;
+    this.#queue = queue;
+    this.#publicKeys = publicKeys;
+    this.#close = close;
+  }
+
+  /** @param accounts addresses in someisp.test with their passwords */
+  static async start(accounts: Readonly<Record<string, string>>): Promise<SubmissionService> {
+    const folder = mkdtempSync(join(tmpdir(), "vsmtp-clients-"));
+    const caFile = join(folder, "ca.pem");
+    const authority = await createAuthority();
+    writeFileSync(caFile, authority.cert);
+    const secureContext = createSecureContext(await authority.issue(["localhost"]));
+
+    const keyringStore = new SqliteKeyringStore(join(folder, "keyring.db"));
+    const queueStore = new SqliteQueueStore(join(folder, "queue.db"));
+    const keyring = await Keyring.open({ store: keyringStore, masterKey: MasterKey.generate() });
+    const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
+    assert.ok((await keyring.addDomain("someisp.test")).ok);
+    for (const [address, password] of Object.entries(accounts)) {
+      assert.ok((await keyring.addAccount({ address, password })).ok);
+    }
+
+    const hostname = "mail.someisp.test";
+    const handler = new SubmissionHandler({ hostname, keyring, signer: new KeyringSigner(keyring), queue });
+    const servers: SmtpServer<Submitter>[] = [];
+    const listen = async (tlsMode: "implicit" | "starttls-required"): Promise<number> => {
+      const options = { hostname, handler, tlsMode, requireAuth: true, secureContext: () => secureContext };
+      const server = new SmtpServer<Submitter>(options);
+      servers.push(server);
+      return (await server.listen({ host: "127.0.0.1", port: 0 })).port;
+    };
+    const [smtpsPort, submissionPort] = [await listen("implicit"), await listen("starttls-required")];
+    const publicKeys = new PublicKeyView(keyringStore);
+    return new SubmissionService({ caFile, smtpsPort, submissionPort }, queue, publicKeys, async () => {
+      await Promise.all(servers.map((server) => server.close()));
+      await queue.close();
+      queueStore.close();
+      keyringStore.close();
+      rmSync(folder, { recursive: true });
+    });
+  }
+
+  /** Takes everything out of the queue. */
+  async takeQueue(): Promise<QueuedMail[]> {
+    const mails: QueuedMail[] = [];
+    for (const message of await this.#queue.lease(1000)) {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of this.#queue.content(message)) pieces.push(piece);
+      const octets = Buffer.concat(pieces);
+      const recipients = message.recipients.map(({ address }) => address);
+      const verdict = await this.#judge(octets, recipients);
+      mails.push({ sender: message.sender, recipients, text: octets.toString("latin1"), verdict });
+      const outcomes = message.recipients.map(({ index }) => ({
+        index,
+        kind: "delivered" as const,
+        detail: "",
+      }));
+      await this.#queue.settle(message, outcomes);
+    }
+    return mails;
+  }
+
+  stop(): Promise<void> {
+    return this.#close();
+  }
+
+  #judge(octets: Uint8Array, recipients: readonly string[]): Promise<Verdict> {
+    const now = Math.floor(Date.now() / 1000);
+    return verify(octets, {
+      now,
+      recipients: recipients.map((recipient): Address => {
+        const parsed = parseAddress(recipient);
+        assert.ok(parsed.ok);
+        return parsed.address;
+      }),
+      keys: {
+        lookUp: async ({ identity, kid }) => {
+          const key = (await this.#publicKeys.keys(identity, now)).find((one) => one.kid === kid);
+          if (key?.state !== "active") return { kind: "fail", reason: "no-key", detail: "" };
+          return { kind: "key", spki: key.spki, grants: key.grants, trust: "host" };
+        },
+      },
+    });
+  }
+}
