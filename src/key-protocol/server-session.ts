@@ -135,6 +135,7 @@ export class KeyServerSession {
       const reply = this.#responder.recall(line);
       if (reply !== undefined) return reply;
     }
+    if (line === "NOOP") return "+OK\r\n"; // as clients write it, without taking it apart
     const space = line.indexOf(" ");
     const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
     if (verb === "KEY") return this.#key(line);

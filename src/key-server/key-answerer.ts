@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import {
   appendStatementSignature,
   decoyKey,
@@ -25,28 +24,25 @@ export interface KeyAnswererOptions {
   readonly onFailure: (cause: unknown) => void;
 }
 
-interface Kept {
-  readonly reply: KeyReply;
-  readonly untilMs: number;
-}
-
 const NO_KEY: KeyReply = "-ERR [NOKEY] unknown\r\n";
 const NOT_HERE: KeyReply = "-ERR [NOTHERE] domain not served\r\n";
 const KID_REQUIRED: KeyReply = "-ERR [KIDREQ] ask with a key id\r\n";
 const TEMPORARY: KeyReply = "-ERR [TEMP] come back later\r\n";
 
-/** A statement is written again after this: it must not look old at a verifier whose clock is ahead. */
+/** Statements are written again after this at the latest: `iat` is to say how fresh they are. */
 const KEEP_MS = 60_000;
+const MAX_KEPT = 50_000;
 const DAY_S = 86_400;
 
 /**
- * Answers KEY out of a directory (KEY-28 to KEY-36). Replies with statements are kept as text until the directory
- * changes or a minute has passed; refusals never are, so that an unknown account and an unknown key take the same
- * way (KEY-36).
+ * Answers KEY out of a directory (KEY-28 to KEY-36). Replies with statements are kept as text, all together for a
+ * minute or until the directory changes: the cheapest of caches, which is what the hot path needs. Refusals are never
+ * kept, so that an unknown account and an unknown key take the same way (KEY-36).
  */
 export class KeyAnswerer implements KeyResponder {
   readonly #options: KeyAnswererOptions;
-  readonly #kept = new LRUCache<string, Kept>({ max: 50_000 });
+  readonly #kept = new Map<string, KeyReply>();
+  #keptSinceMs = 0;
   #changeCount = Number.NaN;
 
   constructor(options: KeyAnswererOptions) {
@@ -54,13 +50,15 @@ export class KeyAnswerer implements KeyResponder {
   }
 
   recall(line: string): KeyReply | undefined {
-    const count = this.#options.directory.changeCount();
-    if (count !== this.#changeCount) {
+    const { directory, nowMs } = this.#options;
+    const count = directory.changeCount();
+    const now = nowMs();
+    if (count !== this.#changeCount || now - this.#keptSinceMs >= KEEP_MS) {
       this.#kept.clear();
       this.#changeCount = count;
+      this.#keptSinceMs = now;
     }
-    const kept = this.#kept.get(line);
-    return kept !== undefined && kept.untilMs > this.#options.nowMs() ? kept.reply : undefined;
+    return this.#kept.get(line);
   }
 
   answer(request: KeyRequest, line: string): KeyReply | Promise<KeyReply> {
@@ -71,13 +69,14 @@ export class KeyAnswerer implements KeyResponder {
       if (domain === null) return NOT_HERE;
       if (request.kid === null && exposure === "kid") return KID_REQUIRED;
       const now = Math.floor(nowMs / 1000);
-      // Made for every request, so that the time it takes tells nothing (KEY-36).
-      const decoy = this.#decoy(request, now);
       const found = select(keys, request.kid);
-      const shown = found.length === 0 && keys.length === 0 && decoy !== null ? [decoy] : found;
+      // Who names a key that is there knows it already. All others pay for a decoy, whether it is needed or not, so
+      // that the time an answer takes tells nothing (KEY-36).
+      const decoy = request.kid !== null && found.length > 0 ? null : this.#decoy(request, now);
+      const shown = keys.length === 0 && decoy !== null ? [decoy] : found;
       if (shown.length === 0) return NO_KEY;
       const text = this.#statements(request, shown, now);
-      if (changeCount === this.#changeCount) this.#kept.set(line, { reply: text, untilMs: nowMs + KEEP_MS });
+      if (changeCount === this.#changeCount) this.#keep(line, text);
       return text;
     };
     try {
@@ -91,6 +90,11 @@ export class KeyAnswerer implements KeyResponder {
     } catch (cause) {
       return this.#failed(cause);
     }
+  }
+
+  #keep(line: string, reply: KeyReply): void {
+    if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
+    this.#kept.set(line, reply);
   }
 
   /** The decoy that this request would be shown if nobody had the address, or null (KEY-34). */

@@ -83,7 +83,8 @@ export class ServerConnection {
       this.#chargedFor += spent;
       this.#limited = !limiter.spend(allowance, spent);
     }
-    if (step.reply !== "" && !this.#socket.write(step.reply, "latin1")) {
+    // As octets: a TLS socket takes much longer over a string.
+    if (step.reply !== "" && !this.#socket.write(Buffer.from(step.reply, "latin1"))) {
       // A client that does not read its replies gets no more of them.
       this.#socket.pause().once("drain", () => this.#socket.resume());
     }
