@@ -8,6 +8,7 @@ import { type Address, addressText } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
 import { clientPrefix } from "./client-prefix.ts";
 import { type DirectoryKey, type KeyDirectory, KeyServer, type KeyServerOptions } from "./index.ts";
+import { OctetSlab } from "./octet-slab.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { createTestAuthority } from "./test-authority.ts";
 
@@ -381,6 +382,15 @@ describe("limits", () => {
     assert.equal(clientPrefix("fe80::1%eth0"), "fe80:0:0:0::/56");
     const unlimited = new RateLimiter(Number.POSITIVE_INFINITY, () => 0);
     assert.ok(unlimited.spend(unlimited.of("x"), 1e9));
+  });
+});
+
+test("text becomes octets side by side, whatever its length", () => {
+  const slab = new OctetSlab();
+  const texts = Array.from({ length: 300 }, (_, n) => `${n}\u00ff`.repeat((n * 97) % 7000));
+  const octets = texts.map((text) => slab.octets(text));
+  texts.forEach((text, n) => {
+    assert.equal(octets[n]?.toString("latin1"), text);
   });
 });
 

@@ -5,6 +5,7 @@ import { type Exposure, type KeyResponder, KeyServerSession } from "../key-proto
 import { clientPrefix } from "./client-prefix.ts";
 import { KeyAnswerer } from "./key-answerer.ts";
 import type { KeyDirectory, StatementSigner } from "./key-directory.ts";
+import { OctetSlab } from "./octet-slab.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { ServerConnection } from "./server-connection.ts";
 
@@ -89,6 +90,7 @@ export class KeyServer {
   readonly #exposure: Exposure;
   readonly #answerer: KeyAnswerer;
   readonly #limiter: RateLimiter;
+  readonly #slab = new OctetSlab();
   readonly #server: Server;
   readonly #connections = new Set<ServerConnection>();
   readonly #responder: KeyResponder = {
@@ -200,6 +202,7 @@ export class KeyServer {
           maxRequests: this.#limits.requests,
         }),
         secureContext: this.#options.secureContext,
+        slab: this.#slab,
         limiter: this.#limiter,
         allowance: this.#limiter.of(prefix),
         nowMs: this.#nowMs,

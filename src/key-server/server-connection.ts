@@ -1,12 +1,15 @@
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { ALPN, type KeyServerSession, type SessionStep } from "../key-protocol/index.ts";
+import type { OctetSlab } from "./octet-slab.ts";
 import type { Allowance, RateLimiter } from "./rate-limiter.ts";
 
 export interface ConnectionOptions {
   readonly socket: Socket;
   readonly session: KeyServerSession;
   readonly secureContext: () => SecureContext;
+  /** Shared by all connections. */
+  readonly slab: OctetSlab;
   readonly limiter: RateLimiter;
   readonly allowance: Allowance;
   readonly nowMs: () => number;
@@ -84,7 +87,7 @@ export class ServerConnection {
       this.#limited = !limiter.spend(allowance, spent);
     }
     // As octets: a TLS socket takes much longer over a string.
-    if (step.reply !== "" && !this.#socket.write(Buffer.from(step.reply, "latin1"))) {
+    if (step.reply !== "" && !this.#socket.write(this.#options.slab.octets(step.reply))) {
       // A client that does not read its replies gets no more of them.
       this.#socket.pause().once("drain", () => this.#socket.resume());
     }
