@@ -43,7 +43,7 @@ export function isPolicyRecord(text: string): boolean {
 /**
  * Parses a policy record: `;`-separated `name=value`, white space allowed around both, `v=VSMTP1` first, one
  * final `;` allowed, unknown tags ignored, keywords in any case. A value that is not allowed or a repeated tag
- * makes the whole record unusable; it then counts as none (decision 0031).
+ * makes the whole record unusable; it then counts as none (POL-19).
  *
  * @param text one character for each octet
  */

@@ -63,7 +63,7 @@ export async function lookUpPolicyRecord(
 }
 
 /**
- * The tree walk of RFC 9989 §4.10 with `_vsmtp` (POL-4, decision 0030): the domain's own record gives `p`. Otherwise
+ * The tree walk of RFC 9989 §4.10 with `_vsmtp` (POL-4, POL-18): the domain's own record gives `p`. Otherwise
  * the record with the fewest labels, which is the organization's, gives `sp`; one at a single label belongs to
  * a registry and serves only when there is no other. At most eight lookups.
  */

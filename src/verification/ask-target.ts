@@ -199,7 +199,7 @@ function readResponse(response: KeyResponse, proof: Proof, options: AskOptions):
     case "statements":
       return { kind: "statements", lines: response.lines, proof };
     case "error":
-      // A refusal carries no signature: only the certificate can back it.
+      // A refusal carries no signature: only the certificate can back it (TRU-11).
       if (!isSufficient(proof.trust, options.requiredTrust)) {
         return failed(`[${response.code}] from a server that is not authenticated well enough`);
       }

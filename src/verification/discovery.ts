@@ -51,7 +51,7 @@ export async function discoverTargets(
     : null;
   if (mode === "mx") return discoverMailHosts(domain, own, options);
   if (own === null) return { kind: "no-keyserver", detail: `${ownName} is no host name` };
-  // A name without address is a server that is not there, which is as permanent as a domain without hosts.
+  // A name without address is a server that is not there: as permanent as a domain without hosts (DIS-12).
   const addresses = await options.resolver.addresses(own.host, options.signal);
   if (addresses.kind === "failure") return { kind: "temperror", detail: addresses.detail };
   if (addresses.kind !== "records") return { kind: "no-keyserver", detail: `${own.host} has no address` };

@@ -146,7 +146,7 @@ function readStatements(
   const judgement = judgeStatement(parsed, query);
   const outcome = judgement.kind === "usable" ? "usable" : judgement.detail;
   trail({ kind: "statement", line, outcome, trust });
-  // An unreadable, forged or foreign statement is only believed to be the domain's if the server is.
+  // An unreadable, forged or foreign statement is only believed to be the domain's if the server is (TRU-11).
   if (!isSufficient(trust, policy.requiredTrust)) {
     return failed(
       trust === null ? "nothing proves that it speaks for the domain" : "it is trusted as a host only",

@@ -101,7 +101,7 @@ describe("finding the server (DIS)", () => {
     assert.equal(server.connections > 1, false);
   });
 
-  test("ks=sub asks keyserver.<D> alone; without address it is no-keyserver (DIS-6, decision 0032)", async () => {
+  test("ks=sub asks keyserver.<D> alone; without address it is no-keyserver (DIS-6, DIS-12)", async () => {
     publish(1, "ks=sub");
     await net.keyServer(mx1, ["mx1.someisp.tld"]);
     assert.equal(await answerOf(), "no-keyserver");
@@ -220,7 +220,7 @@ describe("authenticating the server (TRU)", () => {
     });
   }
 
-  test("a refusal needs a certificate, signed statements or not: nobody else can deny a key", async () => {
+  test("a refusal needs a certificate, signed statements or not: nobody else can deny a key (TRU-11)", async () => {
     publish(1, dk);
     net.dns.authenticate(["_vsmtp.someisp.tld"]);
     await net.keyServer(mx1, ["x.tld"], { signer });

@@ -19,7 +19,7 @@ export interface Verified {
 
 /**
  * From lists with more domains than this are not looked up but handled as the strictest policy wants: nobody writes
- * such mail honestly, and the domain that it is to hide would be the one after the last that is asked for.
+ * such mail honestly, and the domain that it is to hide would be the one after the last that is asked for (POL-20).
  */
 const MAX_FROM_DOMAINS = 8;
 
