@@ -37,7 +37,7 @@ export function canonicalize(raw: RawAddress): AddressResult {
     ? normalized.toLowerCase()
     : normalized.replace(/[A-Z]+/g, (some) => some.toLowerCase());
   if (localPart === "") return ineligible("the local part is empty");
-  if (/\p{Cc}/u.test(localPart)) return ineligible("the local part holds a control character");
+  if (holdsControl(localPart)) return ineligible("the local part holds a control character");
   // ADR-9
   if (localPart.length > 64 || (!ascii && utf8.encode(localPart).length > 64)) {
     return ineligible("the local part is longer than 64 octets");
@@ -76,9 +76,9 @@ export function encodeAddress(address: Address): string {
 
 /** Strict inverse of {@link encodeAddress}: null for anything not exactly in canonical form (SIG-30). */
 export function decodeAddress(text: string): Address | null {
-  const match = /^((?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+)@([a-z0-9.-]+)$/.exec(text);
-  if (match?.[1] === undefined || match[2] === undefined) return null;
-  let localPart = match[1];
+  const at = text.lastIndexOf("@");
+  if (at < 0) return null;
+  let localPart = text.slice(0, at);
   if (localPart.includes("%")) {
     const octets = localPart.replace(/%(..)/g, (_, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
@@ -89,7 +89,8 @@ export function decodeAddress(text: string): Address | null {
       return null;
     }
   }
-  const result = canonicalize({ localPart, domain: match[2], literal: false });
+  const result = canonicalize({ localPart, domain: text.slice(at + 1), literal: false });
+  // Whatever is not in canonical form comes out otherwise than it went in.
   return result.ok && encodeAddress(result.address) === text ? result.address : null;
 }
 
@@ -103,6 +104,15 @@ export function formatAddress(address: Address): string {
 
 function ineligible(detail: string): AddressResult {
   return { ok: false, problem: "ineligible", detail };
+}
+
+/** Unicode's Cc. */
+function holdsControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 32 || (code > 126 && code < 160)) return true;
+  }
+  return false;
 }
 
 function isAscii(text: string): boolean {

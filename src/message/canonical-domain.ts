@@ -1,6 +1,7 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 
-const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const LDH_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+const LDH_DOMAIN = new RegExp(`^${LDH_LABEL}(?:\\.${LDH_LABEL})*$`);
 
 /**
  * The canonical form of a mail domain: lower case, every label an LDH label or an A-label of at most 63
@@ -10,12 +11,10 @@ const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
  */
 export function canonicalDomain(text: string): string | null {
   const ascii = toAscii(text);
-  if (ascii === null || ascii.length > 253) return null;
-  for (const label of ascii.split(".")) {
-    if (!LDH_LABEL.test(label)) return null;
-    if (label.startsWith("xn--") && !isALabel(label)) return null;
-  }
-  return ascii;
+  if (ascii === null || ascii.length > 253 || !LDH_DOMAIN.test(ascii)) return null;
+  if (!ascii.includes("xn--")) return ascii;
+  const isGood = (label: string): boolean => !label.startsWith("xn--") || isALabel(label);
+  return ascii.split(".").every(isGood) ? ascii : null;
 }
 
 function toAscii(text: string): string | null {

@@ -23,7 +23,6 @@ export class HeaderReader {
     const headerEnd = findHeaderEnd(seen, before);
     if (headerEnd !== null) {
       this.#end(seen, headerEnd);
-
       return chunk.subarray(headerEnd + 2 - before);
     }
     if (before === 0) this.#append(chunk);
@@ -42,7 +41,7 @@ export class HeaderReader {
       this.fault = { kind: "header-too-large", offset: MAX_HEADER_OCTETS, line: null };
     }
     // A copy: the caller's chunk may be used again, and a large one must not be kept alive for its header.
-    this.#header = Buffer.copyBytesFrom(octets, 0, Math.min(length, MAX_HEADER_OCTETS));
+    this.#header = Buffer.from(octets.subarray(0, Math.min(length, MAX_HEADER_OCTETS)));
     this.#held = EMPTY;
   }
 

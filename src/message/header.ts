@@ -1,3 +1,5 @@
+import { readFieldName } from "./field-name.ts";
+
 /** A rule of MSG-2 that octets of a message break, and where. */
 export interface MessageFault {
   readonly kind: "nul" | "bare-cr" | "bare-lf" | "long-line" | "bad-header-line" | "header-too-large";
@@ -105,19 +107,30 @@ function fieldName(buffer: Buffer, start: number, end: number): { name: string; 
   const nameEnd = at;
   while (at < end && (buffer[at] === 32 || buffer[at] === 9)) at++;
   if (nameEnd === start || buffer[at] !== 58 || at >= end) return null;
-  return { name: buffer.toString("latin1", start, nameEnd).toLowerCase(), valueStart: at + 1 };
+  return { name: readFieldName(buffer, start, nameEnd), valueStart: at + 1 };
 }
 
 /** The octets of a field's value, folding included, the CRLF at its end not. */
 export function fieldValue(header: Header, field: HeaderField): Buffer {
-  let end = field.end;
-  if (end > field.valueStart && header.octets[end - 1] === LF) end--;
-  if (end > field.valueStart && header.octets[end - 1] === CR) end--;
-  return header.octets.subarray(field.valueStart, end);
+  return header.octets.subarray(field.valueStart, valueEnd(header, field));
+}
+
+function valueEnd({ octets }: Header, { valueStart, end }: HeaderField): number {
+  const textEnd = end > valueStart && octets[end - 1] === LF ? end - 1 : end;
+  return textEnd > valueStart && octets[textEnd - 1] === CR ? textEnd - 1 : textEnd;
 }
 
 /** A field's value as text: unfolded, white space around it removed; octets that are not UTF-8 become U+FFFD. */
 export function fieldText(header: Header, field: HeaderField): string {
-  const text = header.octets.toString("utf8", field.valueStart, field.end);
-  return (text.includes("\n") ? text.replace(/\r?\n/g, "") : text).replace(/^[ \t]+|[ \t]+$/g, "");
+  const folded = header.octets.toString("utf8", field.valueStart, valueEnd(header, field));
+  const text = folded.includes("\n") ? folded.replace(/\r?\n/g, "") : folded;
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9;
 }

@@ -237,9 +237,12 @@ class Parser {
   }
 }
 
+const ASCII_ATOM_TEXT = Array.from(
+  { length: 128 },
+  (_, code) => code > 32 && code < 127 && !'()<>[]:;@\\,."'.includes(String.fromCharCode(code)),
+);
+
 /** atext of RFC 5322 §3.2.3, with RFC 6532 non-ASCII. */
 function isAtomText(code: number): boolean {
-  if (code > 127) return code > 159 && code !== 0xa0;
-  if (code <= 32 || code === 127) return false;
-  return !'()<>[]:;@\\,."'.includes(String.fromCharCode(code));
+  return code < 128 ? (ASCII_ATOM_TEXT[code] as boolean) : code > 0xa0;
 }
