@@ -64,18 +64,21 @@ export function headerCanonical(
   lowerLevels: readonly HeaderField[],
   lastLine: Uint8Array,
 ): Buffer {
+  const fields: HeaderField[] = [];
+  for (const name of names) {
+    const same = index.get(name);
+    if (same !== undefined) for (const field of same) fields.push(field);
+  }
+  for (const field of lowerLevels) fields.push(field);
   let room = lastLine.length;
-  for (const name of names) for (const field of index.get(name) ?? []) room += field.end - field.start + 2;
-  for (const field of lowerLevels) room += field.end - field.start + 2;
+  for (const field of fields) room += field.end - field.start + 2;
   const out = Buffer.allocUnsafe(room);
   let at = 0;
-  const append = (field: HeaderField): void => {
+  for (const field of fields) {
     at = writeCanonical(out, at, field.name, header.octets, field.valueStart, field.end);
     out[at++] = 13;
     out[at++] = 10;
-  };
-  for (const name of names) for (const field of index.get(name) ?? []) append(field);
-  for (const field of lowerLevels) append(field);
+  }
   out.set(lastLine, at);
   return out.subarray(0, at + lastLine.length);
 }

@@ -1,4 +1,5 @@
 import type { Algorithm } from "./algorithm.ts";
+import { CORE_FIELDS } from "./covered-fields.ts";
 
 /** What a signature field says, `bh` and `b` aside. */
 export interface FieldTags {
@@ -16,43 +17,62 @@ export interface FieldTags {
   readonly bodyHashBase64: string;
 }
 
+/** A piece of the field as it is written, and in canonical form, in which a fold is one space. */
+export interface Folded {
+  readonly text: string;
+  readonly canonical: string;
+}
+
 /** Fold before this column; only what has no place to fold (an address, Ed25519's `b`) is longer. */
 const COLUMNS = 72;
 
 /** The field up to and including `b=`, folded (SIG-1, SIG-2; the layout of spec/worked-example.md). */
-export function formatUpToSignature(tags: FieldTags): string {
-  const short = ["v=1"];
+export function formatUpToSignature(tags: FieldTags): Folded {
+  const short: string[] = [];
   if (tags.level > 0) short.push(`n=${tags.level}`);
   short.push(`a=${tags.algorithm}`, `i=${tags.identity}`, `k=${tags.kid}`);
   short.push(`t=${tags.signedAt}`, `x=${tags.expiresAt}`);
   if (tags.flags.length > 0) short.push(`f=${tags.flags.join(":")}`);
-  let line = "VSMTP-Signature:";
-  let text = "";
+  let text = "VSMTP-Signature: v=1;";
+  let column = text.length;
   for (const tag of short) {
-    if (line.length + tag.length + 2 > COLUMNS) {
-      text += `${line}\r\n`;
-      line = "";
+    if (column + tag.length + 2 > COLUMNS) {
+      text += "\r\n";
+      column = 0;
     }
-    line += ` ${tag};`;
+    text += ` ${tag};`;
+    column += tag.length + 2;
   }
-  text += `${line}\r\n${foldList("h", tags.covered)}\r\n bh=${tags.bodyHashBase64};\r\n`;
-  if (tags.recipients.length > 0) text += `${foldList("r", tags.recipients)}\r\n`;
-  return `${text} b=`;
+  const covered = tags.covered === CORE_FIELDS ? CORE_LIST : foldList("h", tags.covered);
+  const recipients = tags.recipients.length > 0 ? foldList("r", tags.recipients) : NOTHING;
+  return {
+    text: `${text}${covered.text}\r\n bh=${tags.bodyHashBase64};${recipients.text}\r\n b=`,
+    canonical: `vsmtp-signature:v=1; ${short.join("; ")};${covered.canonical} bh=${tags.bodyHashBase64};${recipients.canonical} b=`,
+  };
 }
 
-function foldList(name: string, items: readonly string[]): string {
-  let text = "";
-  let line = ` ${name}=`;
+const NOTHING: Folded = { text: "", canonical: "" };
+
+/** Begins on a line of its own. */
+function foldList(name: string, items: readonly string[]): Folded {
+  let text = `\r\n ${name}=`;
+  let canonical = ` ${name}=`;
+  let column = canonical.length;
   items.forEach((item, index) => {
     const piece = index === items.length - 1 ? `${item};` : `${item}:`;
-    if (index > 0 && line.length + piece.length > COLUMNS) {
-      text += `${line}\r\n`;
-      line = "  ";
+    if (index > 0 && column + piece.length > COLUMNS) {
+      text += "\r\n  ";
+      canonical += " ";
+      column = 2;
     }
-    line += piece;
+    text += piece;
+    canonical += piece;
+    column += piece.length;
   });
-  return text + line;
+  return { text, canonical };
 }
+
+const CORE_LIST = foldList("h", CORE_FIELDS);
 
 /** `b`, which is not covered and so may be folded anywhere: Ed25519 on one line, RSA over several. */
 export function formatSignature(signature: Uint8Array): string {

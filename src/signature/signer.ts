@@ -109,7 +109,7 @@ export class PreparedMessage {
   draft(options: DraftOptions): SignatureDraft {
     const level = options.level ?? 0;
     const covered = coveredNames(options.extraFields ?? []);
-    const text = formatUpToSignature({
+    const { text, canonical } = formatUpToSignature({
       level,
       algorithm: options.algorithm,
       identity: encodeAddress(options.identity),
@@ -127,7 +127,7 @@ export class PreparedMessage {
       this.#message.index,
       covered,
       below,
-      Buffer.from(canonicalText(text), "latin1"),
+      Buffer.from(canonical, "latin1"),
     );
     return {
       headerCanonical: h,
@@ -239,26 +239,21 @@ function bindRecipients(recipients: readonly Address[], given: Uint8Array | unde
   if (recipients.length > MAX_RECIPIENTS) {
     throw new RangeError(`${recipients.length} recipients: a copy is bound to at most ${MAX_RECIPIENTS}`);
   }
-  const salt = given ?? freshSalt();
+  const salt = given === undefined ? freshSalt() : Buffer.from(given);
   if (salt.length !== 16) throw new RangeError(`the salt has ${salt.length} octets instead of 16`);
   const hashes = recipients.map((recipient) => recipientHash(salt, recipient));
-  return [Buffer.from(salt).toString("base64url"), ...new Set(hashes)];
+  return [salt.toString("base64url"), ...new Set(hashes)];
 }
 
 const pool = Buffer.alloc(4096);
 let drawn = pool.length;
 
 /** 16 random octets (RCP-2), drawn from the system 256 at a time: a call for each would cost half a signature. */
-export function freshSalt(): Uint8Array {
+export function freshSalt(): Buffer {
   if (drawn === pool.length) {
     randomFillSync(pool);
     drawn = 0;
   }
   drawn += 16;
   return pool.subarray(drawn - 16, drawn);
-}
-
-/** The canonical form of a field we wrote ourselves: folded with CRLF and spaces, no other run of white space. */
-function canonicalText(text: string): string {
-  return `${SIGNATURE_FIELD}:${text.slice(SIGNATURE_FIELD.length + 2).replace(/\r\n +/g, " ")}`;
 }
