@@ -25,7 +25,8 @@ export function readSignatures(message: ScannedMessage): SignatureSet {
   if (fields.length === 0) return { kind: "unsigned" };
   const problem = structureProblem(message);
   if (problem) return { kind: "syntax", detail: problem.detail };
-  for (let level = 0; level <= 7; level++) {
+  for (const { level, identity } of fields) {
+    if (level === null) continue;
     const same = fields.filter((field) => field.level === level);
     if (same.length > MAX_PER_LEVEL) {
       return {
@@ -33,8 +34,9 @@ export function readSignatures(message: ScannedMessage): SignatureSet {
         detail: `${same.length} signature fields of level ${level}, at most 2 are allowed`,
       };
     }
-    const identities = new Set(same.flatMap((field) => field.identity ?? []));
-    if (identities.size > 1) return { kind: "syntax", detail: `two identities at level ${level}` };
+    if (identity !== null && same.some((field) => (field.identity ?? identity) !== identity)) {
+      return { kind: "syntax", detail: `two identities at level ${level}` };
+    }
   }
   if (!fields.some((field) => field.level === 0 && field.tags !== null)) {
     const first = fields.find((field) => field.level === 0);

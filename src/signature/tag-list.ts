@@ -28,16 +28,37 @@ export function parseTagList(value: string): TagList {
   for (let start = 0; start <= value.length; ) {
     const semicolon = value.indexOf(";", start);
     const end = semicolon < 0 ? value.length : semicolon;
-    const part = value.slice(start, end);
-    const match = /^( ?([a-z][a-z0-9]{0,9})=)([ -:<-~]*)$/.exec(part);
-    if (match?.[1] === undefined || match[2] === undefined || match[3] === undefined) {
-      const shown = part.length > 40 ? `${part.slice(0, 40)}…` : part;
+    const nameStart = value.charCodeAt(start) === 32 ? start + 1 : start;
+    const nameEnd = endOfName(value, nameStart, end);
+    if (nameEnd === nameStart || value.charCodeAt(nameEnd) !== 61 || !isPrintable(value, nameEnd, end)) {
+      const shown = end - start > 40 ? `${value.slice(start, start + 40)}…` : value.slice(start, end);
       return { ok: false, problem: `${JSON.stringify(shown)} is not name=value` };
     }
-    last = match[2];
+    last = value.slice(nameStart, nameEnd);
     if (tags.has(last)) duplicates.add(last);
-    else tags.set(last, { value: match[3].trim(), at: start + match[1].length });
+    else tags.set(last, { value: value.slice(nameEnd + 1, end).trim(), at: nameEnd + 1 });
     start = end + 1;
   }
   return { ok: true, tags, duplicates, last };
+}
+
+/** A name is a lower-case letter and up to nine letters and digits. */
+function endOfName(text: string, start: number, end: number): number {
+  const limit = Math.min(end, start + 10);
+  let at = start;
+  for (; at < limit; at++) {
+    const code = text.charCodeAt(at);
+    const isLetter = code >= 97 && code <= 122;
+    const isDigit = code >= 48 && code <= 57;
+    if (!isLetter && !(isDigit && at > start)) break;
+  }
+  return at;
+}
+
+function isPrintable(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 32 || code > 126) return false;
+  }
+  return true;
 }
