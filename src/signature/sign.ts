@@ -44,6 +44,33 @@ export function signPrepared(message: PreparedMessage, options: SignOptions): Si
   return { ok: true, fields: Buffer.concat(fields), removed: level === 0 ? message.signatureFields : [] };
 }
 
+/** What signing a whole message made. */
+export class SignedMessage {
+  readonly ok = true;
+  /** As in {@link SignResult}. */
+  readonly fields: Buffer;
+  readonly removed: readonly { readonly start: number; readonly end: number }[];
+  readonly #original: Uint8Array;
+
+  constructor(original: Uint8Array, { fields, removed }: SignResult & { ok: true }) {
+    this.fields = fields;
+    this.removed = removed;
+    this.#original = original;
+  }
+
+  /** The signed message, copied together each time: whoever passes a large one on can do without. */
+  get message(): Buffer {
+    const parts: Uint8Array[] = [this.fields];
+    let from = 0;
+    for (const { start, end } of this.removed) {
+      parts.push(this.#original.subarray(from, start));
+      from = end;
+    }
+    parts.push(this.#original.subarray(from));
+    return Buffer.concat(parts);
+  }
+}
+
 /**
  * Signs a whole message.
  *
@@ -51,22 +78,11 @@ export function signPrepared(message: PreparedMessage, options: SignOptions): Si
  * @returns the signed message, or the refusal; signature fields that a level-0 message came with are removed
  * @throws RangeError when the options are outside the limits of the field (SIG-13, RCP-6…)
  */
-export function sign(
-  message: Uint8Array,
-  options: SignOptions,
-): { readonly ok: true; readonly message: Buffer } | Refusal {
+export function sign(message: Uint8Array, options: SignOptions): SignedMessage | Refusal {
   const signer = new MessageSigner();
   signer.write(message);
   const prepared = signer.finish();
   if (!prepared.ok) return prepared;
   const result = signPrepared(prepared, options);
-  if (!result.ok) return result;
-  const parts: Uint8Array[] = [result.fields];
-  let from = 0;
-  for (const { start, end } of result.removed) {
-    parts.push(message.subarray(from, start));
-    from = end;
-  }
-  parts.push(message.subarray(from));
-  return { ok: true, message: Buffer.concat(parts) };
+  return result.ok ? new SignedMessage(message, result) : result;
 }
