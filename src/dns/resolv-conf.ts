@@ -11,7 +11,7 @@ export function parseResolvConf(text: string): StubResolverOptions {
   let trustAd = false;
   for (const line of text.split("\n")) {
     const [keyword, ...values] = line.trim().split(/[ \t]+/);
-    const address = values[0]?.replace(/%.*$/, "");
+    const [address] = values;
     if (keyword === "nameserver" && address !== undefined && isIP(address) !== 0)
       servers.push({ address, port: 53 });
     if (keyword === "options" && values.includes("trust-ad")) trustAd = true;

@@ -364,7 +364,7 @@ test("resolv.conf: servers, trust-ad, and itself where nothing is named", () => 
   assert.deepEqual(parseResolvConf(text), {
     servers: [
       { address: "192.0.2.1", port: 53 },
-      { address: "fe80::1", port: 53 },
+      { address: "fe80::1%eth0", port: 53 },
     ],
     trustAuthenticatedData: true,
   });

@@ -137,5 +137,6 @@ loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
 function isLoopback(address: string): boolean {
-  return loopback.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+  // An address with a zone ("fe80::1%eth0") names another machine.
+  return !address.includes("%") && loopback.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }

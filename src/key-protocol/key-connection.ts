@@ -29,6 +29,8 @@ export interface KeyConnectionOptions {
   readonly idleMs?: number;
   /** Requests before it is given up; less than a server's limit (KEY-16). Default 900. */
   readonly maxRequests?: number;
+  /** Called once, when it takes no more requests because it has ended. */
+  readonly onEnd?: (() => void) | undefined;
   /** Every line, without its end, for people. */
   readonly onLine?: ((from: "client" | "server", line: string) => void) | undefined;
 }
@@ -52,6 +54,7 @@ export class KeyConnection {
   readonly #idleMs: number;
   readonly #maxRequests: number;
   readonly #onLine: (from: "client" | "server", line: string) => void;
+  readonly #onEnd: () => void;
   readonly #reader = new LineReader(MAX_REPLY_OCTETS);
   readonly #waiting: Slot[] = [];
   readonly #sent: Slot[] = [];
@@ -67,9 +70,10 @@ export class KeyConnection {
     this.#idleMs = options.idleMs ?? 20_000;
     this.#maxRequests = options.maxRequests ?? 900;
     this.#onLine = options.onLine ?? (() => {});
+    this.#onEnd = options.onEnd ?? (() => {});
     socket.on("data", (octets: Buffer) => this.#read(octets));
-    socket.on("error", (error: NodeJS.ErrnoException) => this.#end(error.code ?? error.message));
-    socket.on("close", () => this.#end("the server closed the connection"));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#end(error.code ?? error.message, true));
+    socket.on("close", () => this.#end("the server closed the connection", true));
     this.#setTimer();
   }
 
@@ -199,13 +203,15 @@ export class KeyConnection {
     }
   }
 
-  #end(detail: string): void {
+  /** @param left the server went away by itself */
+  #end(detail: string, left = false): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#onEnd();
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (!this.#socket.writableEnded) this.#socket.destroy();
     else this.#socket.destroySoon();
-    const stale = this.#requests > this.load && this.#reader.pendingOctets === 0;
+    const stale = left && this.#requests > this.load && this.#reader.pendingOctets === 0;
     const [first, ...others] = this.#sent;
     first?.settle({ kind: "failed", detail, stale: stale && first.expected === null });
     for (const slot of [...others, ...this.#waiting]) slot.settle({ kind: "failed", detail, stale });

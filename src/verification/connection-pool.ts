@@ -74,21 +74,25 @@ export class ConnectionPool {
     if (connections === undefined) return null;
     let best: KeyConnection | null = null;
     for (const connection of connections) {
-      if (!connection.usable) connections.delete(connection);
-      else if (best === null || connection.load < best.load) best = connection;
+      if (connection.usable && (best === null || connection.load < best.load)) best = connection;
     }
-    if (connections.size === 0) this.#open.delete(key);
     return best !== null && (best.load < MAX_PIPELINED || connections.size >= this.#perTarget) ? best : null;
   }
 
   async #start(key: string, target: KeyTarget): Promise<OpenResult> {
     const { dialer, secureContext, stepMs, replyMs, onLine } = this.#options;
+    const connections = this.#open.get(key) ?? new Set<KeyConnection>();
+    let opened: KeyConnection | null = null;
     const result = await openKeyConnection(target, {
       dialer,
       secureContext,
       stepMs,
       replyMs,
       signal: this.#closing.signal,
+      onEnd: () => {
+        if (opened !== null) connections.delete(opened);
+        if (connections.size === 0 && this.#open.get(key) === connections) this.#open.delete(key);
+      },
       onLine: onLine && ((from, line) => onLine(target, from, line)),
     });
     this.#opening.delete(key);
@@ -97,8 +101,8 @@ export class ConnectionPool {
       result.connection.close();
       return { kind: "failed", accepted: true, detail: "closed" };
     }
-    const connections = this.#open.get(key) ?? new Set();
-    this.#open.set(key, connections.add(result.connection));
+    opened = result.connection;
+    if (opened.usable) this.#open.set(key, connections.add(opened));
     return result;
   }
 }

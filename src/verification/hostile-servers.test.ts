@@ -154,6 +154,19 @@ describe("hostile servers", () => {
     assert.equal((await lookUp(insideTls(say("-err [nokey]\r\n")))).detail, "no-key");
   });
 
+  test("a kept connection on which the server falls silent is not tried a second time", async () => {
+    await net.listen(
+      "8.8.4.1:8757",
+      insideTls((socket) => socket.write("-ERR [NOKEY] unknown\r\n")),
+    );
+    const lookup = net.lookup({ deadlines });
+    const { answer } = await lookup.explain(question);
+    assert.equal(answer.kind === "fail" && answer.reason, "no-key");
+    const second = await lookup.explain({ ...question, kid: "AAAAAAAAAAAAAAAAAAAAAA" });
+    assert.match(second.answer.kind === "temperror" ? second.answer.detail : "", /no reply in time/);
+    assert.equal(net.dialled.length, 1);
+  });
+
   test("the deadline ends a lookup whose servers are all slow (KEY-17, KEY-18)", async () => {
     net.dns.set("someisp.tld", { MX: Array.from({ length: 5 }, (_, n) => [n, `slow${n}.tld`] as const) });
     for (let n = 0; n < 5; n++) {
