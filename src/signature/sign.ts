@@ -51,6 +51,7 @@ export class SignedMessage {
   readonly fields: Buffer;
   readonly removed: readonly { readonly start: number; readonly end: number }[];
   readonly #original: Uint8Array;
+  #message: Buffer | null = null;
 
   constructor(original: Uint8Array, { fields, removed }: SignResult & { ok: true }) {
     this.fields = fields;
@@ -58,8 +59,13 @@ export class SignedMessage {
     this.#original = original;
   }
 
-  /** The signed message, copied together each time: whoever passes a large one on can do without. */
+  /** The signed message, copied together when it is first asked for: whoever passes a large one on can do without. */
   get message(): Buffer {
+    this.#message ??= this.#assemble();
+    return this.#message;
+  }
+
+  #assemble(): Buffer {
     const parts: Uint8Array[] = [this.fields];
     let from = 0;
     for (const { start, end } of this.removed) {
