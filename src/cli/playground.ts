@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { PlaygroundProblem, runPlayground } from "../playground/index.ts";
 import { EXIT } from "./exit-status.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** `vsmtp playground`: two mail providers on this machine, to watch and to send through. */
@@ -9,9 +10,7 @@ export function define(command: Command, done: (status: number) => void): void {
     .option("--exit", "end after the table; status 0 only if every verdict and reply was as expected")
     .action(async ({ exit }: { exit?: boolean }) => {
       const stopping = new AbortController();
-      // The first signal stops in order; the second one finds no listener of ours and ends the process at once.
-      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-        process.once(signal, () => stopping.abort());
+      void stopSignal().then(() => stopping.abort());
       try {
         const good = await runPlayground({
           output: process.stdout,

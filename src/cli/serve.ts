@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { createLog, type Provider, startProvider } from "../provider/index.ts";
 import { addConfigOption, readConfig } from "./configuration.ts";
 import { EXIT } from "./exit-status.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** `vsmtp serve`: runs the roles that the settings name until it is told to stop (SIGINT, SIGTERM). */
+/** `vsmtp serve`: runs the roles that the settings name until it is told to stop (SIGINT, SIGTERM, SIGHUP). */
 export function define(command: Command, done: (status: number) => void): void {
   addConfigOption(command)
     .option("--check", "only read the settings and say whether they can be used")
@@ -30,13 +31,6 @@ export function define(command: Command, done: (status: number) => void): void {
       log.info("stopped");
       done(EXIT.ok);
     });
-}
-
-/** The first signal stops in order; the second one finds no listener of ours and ends the process at once. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
-  });
 }
 
 /** What an operator can do about a role that does not start. */
