@@ -4,8 +4,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { TLSSocket } from "node:tls";
 import fc from "fast-check";
 import { ALPN } from "../key-protocol/index.ts";
-import type { LookupQuestion } from "./index.ts";
-import { allice, kid, NOW, TestNetwork } from "./test-network.ts";
+import { kid, NOW, question, TestNetwork } from "./test-network.ts";
 
 // A hostile key server costs a lookup its deadline and a bounded buffer, nothing more (KEY-1, KEY-17, KEY-18).
 
@@ -14,17 +13,9 @@ before(() => net.start());
 after(() => net.close());
 beforeEach(() => {
   net.reset();
-  net.dns.set("someisp.tld", { MX: [[10, "mx1.someisp.tld"]] });
-  net.dns.set("mx1.someisp.tld", { A: ["8.8.4.1"] });
+  net.publish(1);
 });
 
-const question: LookupQuestion = {
-  identity: allice,
-  kid,
-  algorithm: "ed25519-sha256",
-  signedAt: NOW,
-  now: NOW,
-};
 const deadlines = { stepMs: 150, replyMs: 150, lookupMs: 500 };
 const statement = `v=1; i=allice@someisp.tld; k=${kid}; a=ed25519-sha256; st=suspended; nb=1; na=9999999999; iat=${NOW}; ttl=600`;
 

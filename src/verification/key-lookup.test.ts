@@ -2,9 +2,18 @@ import assert from "node:assert/strict";
 import { sign } from "node:crypto";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { statementInput } from "../key-protocol/index.ts";
-import type { Address } from "../message/index.ts";
-import { describeStep, KeyLookup, type KeyLookupOptions, type LookupQuestion } from "./index.ts";
-import { activeKey, allice, dkBase64, dkPrivate, kid, NOW, otherKey, TestNetwork } from "./test-network.ts";
+import { describeStep, KeyLookup, type KeyLookupOptions } from "./index.ts";
+import {
+  activeKey,
+  ask,
+  dkBase64,
+  dkPrivate,
+  kid,
+  NOW,
+  otherKey,
+  question,
+  TestNetwork,
+} from "./test-network.ts";
 
 const net = new TestNetwork();
 before(() => net.start());
@@ -14,44 +23,20 @@ const signer = {
   everyDomain: true,
   sign: (_domain: string, text: string) => sign(null, statementInput(text), dkPrivate),
 };
-const question: LookupQuestion = {
-  identity: allice,
-  kid,
-  algorithm: "ed25519-sha256",
-  signedAt: NOW,
-  now: NOW,
-};
-
-/** `key host`, `no-key`, `temperror`, as one word or two. */
-async function ask(lookup: KeyLookup, over: Partial<LookupQuestion> = {}): Promise<string> {
-  const { answer } = await lookup.explain({ ...question, ...over });
-  if (answer.kind === "key") return `key ${answer.trust}`;
-  return answer.kind === "fail" ? answer.reason : answer.kind;
-}
-
 const fresh = (options: Partial<KeyLookupOptions> = {}) => net.lookup(options);
 const answerOf = (options: Partial<KeyLookupOptions> = {}) => ask(fresh(options));
-
-/** Publishes MX hosts mx1, mx2, … of someisp.tld at 8.8.4.1, 8.8.4.2, … */
-function publish(mx: number, policy?: string): void {
-  const hosts = Array.from({ length: mx }, (_, index) => index + 1);
-  net.dns.set("someisp.tld", { MX: hosts.map((n) => [n * 10, `mx${n}.someisp.tld`]) });
-  for (const n of hosts) net.dns.set(`mx${n}.someisp.tld`, { A: [`8.8.4.${n}`] });
-  if (policy === undefined) net.dns.delete("_vsmtp.someisp.tld");
-  else net.dns.set("_vsmtp.someisp.tld", { TXT: [`v=VSMTP1; ${policy}`] });
-}
 
 const mx1 = "8.8.4.1:8757";
 const mx2 = "8.8.4.2:8757";
 
 beforeEach(() => {
   net.reset();
-  publish(1);
+  net.publish(1);
 });
 
 describe("finding the server (DIS)", () => {
   test("MX hosts by preference; one that fails gives way to the next (DIS-2)", async () => {
-    publish(3);
+    net.publish(3);
     await net.keyServer(mx2, ["mx2.someisp.tld"]);
     await net.keyServer("8.8.4.3:8757", ["mx3.someisp.tld"]);
     assert.equal(await answerOf(), "key host");
@@ -59,7 +44,7 @@ describe("finding the server (DIS)", () => {
   });
 
   test("at most 5 hosts, 6 attempts, one address of each family (DIS-2)", async () => {
-    publish(7);
+    net.publish(7);
     for (let n = 1; n <= 7; n++) {
       net.dns.set(`mx${n}.someisp.tld`, {
         A: [`8.8.4.${n}`, `8.8.5.${n}`],
@@ -69,7 +54,7 @@ describe("finding the server (DIS)", () => {
     assert.equal(await answerOf(), "temperror");
     assert.deepEqual(net.dialled, [mx1, "2a00::1:8757", mx2, "2a00::2:8757", "8.8.4.3:8757", "2a00::3:8757"]);
     net.dialled.length = 0;
-    publish(7);
+    net.publish(7);
     assert.equal(await answerOf(), "temperror");
     assert.equal(net.dialled.length, 5);
   });
@@ -102,7 +87,7 @@ describe("finding the server (DIS)", () => {
   });
 
   test("ks=sub asks keyserver.<D> alone; without address it is no-keyserver (DIS-6, DIS-12)", async () => {
-    publish(1, "ks=sub");
+    net.publish(1, "ks=sub");
     await net.keyServer(mx1, ["mx1.someisp.tld"]);
     assert.equal(await answerOf(), "no-keyserver");
     net.dns.set("keyserver.someisp.tld", { A: ["8.8.4.9"] });
@@ -114,7 +99,7 @@ describe("finding the server (DIS)", () => {
   });
 
   test("ks=srv asks where _vsmtp-key._tcp points, at its port; '.' is no-keyserver (DIS-7)", async () => {
-    publish(1, "ks=srv");
+    net.publish(1, "ks=srv");
     const record = { priority: 1, weight: 0, port: 9999, target: "keys.other.tld" };
     net.dns.set("_vsmtp-key._tcp.someisp.tld", { SRV: [record] });
     net.dns.set("keys.other.tld", { A: ["8.8.4.9"] });
@@ -127,7 +112,7 @@ describe("finding the server (DIS)", () => {
   });
 
   test("[NOTHERE] moves on; from all it is no-keyserver, beside a failure temperror (DIS-8, DIS-9)", async () => {
-    publish(2);
+    net.publish(2);
     const first = await net.keyServer(mx1, ["mx1.someisp.tld"]);
     first.directory.domains.clear();
     const second = await net.keyServer(mx2, ["mx2.someisp.tld"]);
@@ -212,7 +197,7 @@ describe("authenticating the server (TRU)", () => {
   ];
   for (const [name, names, policy, authenticated, how, expected] of rows) {
     test(`certificate for ${name}: ${expected}`, async () => {
-      publish(1, policy);
+      net.publish(1, policy);
       net.dns.authenticate(authenticated);
       const { signed, ...options } = how;
       await net.keyServer(mx1, names, { ...options, ...(signed ? { signer } : {}) });
@@ -221,7 +206,7 @@ describe("authenticating the server (TRU)", () => {
   }
 
   test("a refusal needs a certificate, signed statements or not: nobody else can deny a key (TRU-11)", async () => {
-    publish(1, dk);
+    net.publish(1, dk);
     net.dns.authenticate(["_vsmtp.someisp.tld"]);
     await net.keyServer(mx1, ["x.tld"], { signer });
     assert.equal(await answerOf(), "key domain");
@@ -267,7 +252,7 @@ describe("redirects (KEY-21 to KEY-27)", () => {
   ];
   for (const [where, names, how, expected] of rows) {
     test(`${where}, to a server with a certificate for ${names[0]} ${how}: ${expected}`, async () => {
-      publish(1, how === "" ? undefined : `dk=${dkBase64}`);
+      net.publish(1, how === "" ? undefined : `dk=${dkBase64}`);
       if (how.endsWith("DNSSEC")) net.dns.authenticate(["_vsmtp.someisp.tld"]);
       await net.keyServer(place, names, how === "" ? {} : { signer });
       if (where === "in plain text") await net.listen(mx1, redirectTo("keys.hoster.tld:8757"));
@@ -322,7 +307,7 @@ describe("redirects (KEY-21 to KEY-27)", () => {
   });
 
   test("a breach at one MX host leaves the next its chance", async () => {
-    publish(2);
+    net.publish(2);
     await net.listen(mx1, redirectTo("mx1.someisp.tld:8757"));
     await net.keyServer(mx2, ["mx2.someisp.tld"]);
     assert.equal(await answerOf(), "key host");
@@ -347,7 +332,7 @@ describe("answers", () => {
   });
 
   test("a stale statement, or one before the epoch, is the server's failure: the next is asked (STA-16)", async () => {
-    publish(2, `ep=${NOW - 100}`);
+    net.publish(2, `ep=${NOW - 100}`);
     await net.keyServer(mx1, ["mx1.someisp.tld"], { nowMs: () => (NOW - 101) * 1000 });
     assert.equal(await answerOf(), "temperror");
     await net.keyServer(mx2, ["mx2.someisp.tld"]);
@@ -395,171 +380,3 @@ describe("answers", () => {
     );
   });
 });
-
-describe("caching (CCH)", () => {
-  const asIf = (address: string): Address => ({ ...allice, localPart: address });
-
-  test("statements for their ttl, 60 to 3600 seconds (CCH-1); the verifier's clock may end that earlier", async () => {
-    for (const [ttlSeconds, keptFor] of [
-      [60, 60],
-      [600, 600],
-      [86_400, 3600],
-    ] as const) {
-      net.reset();
-      publish(1);
-      const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld"], { ttlSeconds });
-      const lookup = fresh();
-      const countAt = async (seconds: number) => {
-        net.nowMs = (NOW + seconds) * 1000;
-        directory.changes++;
-        assert.equal(await ask(lookup, { now: NOW + seconds }), "key host");
-        return directory.asked;
-      };
-      assert.equal(await countAt(0), 1);
-      assert.equal(await countAt(keptFor - 1), 1);
-      assert.equal(await countAt(keptFor), 2);
-    }
-  });
-
-  test("[NOKEY] 60 seconds for this identity and key, no-keyserver 300 for the domain (CCH-4, CCH-13)", async () => {
-    const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld"]);
-    const lookup = fresh();
-    directory.set("allice@someisp.tld");
-    assert.equal(await ask(lookup), "no-key");
-    directory.set("allice@someisp.tld", activeKey);
-    net.nowMs += 59_999;
-    assert.equal(await ask(lookup), "no-key");
-    net.nowMs += 1;
-    assert.equal(await ask(lookup), "key host");
-    const other = fresh();
-    net.dns.set("someisp.tld", { MX: [[0, "."]] });
-    assert.equal(await ask(other), "no-keyserver");
-    publish(1);
-    net.nowMs += 299_999;
-    assert.equal(await ask(other), "no-keyserver");
-    net.nowMs += 1;
-    assert.equal(await ask(other, { now: NOW + 360 }), "key host");
-  });
-
-  test("[NOTHERE] 300 seconds for this domain and target (CCH-4)", async () => {
-    publish(2);
-    const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld"]);
-    directory.domains.clear();
-    await net.keyServer(mx2, ["mx2.someisp.tld"]);
-    const lookup = fresh();
-    assert.equal(await ask(lookup), "key host");
-    directory.domains.add("someisp.tld");
-    directory.changes++;
-    assert.equal(await ask(lookup, { kid: "AAAAAAAAAAAAAAAAAAAAAA" }), "no-key");
-    assert.equal(directory.asked, 1);
-    net.nowMs += 300_000;
-    assert.equal(await ask(lookup, { kid: "AAAAAAAAAAAAAAAAAAAAAA", now: NOW + 300 }), "no-key");
-    assert.equal(directory.asked, 2);
-  });
-
-  test("failed targets 60 seconds, doubling to 900, and forgotten when they work (CCH-4)", async () => {
-    const lookup = fresh();
-    const dials = async () => {
-      net.dialled.length = 0;
-      assert.equal(await ask(lookup), "temperror");
-      return net.dialled.length;
-    };
-    assert.equal(await dials(), 1);
-    for (const seconds of [60, 120, 240, 480, 900, 900]) {
-      net.nowMs += seconds * 1000 - 1;
-      assert.equal(await dials(), 0, `${seconds}`);
-      net.nowMs += 1;
-      assert.equal(await dials(), 1, `${seconds}`);
-    }
-    await net.keyServer(mx1, ["mx1.someisp.tld"], { nowMs: () => NOW * 1000 });
-    net.nowMs += 900_000;
-    assert.equal(await ask(lookup), "key host");
-    net.remove(mx1);
-    lookup.close();
-    net.nowMs += 3600_000;
-    assert.equal(await dials(), 1);
-    net.nowMs += 60_000;
-    assert.equal(await dials(), 1);
-  });
-
-  test("a new epoch, dk or auth makes what is remembered void (CCH-9)", async () => {
-    const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld", "someisp.tld"]);
-    const lookup = fresh();
-    publish(1, "ep=1");
-    assert.equal(await ask(lookup), "key domain");
-    assert.equal(await ask(lookup), "key domain");
-    assert.equal(directory.asked, 1);
-    directory.set("allice@someisp.tld", { ...activeKey, state: "revoked" });
-    publish(1, `ep=${NOW}`);
-    assert.equal(await ask(lookup), "revoked");
-  });
-
-  test("identical lookups at the same time are one (CCH-5), different ones share a connection (KEY-15, KEY-19)", async () => {
-    const { directory, server } = await net.keyServer(mx1, ["mx1.someisp.tld"]);
-    const lookup = fresh();
-    const same = await Promise.all(Array.from({ length: 8 }, () => ask(lookup)));
-    assert.deepEqual([...new Set(same)], ["key host"]);
-    assert.equal(directory.asked, 1);
-    const names = Array.from({ length: 8 }, (_, n) => `user${n}`);
-    for (const name of names) directory.set(`${name}@someisp.tld`, activeKey);
-    const different = await Promise.all(names.map((name) => ask(lookup, { identity: asIf(name) })));
-    assert.deepEqual([...new Set(different)], ["key host"]);
-    assert.equal(server.connections, 1);
-    assert.deepEqual(net.dialled, [mx1]);
-  });
-
-  test("a kept connection serves another domain whose trust check succeeds, and no other (KEY-19)", async () => {
-    const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld", "other.tld"]);
-    directory.domains.add("other.tld");
-    directory.set("allice@other.tld", activeKey);
-    net.dns.set("other.tld", { MX: [[1, "mx1.someisp.tld"]] });
-    net.dns.set("_vsmtp.other.tld", { TXT: ["v=VSMTP1; auth=domain"] });
-    const lookup = fresh();
-    assert.equal(await ask(lookup), "key host");
-    assert.equal(await ask(lookup, { identity: { ...allice, domain: "other.tld" } }), "key domain");
-    net.dns.set("_vsmtp.third.tld", { TXT: ["v=VSMTP1; auth=domain"] });
-    net.dns.set("third.tld", { MX: [[1, "mx1.someisp.tld"]] });
-    assert.equal(await ask(lookup, { identity: { ...allice, domain: "third.tld" } }), "temperror");
-    assert.deepEqual(net.dialled, [mx1]);
-  });
-
-  test("a kept connection that has died is replaced once", async () => {
-    const first = await net.keyServer(mx1, ["mx1.someisp.tld"]);
-    const lookup = fresh();
-    assert.equal(await ask(lookup), "key host");
-    const closing = first.server.close(0);
-    await net.keyServer(mx1, ["mx1.someisp.tld"]);
-    assert.equal(await ask(lookup, { kid: "AAAAAAAAAAAAAAAAAAAAAA" }), "no-key");
-    await closing;
-  });
-
-  test("10 lookups of a domain under way, 60 in a minute; beyond, temperror without a query (CCH-6)", async () => {
-    const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld"]);
-    const lookup = fresh();
-    const many = (count: number, from: number) =>
-      Promise.all(Array.from({ length: count }, (_, n) => ask(lookup, { identity: asIf(`u${from + n}`) })));
-    assert.deepEqual(tally(await many(12, 0)), { "no-key": 10, temperror: 2 });
-    for (let from = 100; from < 150; from += 10)
-      assert.deepEqual(tally(await many(10, from)), { "no-key": 10 });
-    assert.equal(directory.asked, 60);
-    assert.deepEqual(tally(await many(1, 200)), { temperror: 1 });
-    assert.equal(await ask(lookup, { identity: { ...allice, domain: "gone.tld" } }), "no-keyserver");
-    net.nowMs += 60_000;
-    assert.deepEqual(tally(await many(1, 201)), { "no-key": 1 });
-  });
-
-  test("forget makes everything be asked again", async () => {
-    const lookup = fresh();
-    assert.equal(await ask(lookup), "temperror");
-    await net.keyServer(mx1, ["mx1.someisp.tld"]);
-    assert.equal(await ask(lookup), "temperror");
-    lookup.forget();
-    assert.equal(await ask(lookup), "key host");
-  });
-});
-
-function tally(answers: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const answer of answers) counts[answer] = (counts[answer] ?? 0) + 1;
-  return counts;
-}

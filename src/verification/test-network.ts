@@ -13,7 +13,7 @@ import {
 } from "../key-server/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
-import { KeyLookup, type KeyLookupOptions } from "./key-lookup.ts";
+import { KeyLookup, type KeyLookupOptions, type LookupQuestion } from "./key-lookup.ts";
 
 /** 2004-01-05 12:00:00 UTC, when Appendix A was signed. */
 export const NOW = 1_073_304_000;
@@ -45,6 +45,22 @@ export function otherKey(): DirectoryKey {
   const { publicKey } = generateKeyPairSync("ed25519");
   const der = publicKey.export({ format: "der", type: "spki" });
   return { ...activeKey, kid: keyId(der), spki: der };
+}
+
+/** About the signature of Appendix A. */
+export const question: LookupQuestion = {
+  identity: allice,
+  kid,
+  algorithm: "ed25519-sha256",
+  signedAt: NOW,
+  now: NOW,
+};
+
+/** The answer in short: `key host`, `no-key`, `temperror`. */
+export async function ask(lookup: KeyLookup, over: Partial<LookupQuestion> = {}): Promise<string> {
+  const { answer } = await lookup.explain({ ...question, ...over });
+  if (answer.kind === "key") return `key ${answer.trust}`;
+  return answer.kind === "fail" ? answer.reason : answer.kind;
 }
 
 export class TestDirectory implements KeyDirectory {
@@ -117,6 +133,15 @@ export class TestNetwork {
 
   async close(): Promise<void> {
     for (const close of this.#closers) await close();
+  }
+
+  /** Publishes MX hosts mx1, mx2, … of someisp.tld at 8.8.4.1, 8.8.4.2, …, and its policy record. */
+  publish(mx: number, policy?: string): void {
+    const hosts = Array.from({ length: mx }, (_, index) => index + 1);
+    this.dns.set("someisp.tld", { MX: hosts.map((n) => [n * 10, `mx${n}.someisp.tld`]) });
+    for (const n of hosts) this.dns.set(`mx${n}.someisp.tld`, { A: [`8.8.4.${n}`] });
+    if (policy === undefined) this.dns.delete("_vsmtp.someisp.tld");
+    else this.dns.set("_vsmtp.someisp.tld", { TXT: [`v=VSMTP1; ${policy}`] });
   }
 
   /** A certificate for these names; `selfSigned` by nobody that is trusted. */

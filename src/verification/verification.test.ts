@@ -12,8 +12,7 @@ before(() => net.start());
 after(() => net.close());
 beforeEach(async () => {
   net.reset();
-  net.dns.set("someisp.tld", { MX: [[10, "mx1.someisp.tld"]] });
-  net.dns.set("mx1.someisp.tld", { A: ["8.8.4.1"] });
+  net.publish(1);
 });
 
 const key: SigningKey = {
