@@ -2,7 +2,7 @@
 ;;
 ;; JavaScript finds patterns well only with a native call for each line, which costs more than hashing the
 ;; line; a byte loop costs four times the hash. Most octets need no change: this looks at 64 of them in a few
-;; comparisons and takes them one by one only where a run of white space or a line end asks for it.
+;; comparisons, and at each octet only where a run of white space or a torn line end asks for it.
 ;;
 ;; Memory: 0..19   state, kept by the caller between slices (five i32):
 ;;           0 lineLength  octets of the current line before this slice, its line end not counted
@@ -20,8 +20,9 @@
     (local $in i32) (local $end i32) (local $out i32) (local $lineStart i32)
     (local $cr i32) (local $wsp i32)                    ;; was the octet before a CR, white space?
     (local $v0 v128) (local $v1 v128) (local $v2 v128) (local $v3 v128) (local $c v128)
-    (local $low i64) (local $crs i64) (local $lfs i64) (local $sp i64) (local $bad i64)
-    (local $stop i32) (local $octet i32)
+    (local $low i64) (local $crs i64) (local $lfs i64) (local $sp i64)
+    (local $torn i64) (local $loose i64)
+    (local $stop i32) (local $octet i32) (local $blank i32)
     (local.set $in (i32.const 64))
     (local.set $out (i32.const 64))
     (local.set $end (i32.add (local.get $in) (local.get $length)))
@@ -57,22 +58,27 @@
               (i8x16.eq (local.get $v0) (local.get $c)) (i8x16.eq (local.get $v1) (local.get $c))
               (i8x16.eq (local.get $v2) (local.get $c)) (i8x16.eq (local.get $v3) (local.get $c))))
             (local.set $sp (i64.xor (local.get $low) (i64.or (local.get $crs) (local.get $lfs))))
-            (local.set $bad (i64.or
-              ;; an LF that is not behind a CR, a CR that is not before an LF
-              (i64.xor (local.get $lfs)
-                (i64.or (i64.shl (local.get $crs) (i64.const 1)) (i64.extend_i32_u (local.get $cr))))
-              ;; white space or CR behind white space
-              (i64.and
-                (i64.or (i64.shl (local.get $sp) (i64.const 1)) (i64.extend_i32_u (local.get $wsp)))
-                (i64.or (local.get $sp) (local.get $crs)))))
+            ;; an LF that is not behind a CR, a CR that is not before an LF
+            (local.set $torn (i64.xor (local.get $lfs)
+              (i64.or (i64.shl (local.get $crs) (i64.const 1)) (i64.extend_i32_u (local.get $cr)))))
+            ;; white space or CR behind white space
+            (local.set $loose (i64.and
+              (i64.or (i64.shl (local.get $sp) (i64.const 1)) (i64.extend_i32_u (local.get $wsp)))
+              (i64.or (local.get $sp) (local.get $crs))))
             (if (i64.ne (local.get $sp) (i64.const 0)) (then
               ;; what is neither CR nor LF but SP: HTAB, NUL or another control character
               (local.set $c (i8x16.splat (i32.const 32)))
-              (local.set $bad (i64.or (local.get $bad) (i64.xor (local.get $sp) (call $bits
+              (local.set $loose (i64.or (local.get $loose) (i64.xor (local.get $sp) (call $bits
                 (i8x16.eq (local.get $v0) (local.get $c)) (i8x16.eq (local.get $v1) (local.get $c))
-                (i8x16.eq (local.get $v2) (local.get $c)) (i8x16.eq (local.get $v3) (local.get $c))))))))
-            ;; none of these: single spaces inside lines and whole CRLFs only, all of it stands as it is
-            (if (i64.eqz (local.get $bad)) (then
+                (i8x16.eq (local.get $v2) (local.get $c)) (i8x16.eq (local.get $v3) (local.get $c))))))
+              (if (i64.ne (local.get $loose) (i64.const 0)) (then
+                ;; the lowest octet of the 64
+                (local.set $c (i8x16.min_u
+                  (i8x16.min_u (local.get $v0) (local.get $v1)) (i8x16.min_u (local.get $v2) (local.get $v3))))
+                (if (i32.eqz (i8x16.all_true (local.get $c))) (then
+                  (local.set $torn (i64.or (local.get $torn) (local.get $loose)))))))))
+            ;; whole CRLFs only, no NUL
+            (if (i64.eqz (local.get $torn)) (then
               (if (i64.ne (local.get $lfs) (i64.const 0)) (then
                 ;; the first line end closes the current line; those behind it close lines under 64 octets
                 (br_if $fault (call $tooLong
@@ -80,19 +86,37 @@
                   (local.get $lineStart)))
                 (local.set $lineStart
                   (i32.add (local.get $in) (i32.sub (i32.const 64) (i32.wrap_i64 (i64.clz (local.get $lfs))))))))
-              (if (i32.ne (local.get $out) (local.get $in)) (then
-                (v128.store (local.get $out) (local.get $v0))
-                (v128.store offset=16 (local.get $out) (local.get $v1))
-                (v128.store offset=32 (local.get $out) (local.get $v2))
-                (v128.store offset=48 (local.get $out) (local.get $v3))))
-              (local.set $in (i32.add (local.get $in) (i32.const 64)))
-              (local.set $out (i32.add (local.get $out) (i32.const 64)))
               (local.set $cr (i32.wrap_i64 (i64.shr_u (local.get $crs) (i64.const 63))))
-              (local.set $wsp (i32.wrap_i64 (i64.shr_u (local.get $sp) (i64.const 63))))
+              (local.set $stop (i32.add (local.get $in) (i32.const 64)))
+              ;; single spaces inside lines: all of it stands as it is
+              (if (i64.eqz (local.get $loose)) (then
+                (if (i32.ne (local.get $out) (local.get $in)) (then
+                  (v128.store (local.get $out) (local.get $v0))
+                  (v128.store offset=16 (local.get $out) (local.get $v1))
+                  (v128.store offset=32 (local.get $out) (local.get $v2))
+                  (v128.store offset=48 (local.get $out) (local.get $v3))))
+                (local.set $in (local.get $stop))
+                (local.set $out (i32.add (local.get $out) (i32.const 64)))
+                (local.set $wsp (i32.wrap_i64 (i64.shr_u (local.get $sp) (i64.const 63))))
+                (br $next)))
+              ;; runs of white space: without a branch for each octet, which nobody could predict
+              (loop $squeeze
+                (local.set $octet (i32.load8_u (local.get $in)))
+                (local.set $blank
+                  (i32.or (i32.eq (local.get $octet) (i32.const 32)) (i32.eq (local.get $octet) (i32.const 9))))
+                ;; white space and CR take the place of white space before them
+                (local.set $out (i32.sub (local.get $out)
+                  (i32.and (local.get $wsp)
+                    (i32.or (local.get $blank) (i32.eq (local.get $octet) (i32.const 13))))))
+                (i32.store8 (local.get $out) (select (i32.const 32) (local.get $octet) (local.get $blank)))
+                (local.set $out (i32.add (local.get $out) (i32.const 1)))
+                (local.set $wsp (local.get $blank))
+                (local.set $in (i32.add (local.get $in) (i32.const 1)))
+                (br_if $squeeze (i32.lt_u (local.get $in) (local.get $stop))))
               (br $next)))
             ;; up to and including the first octet in doubt
             (local.set $stop
-              (i32.add (local.get $in) (i32.add (i32.wrap_i64 (i64.ctz (local.get $bad))) (i32.const 1))))))
+              (i32.add (local.get $in) (i32.add (i32.wrap_i64 (i64.ctz (local.get $torn))) (i32.const 1))))))
 
           ;; one octet at a time up to $stop
           (loop $one
