@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { storeInMaildir } from "../../delivery/index.ts";
 import { BufferedSink, formatReceivedField, OctetBudget, reply, SmtpServer } from "../../smtp/index.ts";
 
-/** A mail host of the old kind: stores what it gets, without TLS, and knows nothing of VSMTP. */
+/** A mail host of the old kind: stores what it gets, without TLS, and ignores everything of VSMTP (NBR-6). */
 export class PlainHost {
   readonly hostname: string;
   readonly #server: SmtpServer;
