@@ -62,17 +62,18 @@ function printIntroduction(terminal: Terminal): void {
   terminal.line();
 }
 
-async function gatherCast({ someisp, dest }: PlaygroundNetwork): Promise<Cast> {
-  const [allice, boss, secretary, bob] = await Promise.all([
+async function gatherCast({ someisp, dest, spam }: PlaygroundNetwork): Promise<Cast> {
+  const [allice, boss, secretary, bob, offers] = await Promise.all([
     someisp.addUser("allice@someisp.test"),
     someisp.addUser("boss@someisp.test"),
     someisp.addUser("secretary@someisp.test"),
     dest.addUser("bob@dest.test"),
+    spam.addUser("offers@spam.test"),
     ...["eve@dest.test", "bob@detour.test", "bob@observe.dest.test", "bob@require.dest.test"].map((address) =>
       dest.addMailbox(address),
     ),
   ]);
-  return { allice, boss, secretary, bob };
+  return { allice, boss, secretary, bob, offers };
 }
 
 async function playAll(

@@ -1,6 +1,7 @@
 import type { Case } from "../stage/stage.ts";
 import { lookupLines } from "./lookup-lines.ts";
 import { type Style, type Terminal, WIDTH, wrap } from "./terminal.ts";
+import { verdictStyle, verdictWords } from "./verdict-words.ts";
 
 const INDENT = 4;
 const LABEL = 9;
@@ -46,19 +47,8 @@ function sentLines({ letter, verdict }: Case): string[] {
 
 function verdictLines({ observed, verdict }: Case): string[] {
   if (observed.verdict === null) return ["no verdict: the message did not leave its provider"];
-  const properties = [
-    ["align", observed.align],
-    ["rcpt", observed.rcpt],
-    ["trust", verdict?.trust ?? null],
-  ].flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`]));
-  const lines = [[observed.verdict, ...properties].join("  ")];
+  const lines = [verdictWords({ ...observed, trust: verdict?.trust ?? null })];
   return verdict === null || verdict.result === "pass" ? lines : [...lines, verdict.detail];
-}
-
-/** Green for what is proved, red for what is proved false, yellow for all that lies between. */
-export function verdictStyle(verdict: string | null): Style {
-  if (verdict === "pass") return "green";
-  return verdict?.startsWith("fail") ? "red" : "yellow";
 }
 
 function mailboxLines({ observed, mail }: Case): string[] {

@@ -3,10 +3,10 @@ import type { MxEvent } from "../../mx/index.ts";
 import type { SubmissionEvent } from "../../submission/index.ts";
 import type { Happening } from "../network/observer.ts";
 import { judgementOf } from "../stage/outcome.ts";
-import { verdictStyle } from "./case-report.ts";
-import { clip, type Terminal, WIDTH } from "./terminal.ts";
+import { clip, type Style, type Terminal, WIDTH } from "./terminal.ts";
+import { verdictStyle, verdictWords } from "./verdict-words.ts";
 
-const INDENT = " ".repeat(10);
+const INDENT = 10;
 
 /** Tells of each message while the playground stays up. */
 export function reportLive(terminal: Terminal, happening: Happening): void {
@@ -29,46 +29,52 @@ export function reportLive(terminal: Terminal, happening: Happening): void {
 function reportSubmission(terminal: Terminal, at: string, event: SubmissionEvent): void {
   if (event.kind === "queued") {
     const recipients = event.recipientCount === 1 ? "one recipient" : `${event.recipientCount} recipients`;
-    say(terminal, `${at} signed a message of ${event.identity} for ${recipients}`, [
-      `key ${event.kids.join(", ")}`,
-    ]);
-    return;
+    say(terminal, `${at} signed a message of ${event.identity} for ${recipients}`);
+    detail(terminal, `key ${event.kids.join(", ")}`);
+  } else {
+    const { code, enhanced, text } = event.reply;
+    say(terminal, `${at} refused a message of a user`);
+    detail(terminal, `${code} ${enhanced} ${[text].flat().join(" ")}`);
   }
-  const { code, enhanced, text } = event.reply;
-  say(terminal, `${at} refused a message of a user`, [`${code} ${enhanced} ${text}`]);
 }
 
 function reportJudgement(terminal: Terminal, at: string, event: MxEvent): void {
   const { envelope, verdict, decision, reply } = event;
   const recipients = envelope.recipients.map(({ text }) => text).join(", ");
-  const judgement = judgementOf(verdict);
-  const properties = [
-    ["align", verdict.align],
-    ["rcpt", verdict.rcpt],
-    ["trust", verdict.trust],
-  ].flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`]));
-  const words = [judgement.verdict ?? "", ...properties].join("  ");
-  say(terminal, `${at} judged mail from <${envelope.reversePath?.text ?? ""}> to ${recipients}`, [
-    `${terminal.paint(verdictStyle(judgement.verdict), words)}   ${reply.code} ${reply.enhanced}   ${decision.action}`,
-    ...(verdict.result === "pass" ? [`signed by ${verdict.identity}`] : [verdict.detail]),
-  ]);
+  say(terminal, `${at} judged mail from <${envelope.reversePath?.text ?? ""}> to ${recipients}`);
+  const { trust } = verdict;
+  const words = verdictWords({ ...judgementOf(verdict), trust });
+  detail(
+    terminal,
+    `${words}  ${reply.code} ${reply.enhanced}  ${decision.action}`,
+    verdictStyle(verdict.result),
+  );
+  detail(terminal, verdict.result === "pass" ? `signed by ${verdict.identity}` : verdict.detail);
 }
 
 function reportDelivery(terminal: Terminal, at: string, event: DeliveryEvent): void {
-  if (event.kind === "bounced") say(terminal, `${at} tells ${event.bounce.recipient} that it failed`);
   if (event.kind !== "attempted") return;
+  const what = event.message.sender === "" ? "a bounce" : "it";
   for (const { kind, address, code, enhanced, text, remote } of event.results) {
-    const reply = `${code === null ? "" : `${code} `}${enhanced} ${text}`;
-    if (kind !== "delivered") {
-      const what = kind === "failed" ? "cannot deliver" : "will try again to deliver";
-      say(terminal, `${at} ${what} to ${address}`, [`${remote === null ? "" : `${remote}: `}${reply}`]);
-    } else if (remote === null) say(terminal, `${at} has put it into the mailbox of ${address}`);
-    else say(terminal, `${at} has handed it to ${remote} for ${address}`);
+    if (kind === "delivered") {
+      const done =
+        remote === null
+          ? `has put ${what} into the mailbox of ${address}`
+          : `has handed ${what} to ${remote} for ${address}`;
+      say(terminal, `${at} ${done}`);
+    } else {
+      say(terminal, `${at} ${kind === "failed" ? "cannot" : "will later"} deliver ${what} to ${address}`);
+      const speaker = remote === null ? "" : `${remote}: `;
+      detail(terminal, `${speaker}${code === null ? "" : `${code} `}${enhanced} ${text}`);
+    }
   }
 }
 
-function say(terminal: Terminal, what: string, details: readonly string[] = []): void {
+function say(terminal: Terminal, what: string): void {
   const time = new Date().toTimeString().slice(0, 8);
-  terminal.line(`${terminal.paint("dim", time)}  ${clip(what, WIDTH - INDENT.length)}`);
-  for (const detail of details) terminal.line(`${INDENT}${detail}`);
+  terminal.line(`${terminal.paint("dim", time)}  ${clip(what, WIDTH - INDENT)}`);
+}
+
+function detail(terminal: Terminal, text: string, style?: Style): void {
+  terminal.paragraph(text, INDENT, style);
 }

@@ -1,6 +1,6 @@
 import type { Case } from "../stage/stage.ts";
-import { verdictStyle } from "./case-report.ts";
 import type { Terminal } from "./terminal.ts";
+import { verdictStyle } from "./verdict-words.ts";
 
 const HEADINGS = ["SCENARIO", "VERDICT", "ALIGN", "RCPT", "REPLY", "MAILBOX", "OK?"] as const;
 

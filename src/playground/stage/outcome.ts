@@ -18,7 +18,7 @@ export const NOT_DELIVERED = { mailbox: null } as const;
 export function differences(expected: Outcome, observed: Outcome): string[] {
   return (["verdict", "align", "rcpt", "reply", "mailbox"] as const)
     .filter((name) => expected[name] !== observed[name])
-    .map((name) => `${name}: expected ${expected[name] ?? "none"}, was ${observed[name] ?? "none"}`);
+    .map((name) => `${name}: expected ${expected[name] ?? "nothing"}, was ${observed[name] ?? "nothing"}`);
 }
 
 type Judgement = Pick<Outcome, "verdict" | "align" | "rcpt">;

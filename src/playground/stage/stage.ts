@@ -42,6 +42,8 @@ export interface Cast {
   readonly boss: User;
   readonly secretary: User;
   readonly bob: User;
+  /** The spammer. */
+  readonly offers: User;
 }
 
 /** Who tells the audience. */
