@@ -8,7 +8,7 @@ import { reportLive } from "./report/live-report.ts";
 import { printTable } from "./report/result-table.ts";
 import { Terminal } from "./report/terminal.ts";
 import { scenarios } from "./scenarios/index.ts";
-import { type Case, type Cast, Stage } from "./stage/stage.ts";
+import { type Cast, type Row, Stage } from "./stage/stage.ts";
 
 export interface PlaygroundOptions {
   readonly output: NodeJS.WritableStream;
@@ -16,6 +16,14 @@ export interface PlaygroundOptions {
   readonly signal: AbortSignal;
   /** End after the table instead of waiting for mail. */
   readonly exit: boolean;
+}
+
+interface Running {
+  readonly network: PlaygroundNetwork;
+  readonly cast: Cast;
+  readonly observer: Observer;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -36,10 +44,11 @@ export async function runPlayground(options: PlaygroundOptions): Promise<boolean
       terminal.paint("dim", `  Started in ${secondsSinceStart()} s. Everything is on 127.0.0.1.`),
     );
     terminal.line();
-    const cases = await playAll(network, cast, observer, terminal, signal);
-    printTable(terminal, cases);
-    if (!exit) await stay(network, cast, observer, terminal, signal);
-    return cases.every(({ faults }) => faults.length === 0);
+    const running = { network, cast, observer, terminal, signal };
+    const rows = await playAll(running);
+    printTable(terminal, rows);
+    if (!exit) await stay(running);
+    return rows.every(({ faults }) => faults.length === 0);
   } catch (error) {
     if (!signal.aborted) throw error;
     return !exit;
@@ -76,14 +85,8 @@ async function gatherCast({ someisp, dest, spam }: PlaygroundNetwork): Promise<C
   return { allice, boss, secretary, bob, offers };
 }
 
-async function playAll(
-  network: PlaygroundNetwork,
-  cast: Cast,
-  observer: Observer,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<Case[]> {
-  const cases: Case[] = [];
+async function playAll({ network, cast, observer, terminal, signal }: Running): Promise<Row[]> {
+  const rows: Row[] = [];
   for (const [index, scenario] of scenarios.entries()) {
     signal.throwIfAborted();
     terminal.line(terminal.paint("bold", `${String(index + 1).padStart(2)}  ${scenario.title}`));
@@ -99,27 +102,24 @@ async function playAll(
     });
     try {
       await scenario.play(stage);
+    } catch (error) {
+      signal.throwIfAborted();
+      stage.release();
+      stage.fail(scenario.title, error);
     } finally {
       recording.close();
     }
+    rows.push(...stage.rows);
     if (index === 0) {
-      terminal.line(
-        terminal.paint("dim", `    The first message was there ${secondsSinceStart()} s after the start.`),
-      );
+      const time = `    The first message was there ${secondsSinceStart()} s after the start.`;
+      terminal.line(terminal.paint("dim", time));
       terminal.line();
     }
-    cases.push(...stage.cases);
   }
-  return cases;
+  return rows;
 }
 
-async function stay(
-  network: PlaygroundNetwork,
-  cast: Cast,
-  observer: Observer,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<void> {
+async function stay({ network, cast, observer, terminal, signal }: Running): Promise<void> {
   const description = describePlayground(network, cast);
   const file = await writeDescription(description);
   const unsubscribe = observer.subscribe((happening) => reportLive(terminal, happening));

@@ -1,12 +1,12 @@
-import type { Case } from "../stage/stage.ts";
+import type { Row } from "../stage/stage.ts";
 import type { Terminal } from "./terminal.ts";
 import { verdictStyle } from "./verdict-words.ts";
 
 const HEADINGS = ["SCENARIO", "VERDICT", "ALIGN", "RCPT", "REPLY", "MAILBOX", "OK?"] as const;
 
-/** One row for each case, then what was not as expected. */
-export function printTable(terminal: Terminal, cases: readonly Case[]): void {
-  const rows = cases.map(({ title, observed, faults }) => [
+/** One line for each row, then what was not as expected. */
+export function printTable(terminal: Terminal, found: readonly Row[]): void {
+  const rows = found.map(({ title, observed, faults }) => [
     title,
     observed.verdict ?? "-",
     observed.align ?? "-",
@@ -29,9 +29,9 @@ export function printTable(terminal: Terminal, cases: readonly Case[]): void {
     terminal.line([title, painted, ...rest, result].join("  "));
   }
   terminal.line();
-  const wrong = cases.filter(({ faults }) => faults.length > 0);
+  const wrong = found.filter(({ faults }) => faults.length > 0);
   if (wrong.length === 0) {
-    terminal.line(`All ${cases.length} came out as expected.`);
+    terminal.line(`All ${found.length} came out as expected.`);
     return;
   }
   for (const { title, faults } of wrong)

@@ -23,5 +23,9 @@ export const honestMail: Scenario = {
       reply: "250 2.0.0",
       mailbox: "inbox",
     });
+    stage.tell(
+      "align=from: the account that signed is the author in From. rcpt=match: it was signed for this recipient. " +
+        "trust: the key server has proved that it speaks for the domain, or else at least for its host.",
+    );
   },
 };

@@ -8,7 +8,7 @@ import { KeyLookup, type LookupReport } from "../../verification/index.ts";
 import type { PlaygroundNetwork } from "../network/playground-network.ts";
 import { type Letter, writeLetter } from "../stage/letter.ts";
 import { findMail, type StoredMail } from "../stage/mailbox.ts";
-import { judgementOf, mailboxState, type Outcome } from "../stage/outcome.ts";
+import { judgementOf, mailboxState, NOTHING, type Outcome } from "../stage/outcome.ts";
 import type { Scenario } from "../stage/scenario.ts";
 
 const RECIPIENT = "otto@legacy.test";
@@ -32,10 +32,9 @@ export const plainReceiver: Scenario = {
     const attempt = await stage.nextAttempt(sent);
     const mail = await findMail(join(legacy.folder, "otto"), letter.messageId);
     const reading = mail && (await readAsVsmtp(mail.octets, stage.network));
-    const nobody = { verdict: null, align: null, rcpt: null };
     const { code, enhanced } = attempt.reply;
     const observed: Outcome = {
-      ...(reading ? judgementOf(reading.verdict) : nobody),
+      ...(reading ? judgementOf(reading.verdict) : NOTHING),
       reply: code === null ? null : `${code} ${enhanced}`,
       mailbox: mailboxState(mail),
     };

@@ -12,7 +12,7 @@ export interface Outcome {
   readonly mailbox: "inbox" | "tagged" | "junk" | null;
 }
 
-export const NOT_DELIVERED = { mailbox: null } as const;
+export const NOTHING: Outcome = { verdict: null, align: null, rcpt: null, reply: null, mailbox: null };
 
 /** Where outcomes differ, one line for each difference; empty where they agree. */
 export function differences(expected: Outcome, observed: Outcome): string[] {

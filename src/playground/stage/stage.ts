@@ -7,7 +7,14 @@ import type { Recording } from "../network/recording.ts";
 import { type Attempt, abridgedDialogue, dialogue, readAttempt } from "./attempt.ts";
 import type { Letter } from "./letter.ts";
 import { findMail, type StoredMail } from "./mailbox.ts";
-import { differences, judgementOf, mailboxState, type Outcome, recordedJudgement } from "./outcome.ts";
+import {
+  differences,
+  judgementOf,
+  mailboxState,
+  NOTHING,
+  type Outcome,
+  recordedJudgement,
+} from "./outcome.ts";
 
 /** A message that was handed to a submission server. */
 export interface Submission {
@@ -21,19 +28,23 @@ export interface Submission {
   followed: number;
 }
 
-/** One row of the table with what stands behind it. */
-export interface Case {
+/** One row of the table. */
+export interface Row {
   readonly title: string;
+  readonly observed: Outcome;
+  /** Where it is not as expected, one line each. */
+  readonly faults: readonly string[];
+}
+
+/** A row with what stands behind it. */
+export interface Case extends Row {
   readonly letter: Letter;
   readonly attempt: Attempt;
   readonly expected: Outcome;
-  readonly observed: Outcome;
   /** Of the MX, or of a reader who judged the message himself; null when nobody did. */
   readonly verdict: Verdict | null;
   /** As it lies in the mailbox; null when it is not there. */
   readonly mail: StoredMail | null;
-  /** Where it is not as expected, one line each. */
-  readonly faults: readonly string[];
 }
 
 /** The people who live here. */
@@ -56,7 +67,7 @@ export interface Narrator {
 export class Stage {
   readonly network: PlaygroundNetwork;
   readonly cast: Cast;
-  readonly cases: Case[] = [];
+  readonly rows: Row[] = [];
   readonly #recording: Recording;
   readonly #narrator: Narrator;
 
@@ -212,9 +223,8 @@ export class Stage {
     if (named !== undefined && judged && named !== judged.verdict.reason) {
       faults.push(`the reply names ${named}, the MX found ${judged.verdict.reason}`);
     }
-    const nobody = { verdict: null, align: null, rcpt: null };
     const observed: Outcome = {
-      ...(recorded ?? byMx ?? nobody),
+      ...(recorded ?? byMx ?? NOTHING),
       reply: reply.code === null ? null : `${reply.code} ${reply.enhanced}`,
       mailbox: mailboxState(mail),
     };
@@ -224,7 +234,14 @@ export class Stage {
   /** Puts into the table what a scenario found out itself. */
   add(found: Case): void {
     const shown = { ...found, faults: [...differences(found.expected, found.observed), ...found.faults] };
-    this.cases.push(shown);
+    this.rows.push(shown);
     this.#narrator.show(shown);
+  }
+
+  /** A scenario that did not come to its end. */
+  fail(title: string, cause: unknown): void {
+    const fault = cause instanceof Error ? cause.message : String(cause);
+    this.rows.push({ title, observed: NOTHING, faults: [fault] });
+    this.tell(`NOT AS EXPECTED: ${fault}`);
   }
 }
