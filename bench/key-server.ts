@@ -1,6 +1,6 @@
 // Lookups a second of the key server beside a bare echo, which answers each line with as many octets over the same
 // sockets and the same TLS. Each server is a process on a core of its own. The client is the same for both; it opens a
-// new connection after 1000 requests, as KEY-16 makes everybody do.
+// new connection after 1000 requests, as KEY-16 makes everybody do, or after each to count handshakes.
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext } from "node:tls";
@@ -18,9 +18,18 @@ import {
 interface Load {
   readonly server: Started;
   readonly tls: boolean;
+  /** Requests that are under way on a connection. */
   readonly depth: number;
+  readonly requestsPerConnection: number;
+  /** TLS sessions are taken up again. */
+  readonly resume: boolean;
   readonly replyOctets: number;
   readonly request: (n: number) => string;
+}
+
+/** The ticket that the next connection shows. */
+interface TlsSessions {
+  latest: Buffer | null;
 }
 
 interface Started {
@@ -30,7 +39,7 @@ interface Started {
 }
 
 const CONNECTIONS = 16;
-const REQUESTS_PER_CONNECTION = 1000;
+const MOST_REQUESTS = 1000;
 const secureContext = createSecureContext();
 
 async function start(mode: "key" | "echo", replyOctets = 0): Promise<Started> {
@@ -53,7 +62,7 @@ async function cpuSeconds({ process }: Started): Promise<number> {
 
 /** All replies to KEY have the same length here, so octets count requests. */
 async function replySize(port: number, request: string): Promise<number> {
-  const socket = await open(port, true);
+  const socket = await open(port, true, null);
   socket.write(request);
   const reply = await new Promise<Buffer>((resolve) => socket.once("data", resolve));
   socket.destroy();
@@ -61,7 +70,7 @@ async function replySize(port: number, request: string): Promise<number> {
 }
 
 /** A connection past its greeting, and its handshake if there is to be one. */
-async function open(port: number, tls: boolean): Promise<Socket> {
+async function open(port: number, tls: boolean, sessions: TlsSessions | null): Promise<Socket> {
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
   await new Promise((resolve, reject) => socket.once("data", resolve).once("error", reject));
   if (!tls) return socket;
@@ -72,7 +81,9 @@ async function open(port: number, tls: boolean): Promise<Socket> {
     secureContext,
     rejectUnauthorized: false,
     ALPNProtocols: ["vsmtp-key"],
+    ...(sessions?.latest ? { session: sessions.latest } : {}),
   });
+  if (sessions !== null) secure.on("session", (session) => (sessions.latest = session));
   await new Promise((resolve, reject) => secure.once("secureConnect", resolve).once("error", reject));
   return secure;
 }
@@ -83,16 +94,17 @@ function asking(load: Load): Contestant {
     let answered = 0;
     let next = 0;
     let running = true;
+    const sessions = load.resume ? { latest: null } : null;
     const serve = async (): Promise<void> => {
       while (running) {
-        const socket = await open(load.server.port, load.tls);
+        const socket = await open(load.server.port, load.tls, sessions);
         await new Promise<void>((resolve) => {
           let sent = 0;
           let octets = 0;
           let counted = 0;
           const send = (count: number): void => {
             let requests = "";
-            for (let n = 0; n < count && sent < REQUESTS_PER_CONNECTION; n++, sent++) {
+            for (let n = 0; n < count && sent < load.requestsPerConnection; n++, sent++) {
               requests += load.request(next++);
             }
             if (requests !== "") socket.write(requests, "latin1");
@@ -104,7 +116,7 @@ function asking(load: Load): Contestant {
             const fresh = whole - counted;
             counted = whole;
             answered += fresh;
-            if (!running || counted >= REQUESTS_PER_CONNECTION) socket.destroy();
+            if (!running || counted >= load.requestsPerConnection) socket.destroy();
             else if (fresh > 0) send(fresh);
           });
           send(load.depth);
@@ -130,7 +142,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-const effort = readEffort({ seconds: 1, runs: 5 });
+const effort = readEffort({ seconds: 0.5, runs: 5 });
 const key = await start("key");
 const rows: string[][] = [];
 for (const tls of [false, true]) {
@@ -139,19 +151,26 @@ for (const tls of [false, true]) {
     : () => "NOOP\r\n";
   const replyOctets = tls ? await replySize(key.port, request(0)) : "+OK\r\n".length;
   const echo = await start("echo", replyOctets);
-  for (const depth of [1, 16]) {
-    const load = { tls, depth, replyOctets, request };
+  const kept = { tls, replyOctets, request, requestsPerConnection: MOST_REQUESTS, resume: false };
+  const fresh = { ...kept, depth: 1, requestsPerConnection: 1 };
+  const loads = [
+    { ...kept, depth: 1, how: "one at a time" },
+    { ...kept, depth: 16, how: "16 deep" },
+    { ...fresh, how: "new connection each" },
+    ...(tls ? [{ ...fresh, resume: true, how: "new connection each, session resumed" }] : []),
+  ];
+  for (const { how, ...load } of loads) {
     const result = await race(
       { server: asking({ ...load, server: key }), echo: asking({ ...load, server: echo }) },
       effort,
     );
     rows.push([
-      `${tls ? "KEY in TLS" : "NOOP, plain"}, ${depth === 1 ? "one at a time" : "16 deep"}`,
+      `${tls ? "KEY in TLS" : "NOOP, plain"}, ${how}`,
       figure(result.perSecond("server")),
       percent(result.ratio("server", "echo")),
       figure(result.perCpuSecond("server")),
       percent(result.cpuRatio("server", "echo")),
-      "70 %",
+      load.requestsPerConnection > 1 ? "70 %" : "",
     ]);
   }
   echo.process.disconnect();
