@@ -8,7 +8,8 @@ import { reportLive } from "./report/live-report.ts";
 import { printTable } from "./report/result-table.ts";
 import { Terminal } from "./report/terminal.ts";
 import { scenarios } from "./scenarios/index.ts";
-import { type Cast, type Row, Stage } from "./stage/stage.ts";
+import { CAST, People } from "./stage/people.ts";
+import { type Row, Stage } from "./stage/stage.ts";
 
 export interface PlaygroundOptions {
   readonly output: NodeJS.WritableStream;
@@ -20,7 +21,7 @@ export interface PlaygroundOptions {
 
 interface Running {
   readonly network: PlaygroundNetwork;
-  readonly cast: Cast;
+  readonly people: People;
   readonly observer: Observer;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
@@ -39,12 +40,12 @@ export async function runPlayground(options: PlaygroundOptions): Promise<boolean
   printIntroduction(terminal);
   const network = await startNetwork(observer);
   try {
-    const cast = await gatherCast(network);
+    const people = await People.gather(network);
     terminal.line(
       terminal.paint("dim", `  Started in ${secondsSinceStart()} s. Everything is on 127.0.0.1.`),
     );
     terminal.line();
-    const running = { network, cast, observer, terminal, signal };
+    const running = { network, people, observer, terminal, signal };
     const rows = await playAll(running);
     printTable(terminal, rows);
     if (!exit) await stay(running);
@@ -71,21 +72,7 @@ function printIntroduction(terminal: Terminal): void {
   terminal.line();
 }
 
-async function gatherCast({ someisp, dest, spam }: PlaygroundNetwork): Promise<Cast> {
-  const [allice, boss, secretary, bob, offers] = await Promise.all([
-    someisp.addUser("allice@someisp.test"),
-    someisp.addUser("boss@someisp.test"),
-    someisp.addUser("secretary@someisp.test"),
-    dest.addUser("bob@dest.test"),
-    spam.addUser("offers@spam.test"),
-    ...["eve@dest.test", "bob@detour.test", "bob@observe.dest.test", "bob@require.dest.test"].map((address) =>
-      dest.addMailbox(address),
-    ),
-  ]);
-  return { allice, boss, secretary, bob, offers };
-}
-
-async function playAll({ network, cast, observer, terminal, signal }: Running): Promise<Row[]> {
+async function playAll({ network, people, observer, terminal, signal }: Running): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [index, scenario] of scenarios.entries()) {
     signal.throwIfAborted();
@@ -93,7 +80,7 @@ async function playAll({ network, cast, observer, terminal, signal }: Running): 
     terminal.paragraph(scenario.story, 4);
     terminal.line();
     const recording = new Recording(observer, signal);
-    const stage = new Stage(network, cast, recording, {
+    const stage = new Stage(network, people, recording, {
       tell: (text) => {
         terminal.paragraph(text, 4);
         terminal.line();
@@ -119,8 +106,11 @@ async function playAll({ network, cast, observer, terminal, signal }: Running): 
   return rows;
 }
 
-async function stay({ network, cast, observer, terminal, signal }: Running): Promise<void> {
-  const description = describePlayground(network, cast);
+async function stay({ network, people, observer, terminal, signal }: Running): Promise<void> {
+  const description = describePlayground(
+    network,
+    await Promise.all(CAST.map((address) => people.user(address))),
+  );
   const file = await writeDescription(description);
   const unsubscribe = observer.subscribe((happening) => reportLive(terminal, happening));
   printHints(terminal, description, file);

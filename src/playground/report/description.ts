@@ -2,7 +2,6 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Installation, User } from "../network/installation.ts";
 import type { PlaygroundNetwork } from "../network/playground-network.ts";
-import type { Cast } from "../stage/stage.ts";
 
 /** What one has to know to send mail through the playground; also the content of `playground.json`. */
 export interface Description {
@@ -31,9 +30,8 @@ export interface ProviderDescription {
   readonly mailFolder: string;
 }
 
-export function describePlayground(network: PlaygroundNetwork, cast: Cast): Description {
+export function describePlayground(network: PlaygroundNetwork, users: readonly User[]): Description {
   const { folder, caFile, dnsPort, someisp, dest, spam } = network;
-  const users: User[] = Object.values(cast);
   return {
     folder,
     caFile,

@@ -8,7 +8,7 @@ export const alteredInTransit: Scenario = {
     "passes the message on to dest.test, which hosts the domain. The body no longer fits the signature.",
   play: async (stage) => {
     const recipient = "bob@detour.test";
-    const { allice } = stage.cast;
+    const allice = await stage.user("allice@someisp.test");
     const letter = writeLetter({
       from: `Allice <${allice.address}>`,
       to: recipient,

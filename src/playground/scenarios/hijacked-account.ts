@@ -12,7 +12,7 @@ export const suspended: Scenario = {
     "the key server answers st=suspended: what is still on its way is refused wherever it arrives.",
   play: async (stage) => {
     const { someisp } = stage.network;
-    const carl = await someisp.addUser("carl@someisp.test");
+    const carl = await stage.user("carl@someisp.test");
     const queued = await stage.submitAndHold(carl, fromUser(carl, "Congratulations"), RECIPIENT);
     await someisp.keyring.suspend(carl.accountId);
 
@@ -49,7 +49,7 @@ export const rekeyed: Scenario = {
     "mail passes at once.",
   play: async (stage) => {
     const { someisp } = stage.network;
-    const dora = await someisp.addUser("dora@someisp.test");
+    const dora = await stage.user("dora@someisp.test");
     const old = await stage.submitAndHold(dora, fromUser(dora, "Lend me money"), RECIPIENT);
     const password = `new-${dora.password}`;
     await someisp.keyring.setPassword(dora.accountId, password);

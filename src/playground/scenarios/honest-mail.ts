@@ -8,7 +8,7 @@ export const honestMail: Scenario = {
     "of her account. The mail host of dest.test finds the key server of someisp.test through DNS, fetches her " +
     "public key and verifies, before it says that it takes the message.",
   play: async (stage) => {
-    const { allice } = stage.cast;
+    const allice = await stage.user("allice@someisp.test");
     const letter = writeLetter({
       from: `Allice <${allice.address}>`,
       to: "bob@dest.test",

@@ -12,7 +12,7 @@ export const forwardedQuestion: Scenario = {
     "server that has them. That line came in plain text, so the new server has to show a certificate for a name of " +
     "branch.test; it does.",
   play: async (stage) => {
-    const erin = await stage.network.someisp.addUser("erin@branch.test");
+    const erin = await stage.user("erin@branch.test");
     const letter = writeLetter({
       from: erin.address,
       to: RECIPIENT,
@@ -36,7 +36,7 @@ export const keyServerDown: Scenario = {
     "Nothing answers at the key server of late.test. That proves nothing, neither good nor bad, so dest.test asks " +
     "to be tried again later (451), and the message stays in the sender's queue.",
   play: async (stage) => {
-    const fran = await stage.network.someisp.addUser("fran@late.test");
+    const fran = await stage.user("fran@late.test");
     const letter = writeLetter({
       from: fran.address,
       to: RECIPIENT,

@@ -20,7 +20,7 @@ export const plainReceiver: Scenario = {
     "signature is one more header field. The message arrives octet for octet as Allice wrote it below the fields " +
     "that servers put on top, and a reader who knows VSMTP can still verify it there.",
   play: async (stage) => {
-    const { allice } = stage.cast;
+    const allice = await stage.user("allice@someisp.test");
     const { legacy } = stage.network;
     const letter = writeLetter({
       from: `Allice <${allice.address}>`,

@@ -9,7 +9,7 @@ export const replay: Scenario = {
     "same, so the message is not refused for this; but a filter should now weigh the host that sent it rather " +
     "than Allice's good name.",
   play: async (stage) => {
-    const { allice } = stage.cast;
+    const allice = await stage.user("allice@someisp.test");
     const letter = writeLetter({
       from: `Allice <${allice.address}>`,
       to: "bob@dest.test",

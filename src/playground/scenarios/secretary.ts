@@ -10,7 +10,8 @@ export const secretary: Scenario = {
     "The message is From the boss, and the secretary's account signs it. Their provider has recorded that the " +
     "secretary may write on the boss's behalf, and its key server says so beside the secretary's key (og).",
   play: async (stage) => {
-    const { boss, secretary: clerk } = stage.cast;
+    const boss = await stage.user("boss@someisp.test");
+    const clerk = await stage.user("secretary@someisp.test");
     const { keyring } = clerk.provider;
     const onBehalf = { kind: "on-behalf", target: boss.address } as const;
     await keyring.grant(clerk.accountId, onBehalf);
@@ -25,7 +26,7 @@ export const secretary: Scenario = {
     });
 
     stage.tell("An intern without the grant tries the same. The submission server does not let it out:");
-    const intern = await clerk.provider.addUser("intern@someisp.test");
+    const intern = await stage.user("intern@someisp.test");
     const refused = await stage.submit(intern, fromBoss(intern), RECIPIENT);
     await stage.conclude("intern for boss, not granted", refused, stage.refusal(refused), {
       verdict: null,
@@ -40,7 +41,7 @@ export const secretary: Scenario = {
         "withdrawn meanwhile. The signature still verifies; what nobody vouches for any more is the boss in From. " +
         "So it counts as unsigned, and someisp.test wants unsigned mail refused:",
     );
-    const temp = await clerk.provider.addUser("temp@someisp.test");
+    const temp = await stage.user("temp@someisp.test");
     await keyring.grant(temp.accountId, onBehalf);
     const waiting = await stage.submitAndHold(temp, fromBoss(temp), RECIPIENT);
     await keyring.withdraw(temp.accountId, onBehalf);

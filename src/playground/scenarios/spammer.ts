@@ -9,7 +9,7 @@ export const spammer: Scenario = {
     "cannot pose as others, and has to keep a reachable server for every message. Filters can learn its name.",
   play: async (stage) => {
     const recipient = "bob@dest.test";
-    const { offers } = stage.cast;
+    const offers = await stage.user("offers@spam.test");
     const letter = writeLetter({
       from: `Best Offers <${offers.address}>`,
       to: recipient,

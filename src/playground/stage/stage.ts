@@ -15,6 +15,7 @@ import {
   type Outcome,
   recordedJudgement,
 } from "./outcome.ts";
+import type { People } from "./people.ts";
 
 /** A message that was handed to a submission server. */
 export interface Submission {
@@ -47,16 +48,6 @@ export interface Case extends Row {
   readonly mail: StoredMail | null;
 }
 
-/** The people who live here. */
-export interface Cast {
-  readonly allice: User;
-  readonly boss: User;
-  readonly secretary: User;
-  readonly bob: User;
-  /** The spammer. */
-  readonly offers: User;
-}
-
 /** Who tells the audience. */
 export interface Narrator {
   tell(text: string): void;
@@ -66,20 +57,25 @@ export interface Narrator {
 /** What a scenario plays with: people, servers, and eyes that see what really happens. */
 export class Stage {
   readonly network: PlaygroundNetwork;
-  readonly cast: Cast;
   readonly rows: Row[] = [];
+  readonly #people: People;
   readonly #recording: Recording;
   readonly #narrator: Narrator;
 
-  constructor(network: PlaygroundNetwork, cast: Cast, recording: Recording, narrator: Narrator) {
+  constructor(network: PlaygroundNetwork, people: People, recording: Recording, narrator: Narrator) {
     this.network = network;
-    this.cast = cast;
+    this.#people = people;
     this.#recording = recording;
     this.#narrator = narrator;
   }
 
   tell(text: string): void {
     this.#narrator.tell(text);
+  }
+
+  /** Somebody with an account at one of the providers. */
+  user(address: string): Promise<User> {
+    return this.#people.user(address);
   }
 
   /** A user's mail client: logs in over TLS and hands a message in. */
