@@ -6,6 +6,7 @@ import { createSecureContext, TLSSocket } from "node:tls";
 import { generate } from "selfsigned";
 import { type DirectoryKey, type KeyDirectory, KeyServer } from "../src/key-server/index.ts";
 import { keyId } from "../src/signature/index.ts";
+import { announce } from "./server-process.ts";
 
 const [mode, replyOctets] = process.argv.slice(2);
 const ACCOUNTS = 10_000;
@@ -41,7 +42,7 @@ if (mode === "key") {
     limits: { costPerMinute: Number.POSITIVE_INFINITY },
   });
   const { port } = await server.listen(0, "127.0.0.1");
-  process.send?.({ port, kid: key.kid });
+  announce({ port, kid: key.kid });
 } else {
   const reply = Buffer.alloc(Number(replyOctets), "x");
   const replies = Array.from({ length: 17 }, (_, count) => Buffer.concat(Array(count).fill(reply)));
@@ -66,11 +67,5 @@ if (mode === "key") {
       secure.once("secure", () => secure.on("data", (octets: Buffer) => answer(secure, octets)));
     });
   });
-  server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as { port: number }).port }));
+  server.listen(0, "127.0.0.1", () => announce({ port: (server.address() as { port: number }).port }));
 }
-// How much of a core was used so far, microseconds: the rate that counts when others use the machine too.
-process.on("message", () => {
-  const { user, system } = process.cpuUsage();
-  process.send?.({ cpuUs: user + system });
-});
-process.on("disconnect", () => process.exit());

@@ -1,0 +1,88 @@
+// A server that is measured from outside: a process on a core of its own, which tells what CPU time it has used.
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { type Contestant, onCore } from "./harness.ts";
+
+/** @typeParam Ready what the server tells when it listens */
+export class ServerProcess<Ready> {
+  readonly ready: Ready;
+  readonly #process: ChildProcess;
+
+  private constructor(process: ChildProcess, ready: Ready) {
+    this.#process = process;
+    this.ready = ready;
+  }
+
+  /** @param file of this folder; it calls {@link announce} */
+  static async start<Ready>(file: string, ...args: string[]): Promise<ServerProcess<Ready>> {
+    const [command, ...rest] = onCore(1, [process.execPath, join(import.meta.dirname, file), ...args]);
+    const child = spawn(command as string, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    return new ServerProcess(child, await nextMessage<Ready>(child));
+  }
+
+  async cpuSeconds(): Promise<number> {
+    const answer = nextMessage<{ cpuSeconds: number }>(this.#process);
+    this.#process.send("cpu");
+    return (await answer).cpuSeconds;
+  }
+
+  /** Resolves when the process has ended. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#process.once("exit", () => resolve());
+      this.#process.disconnect();
+    });
+  }
+}
+
+function nextMessage<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const failed = (code: number | null): void => reject(new Error(`a server ended with status ${code}`));
+    child.once("exit", failed);
+    child.once("message", (message) => {
+      child.off("exit", failed);
+      resolve(message as T);
+    });
+  });
+}
+
+/** Called in the server's process once it listens. It ends when the benchmark does, after `onEnd`. */
+export function announce(ready: object, onEnd: () => Promise<void> | void = () => {}): void {
+  process.on("message", () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ cpuSeconds: (user + system) / 1e6 });
+  });
+  process.on("disconnect", async () => {
+    await onEnd();
+    process.exit();
+  });
+  process.send?.(ready);
+}
+
+/** What keeps a server busy. */
+export interface Load {
+  /** Replies so far. */
+  readonly done: number;
+  stop(): Promise<void>;
+}
+
+/** Counts what a server answers under a load, once it runs evenly. */
+export function underLoad(server: ServerProcess<unknown>, begin: () => Load): Contestant {
+  return async (seconds) => {
+    const load = begin();
+    await pause(200);
+    const cpuBefore = await server.cpuSeconds();
+    const doneBefore = load.done;
+    const start = performance.now();
+    await pause(seconds * 1000);
+    const done = load.done - doneBefore;
+    const elapsed = (performance.now() - start) / 1000;
+    const cpuSeconds = (await server.cpuSeconds()) - cpuBefore;
+    await load.stop();
+    return { done, seconds: elapsed, cpuSeconds };
+  };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
