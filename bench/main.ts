@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { onCore } from "./harness.ts";
 
-const benchmarks = ["message", "memory", "key-server"];
+const benchmarks = ["message", "memory", "key-server", "pipeline"];
 
 const { names, effort } = readArguments();
 for (const name of names) {
