@@ -155,6 +155,34 @@ test("an account added while serve runs can log in at once", async () => {
   );
 });
 
+test("the first statement of a domain added while serve runs is signed (STA-5)", async () => {
+  const added = await vsmtp([
+    "domain",
+    "add",
+    "late.test",
+    "--sign-statements",
+    "--json",
+    "--config",
+    settings,
+  ]);
+  const { dk } = JSON.parse(added.stdout);
+  await vsmtp(["account", "add", "leo@late.test", "--no-password", "--config", settings]);
+  dns.set("late.test", { MX: [[10, "mx.someisp.test"]] });
+  dns.set("_vsmtp.late.test", { TXT: [`v=VSMTP1; dk=${dk}`] });
+  const network = [
+    "--resolver",
+    `127.0.0.1:${dnsPort}`,
+    "--ca",
+    caFile,
+    "--connect",
+    `127.0.0.1:${ports.key}`,
+  ];
+  const accounts = await vsmtp(["account", "list", "late.test", "--json", "--config", settings]);
+  const found = await vsmtp(["lookup", "leo@late.test", JSON.parse(accounts.stdout).kids[0], ...network]);
+  assert.equal(found.status, 0, found.stdout);
+  assert.match(found.stdout, /; s=[A-Za-z0-9+/]{86}==/);
+});
+
 test("mail that cannot be delivered comes back to its sender, signed by the domain's mailer-daemon", async () => {
   dns.set("someisp.test", { MX: [[10, "mx.someisp.test"]] });
   await client().sendMail({ from: "allice@someisp.test", to: "nobody@refuses.test", text: "Anyone?\n" });

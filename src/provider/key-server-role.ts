@@ -1,4 +1,4 @@
-import { KeyServer } from "../key-server/index.ts";
+import { type KeyDirectory, KeyServer } from "../key-server/index.ts";
 import type { PublicKeyringStore } from "../keyring/index.ts";
 import { PublicKeyView, StatementSigning } from "../keyring/index.ts";
 import type { OpenedKeyring, Place, Running, Shared } from "./role.ts";
@@ -10,10 +10,18 @@ export async function startKeyServer(
   store: PublicKeyringStore,
   opened: OpenedKeyring | null,
 ): Promise<Running> {
-  const directory = new PublicKeyView(store);
+  const view = new PublicKeyView(store);
   const failed = (cause: unknown): void =>
     log.error({ role: "key-server", err: cause }, "keys cannot be read");
   const signer = opened && (await StatementSigning.open(opened.keyring, failed));
+  const directory: KeyDirectory = {
+    changeCount: () => view.changeCount(),
+    domain: async (name) => {
+      await signer?.current();
+      return view.domain(name);
+    },
+    keys: (address, now) => view.keys(address, now),
+  };
   const { redirect } = config.keyServer;
   const servers: KeyServer[] = [];
   const places: Place[] = [];
