@@ -1,9 +1,12 @@
 // Keys, key sources and generated messages for the tests of this module.
+import assert from "node:assert/strict";
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import fc from "fast-check";
 import { type Address, decodeAddress } from "../message/index.ts";
 import { keyId } from "./hashes.ts";
+import { verify } from "./judge.ts";
 import type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
+import { type SignOptions, sign } from "./sign.ts";
 import type { SigningKey } from "./signer.ts";
 
 export interface TestKey extends SigningKey {
@@ -50,6 +53,49 @@ export class KnownKeys implements KeySource {
   }
 }
 
+/** When the tests sign, and when they verify: Unix seconds. */
+export const SIGNED_AT = 1_073_304_000;
+export const NOW = SIGNED_AT + 60;
+export const BOB = address("bob@dest.tld");
+export const crlf = (...lines: string[]): Buffer => Buffer.from(lines.join("\r\n"), "utf8");
+/** The message of Appendix A, unsigned. */
+export const LUNCH = crlf(
+  "From: Allice <allice@someisp.tld>",
+  "To: Bob <bob@dest.tld>",
+  "Subject: Lunch?",
+  "Date: Mon, 05 Jan 2004 12:00:00 +0000",
+  "Message-ID: <1@someisp.tld>",
+  "",
+  "Hi Bob,",
+  "",
+  "Noon  at the usual place? ",
+  "",
+  "",
+  "",
+);
+
+/** Signs as allice with her key, unless told otherwise. */
+export function signed(message: Uint8Array, options: Partial<SignOptions> = {}): Buffer {
+  const result = sign(message, {
+    keys: [ALLICE],
+    identity: address("allice@someisp.tld"),
+    signedAt: SIGNED_AT,
+    ...options,
+  });
+  assert.ok(result.ok, result.ok ? "" : result.detail);
+  return result.message;
+}
+
+/** Result and reason: "pass", "fail body". */
+export async function outcome(
+  message: Uint8Array,
+  recipients?: (Address | null)[],
+  keys = new KnownKeys(ALLICE, BOSS, FORWARDER),
+): Promise<string> {
+  const verdict = await verify(message, { now: NOW, recipients, keys });
+  return [verdict.result, verdict.reason].filter(Boolean).join(" ");
+}
+
 const word = fc.string({ unit: fc.constantFrom(..."abcXYZ019.,:;=-_é\u00ff"), minLength: 1, maxLength: 12 });
 const gap = fc.constantFrom(" ", "  ", "\t", " \t ", "\r\n ", "\r\n\t", " \r\n  ");
 const value = fc
@@ -80,3 +126,14 @@ export const arbitraryMessage = fc
     const text = `${header.join("\r\n")}\r\n\r\n${body.join("\r\n")}${lastLineEnd ? "\r\n" : ""}`;
     return Buffer.from(text, "utf8");
   });
+
+/** Octets in chunks of these sizes, over and over; no sizes: in one piece. */
+export function cut(octets: Buffer, sizes: number[]): Buffer[] {
+  const chunks: Buffer[] = [];
+  for (let at = 0, index = 0; at < octets.length; index++) {
+    const size = sizes.length > 0 ? (sizes[index % sizes.length] ?? 1) : octets.length;
+    chunks.push(octets.subarray(at, at + size));
+    at += size;
+  }
+  return chunks;
+}
