@@ -94,7 +94,8 @@ export class KeyAnswerer implements KeyResponder {
 
   #keep(line: string, reply: KeyReply): void {
     if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
-    this.#kept.set(line, reply);
+    // A copy: the line is a slice of all that was read with it, which would be kept with it.
+    this.#kept.set(Buffer.from(line, "latin1").toString("latin1"), reply);
   }
 
   /** The decoy that this request would be shown if nobody had the address, or null (KEY-34). */
