@@ -110,11 +110,7 @@ function fieldName(buffer: Buffer, start: number, end: number): { name: string; 
   return { name: readFieldName(buffer, start, nameEnd), valueStart: at + 1 };
 }
 
-/** The octets of a field's value, folding included, the CRLF at its end not. */
-export function fieldValue(header: Header, field: HeaderField): Buffer {
-  return header.octets.subarray(field.valueStart, valueEnd(header, field));
-}
-
+/** Where a field's value ends: before the CRLF at its end. */
 function valueEnd({ octets }: Header, { valueStart, end }: HeaderField): number {
   const textEnd = end > valueStart && octets[end - 1] === LF ? end - 1 : end;
   return textEnd > valueStart && octets[textEnd - 1] === CR ? textEnd - 1 : textEnd;

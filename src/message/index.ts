@@ -20,7 +20,6 @@ export { canonicalDomain } from "./canonical-domain.ts";
 export {
   faultText,
   fieldText,
-  fieldValue,
   type Header,
   type HeaderField,
   type MessageFault,

@@ -8,13 +8,11 @@ export { type Explanation, explain } from "./explain.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
 export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
-export { alignment, fromDomains, type Responsible, selectResponsible } from "./responsible-identity.ts";
-export { MessageScanner, type ScannedMessage, structureProblem } from "./scanned-message.ts";
+export { fromDomains } from "./responsible-identity.ts";
+export { MessageScanner, type ScannedMessage } from "./scanned-message.ts";
 export { type SignOptions, type SignResult, sign, signPrepared } from "./sign.ts";
 export {
-  DEFAULT_LIFETIME_S,
   fieldsBelow,
-  MAX_LIFETIME_S,
   MAX_RECIPIENTS,
   parseSeconds,
   parseSignatureField,
@@ -22,7 +20,6 @@ export {
   type SignatureField,
   type SignatureTags,
 } from "./signature-field.ts";
-export { readSignatures, type SignatureSet } from "./signature-set.ts";
 export {
   type DraftOptions,
   MessageSigner,
@@ -32,7 +29,6 @@ export {
   type SigningKey,
   signInput,
 } from "./signer.ts";
-export { parseTagList, type Tag, type TagList } from "./tag-list.ts";
 export type {
   Alignment,
   DamageReason,
