@@ -1,92 +1,32 @@
-/** `suspended`: may neither log in nor sign, and its keys answer `st=suspended` (LIF-10, LIF-11). */
-export type AccountState = "active" | "suspended";
-/** `active` signs; `retired` still verifies until `notAfter`; `revoked` fails every signature (STA-2). */
-export type KeyState = "active" | "retired" | "revoked";
-/** *Send as*: sign as the granted address. *On behalf*: write From it, with the own address in Sender (SUB-2, SUB-3). */
-export type GrantKind = "send-as" | "on-behalf";
-
-/** A domain this provider hosts. */
-export interface DomainRecord {
-  /** A-labels, lower case. */
-  readonly name: string;
-  /** `ep` of the policy record (POL-9), Unix seconds: statements issued before it are void. */
-  readonly epoch: number | null;
-  /** The statement key `dk`; null while statements are not signed. */
-  readonly statementKey: SealedKeyPair | null;
-  /** Unix seconds. */
-  readonly createdAt: number;
-}
-
-export interface SealedKeyPair {
-  /** DER SubjectPublicKeyInfo. */
-  readonly spki: Uint8Array;
-  /** PKCS#8 under the master key. */
-  readonly sealed: Uint8Array;
-}
-
-/** What a key server says about a domain of its provider. */
-export interface PublicDomain {
-  readonly name: string;
-  /** `ep` (POL-9), Unix seconds. */
-  readonly epoch: number | null;
-  /** `dk` (POL-8), DER SubjectPublicKeyInfo; null while statements are not signed. */
-  readonly statementKey: Uint8Array | null;
-}
-
-export interface AccountRecord {
-  readonly id: string;
-  /** Canonical, unencoded. */
-  readonly primaryAddress: string;
-  readonly state: AccountState;
-  /** Unix seconds. */
-  readonly createdAt: number;
-}
-
-/** What can be told to anyone about a key. Times are Unix seconds. */
-export interface PublicKeyRecord {
-  readonly kid: string;
-  readonly algorithm: "ed25519-sha256";
-  readonly state: KeyState;
-  readonly spki: Uint8Array;
-  readonly notBefore: number;
-  /** Null as long as no end is set: for active keys. */
-  readonly notAfter: number | null;
-}
-
-export interface NewKey extends SealedKeyPair {
-  readonly kid: string;
-  readonly algorithm: "ed25519-sha256";
-  readonly notBefore: number;
-}
-
-/** Exactly one of the two: one address, or every address of a domain. */
-export type GrantTarget = { readonly address: string } | { readonly domain: string };
-export interface GrantRecord {
-  readonly kind: GrantKind;
-  readonly target: GrantTarget;
-}
-
-/** An account with everything that decides what it may sign. */
-export interface AccountRights {
-  readonly account: AccountRecord;
-  /** Canonical, the primary address first. */
-  readonly addresses: readonly string[];
-  readonly grants: readonly GrantRecord[];
-}
-
-/** An account's keys as the world may see them. */
-export interface PublicRecord extends AccountRights {
-  readonly keys: readonly PublicKeyRecord[];
-}
+import type { AuditEntry, AuditFilter, AuditRecord } from "./audit-entry.ts";
+import type {
+  AccountRecord,
+  AccountRights,
+  AccountState,
+  CredentialRecord,
+  DomainRecord,
+  EnrolmentRecord,
+  GrantRecord,
+  KeyReason,
+  KeyRecord,
+  NewKey,
+  PublicDomain,
+  PublicKeyRecord,
+  PublicRecord,
+  SealedKeyPair,
+} from "./records.ts";
 
 /**
  * Why a store refused a change that it understood:
- * - `exists`: the domain, address or grant is there already;
+ * - `exists`: the domain, address, grant or name is there already;
  * - `address-taken`: the address belongs to an account (addresses are unique);
  * - `key-taken`: the public key is held already (LIF-3);
- * - `not-hosted`: the domain is none of ours; `no-account`, `no-address`: there is none;
- * - `suspended`, `not-suspended`: the account's state does not allow the change;
+ * - `not-hosted`: the domain is none of ours; `no-account`, `no-address`, `no-key`, `no-credential`,
+ *   `no-enrolment`: there is none;
+ * - `suspended`, `not-suspended`, `removed`: the account's state does not allow the change;
+ * - `revoked`: the key is already;
  * - `primary`: an account's primary address cannot be removed;
+ * - `in-use`: a domain with addresses in it cannot be removed;
  * - `too-many`: more than {@link MAX_GRANTS} grants for one domain.
  */
 export type Refusal =
@@ -96,9 +36,15 @@ export type Refusal =
   | "not-hosted"
   | "no-account"
   | "no-address"
+  | "no-key"
+  | "no-credential"
+  | "no-enrolment"
   | "suspended"
   | "not-suspended"
+  | "removed"
+  | "revoked"
   | "primary"
+  | "in-use"
   | "too-many";
 export type StoreOutcome = "done" | Refusal;
 
@@ -109,8 +55,9 @@ export interface NewAccount {
   readonly id: string;
   readonly primaryAddress: string;
   readonly aliases: readonly string[];
-  /** PHC string; null for an account nobody logs in to. */
-  readonly passwordHash: string | null;
+  /** Null for an account nobody logs in to. */
+  readonly password: CredentialRecord | null;
+  readonly keyLock: Uint8Array | null;
   readonly key: NewKey;
   readonly createdAt: number;
 }
@@ -121,61 +68,184 @@ export interface KeyReplacement {
   readonly newKey: NewKey;
   /** What becomes of the keys that are not revoked yet. */
   readonly oldKeys:
-    | { readonly become: "retired"; readonly notAfter: number }
+    | {
+        readonly become: "retired";
+        readonly notAfter: number;
+        /** The private half stays, to be released after `notAfter` (LIF-18). */
+        readonly keepPrivateKey: boolean;
+      }
     | { readonly become: "revoked" };
   readonly requiredState: AccountState;
   readonly at: number;
-  /** For the key history (LIF-16). */
-  readonly reason: "rotation" | "re-key" | "resume";
+  readonly reason: KeyReason;
+}
+
+/** Everything that changes when an account's password does. */
+export interface PasswordChange {
+  readonly accountId: string;
+  /** Null: nobody can log in any more. */
+  readonly password: CredentialRecord | null;
+  /**
+   * For accounts with a key lock whose old password is not known, and where the lock is put on or taken off: the new
+   * lock and a new key under it. All other credentials go, since they open the old lock, and older keys are revoked.
+   */
+  readonly relock: { readonly keyLock: Uint8Array | null; readonly replacement: KeyReplacement } | null;
+  readonly at: number;
+}
+
+/** One use of an account that is counted and logged together, in one transaction. */
+export interface Use {
+  readonly entry: AuditEntry;
+  /** Counts recipients against the account's limit (LIF-14); null where nothing is counted. */
+  readonly take: {
+    readonly accountId: string;
+    readonly recipients: number;
+    /** Most recipients in any `periodMs`, unless the account has a limit of its own. */
+    readonly limit: number;
+    readonly periodMs: number;
+  } | null;
+  /** A credential that was used just now. */
+  readonly touch: { readonly accountId: string; readonly credentialId: string } | null;
+}
+
+/**
+ * `limited`: nothing was counted, and the entry was logged with the outcome `limit`. `freeAt` is when that many would
+ * fit, Unix milliseconds; null when they never would.
+ */
+export type UseAnswer =
+  | { readonly kind: "taken" }
+  | { readonly kind: "limited"; readonly limit: number; readonly freeAt: number | null };
+
+/**
+ * Tells what changed, so that what is remembered can be forgotten. All methods are cheap enough to be asked before
+ * every use of a cache.
+ */
+export interface ChangeFeed {
+  /** A number that rises once anything may have changed that statements, rights or keys depend on, by any process. */
+  changeCount(): number;
+  /**
+   * Ids of the accounts and names of the domains that changed after `changeCount()` gave `count`; null when that is
+   * not known any more: everything is to be forgotten.
+   */
+  changedSince(count: number): ReadonlySet<string> | null;
 }
 
 /**
  * What can be read by a process that must never hold a private key. All addresses are canonical and unencoded.
  * Every method may reject with a {@link KeyringStoreError}.
  */
-export interface PublicKeyringStore {
-  /**
-   * A number that differs from every earlier answer once anything may have changed, also by another process:
-   * readers throw away what they remember. Cheap enough to ask before every use of a cache.
-   */
-  changeCount(): number;
+export interface PublicKeyringStore extends ChangeFeed {
   publicDomain(name: string): Promise<PublicDomain | null>;
   /** The account that owns the address, with its keys, newest first. */
   publicRecord(address: string): Promise<PublicRecord | null>;
+  close(): Promise<void>;
 }
 
-/** Where the keyring keeps its accounts. Each method that changes something is one transaction. */
+/** Addresses in ascending order, a page at a time. */
+export interface AccountPage {
+  /** Accounts whose primary address is in this domain; null: in any. */
+  readonly domain: string | null;
+  /** Primary addresses after this one; null: from the first. */
+  readonly after: string | null;
+  readonly limit: number;
+  readonly state?: AccountState;
+}
+
+/**
+ * Where the keyring keeps its accounts. Each method that changes something is one transaction, logs its entry in the
+ * same, and logs nothing when it refuses. Removed accounts are found by `account` and `accounts` with their state only.
+ */
 export interface KeyringStore extends PublicKeyringStore {
   /** Remembers the master key's check value at first use; returns the one remembered. */
   bindMasterKey(check: string): Promise<string>;
+  /**
+   * Re-wrap: gives everything sealed to `reseal`, in batches, one transaction each, and at the end changes the check
+   * value. It may be broken off and begun again: `reseal` returns null for what is under the new key already.
+   */
+  rewrap(reseal: Reseal, newCheck: string, entry: AuditEntry, onProgress: (done: number, of: number) => void): Promise<void>;
 
   domain(name: string): Promise<DomainRecord | null>;
   domains(): Promise<readonly DomainRecord[]>;
-  addDomain(domain: DomainRecord): Promise<StoreOutcome>;
-  addAccount(account: NewAccount): Promise<StoreOutcome>;
-  addAddress(accountId: string, address: string): Promise<StoreOutcome>;
-  /** Removes an alias and every grant that names it. */
-  removeAddress(address: string): Promise<StoreOutcome>;
-  addGrant(accountId: string, grant: GrantRecord): Promise<StoreOutcome>;
-  removeGrant(accountId: string, grant: GrantRecord): Promise<StoreOutcome>;
+  addDomain(domain: DomainRecord, entry: AuditEntry): Promise<StoreOutcome>;
+  /** Changes epoch, statement key and `releasesKeys` of a domain. */
+  changeDomain(domain: DomainRecord, entry: AuditEntry): Promise<StoreOutcome>;
+  /** Only a domain without addresses: `in-use`. */
+  removeDomain(name: string, entry: AuditEntry): Promise<StoreOutcome>;
 
-  /** All accounts by primary address, or those with their primary address in one domain. */
-  accounts(domain: string | null): Promise<readonly AccountRecord[]>;
+  addAccount(account: NewAccount, entry: AuditEntry): Promise<StoreOutcome>;
+  /** Many at once, one entry each, all or none: for loading. */
+  addAccounts(accounts: readonly (readonly [NewAccount, AuditEntry])[]): Promise<StoreOutcome>;
+  /** Revokes its keys, destroys credentials, grants and addresses; the history stays. */
+  removeAccount(accountId: string, at: number, entry: AuditEntry): Promise<StoreOutcome>;
+  /**
+   * LIF-19: the address goes to a new account with a new key. If it is its owner's primary address, the owner is
+   * removed first, as by `removeAccount`; if it is an alias, only the alias moves.
+   */
+  reassign(account: NewAccount, entry: AuditEntry): Promise<StoreOutcome>;
+  addAddress(accountId: string, address: string, entry: AuditEntry): Promise<StoreOutcome>;
+  /** Removes an alias and every grant that names it. */
+  removeAddress(address: string, entry: AuditEntry): Promise<StoreOutcome>;
+  addGrant(accountId: string, grant: GrantRecord, entry: AuditEntry): Promise<StoreOutcome>;
+  removeGrant(accountId: string, grant: GrantRecord, entry: AuditEntry): Promise<StoreOutcome>;
+  setRecipientLimit(accountId: string, limit: number | null, entry: AuditEntry): Promise<StoreOutcome>;
+
+  account(accountId: string): Promise<AccountRecord | null>;
+  accounts(page: AccountPage): Promise<readonly AccountRecord[]>;
+  /** How many accounts are active or suspended, in one domain or in all. */
+  countAccounts(domain: string | null): Promise<number>;
   rights(accountId: string): Promise<AccountRights | null>;
   owner(address: string): Promise<AccountRecord | null>;
 
-  /** The account that owns an address, with its password hash (PHC string, null when it has none). */
-  credential(address: string): Promise<{ account: AccountRecord; passwordHash: string | null } | null>;
-  setPassword(accountId: string, passwordHash: string, at: number): Promise<StoreOutcome>;
+  /** The account that owns an address, with everything that may prove its user; the password first. */
+  credentials(address: string): Promise<{ account: AccountRecord; credentials: readonly CredentialRecord[] } | null>;
+  changePassword(change: PasswordChange, entry: AuditEntry): Promise<StoreOutcome>;
+  addCredential(accountId: string, credential: CredentialRecord, entry: AuditEntry): Promise<StoreOutcome>;
+  removeCredential(accountId: string, credentialId: string, entry: AuditEntry): Promise<StoreOutcome>;
 
   /** The key that signs now: the newest active one. */
   activeKey(accountId: string): Promise<(SealedKeyPair & PublicKeyRecord) | null>;
+  key(kid: string): Promise<KeyRecord | null>;
   /** Every key the account ever had, newest first (LIF-16). */
-  keyHistory(accountId: string): Promise<readonly PublicKeyRecord[]>;
-  suspend(accountId: string, at: number): Promise<StoreOutcome>;
+  keyHistory(accountId: string): Promise<readonly KeyRecord[]>;
+  suspend(accountId: string, at: number, entry: AuditEntry): Promise<StoreOutcome>;
   /** Adds the new key, moves the old ones on and destroys their private halves; the account becomes active. */
-  replaceKeys(replacement: KeyReplacement): Promise<StoreOutcome>;
+  replaceKeys(replacement: KeyReplacement, entry: AuditEntry): Promise<StoreOutcome>;
+  /** Many at once, in one transaction, an outcome each: an account that is refused is left out, the others change. */
+  replaceKeysOfMany(
+    replacements: readonly (readonly [KeyReplacement, AuditEntry])[],
+  ): Promise<readonly StoreOutcome[]>;
+  /** Accounts of a domain (null: all) in this state whose active key was made before `madeBefore`, oldest address first. */
+  accountsWithKeysBefore(
+    madeBefore: number,
+    page: AccountPage,
+  ): Promise<readonly AccountRecord[]>;
+  /** A retired key becomes revoked. `no-key` for an active one: that takes a replacement. */
+  revokeRetiredKey(kid: string, at: number, entry: AuditEntry): Promise<StoreOutcome>;
+  /** Retired keys past their end whose private halves are stored and were not released yet (LIF-18). */
+  releasableKeys(now: number, limit: number): Promise<readonly (KeyRecord & SealedKeyPair)[]>;
+  /** Marks a key as released; its private half is public from now on and leaves the store. */
+  markReleased(kid: string, at: number, entry: AuditEntry): Promise<StoreOutcome>;
+
+  enrolments(): Promise<readonly EnrolmentRecord[]>;
+  addEnrolment(enrolment: EnrolmentRecord, entry: AuditEntry): Promise<StoreOutcome>;
+  removeEnrolment(name: string, entry: AuditEntry): Promise<StoreOutcome>;
+
+  /** Counts and logs, all in one transaction, an answer each in the order given. */
+  use(uses: readonly Use[]): Promise<readonly UseAnswer[]>;
+  /** What an account has used in the period that ends now. */
+  recipientsUsed(accountId: string, periodMs: number, now: number): Promise<number>;
+
+  audit(filter: AuditFilter): Promise<readonly AuditRecord[]>;
 }
+
+/** @param what names the row for errors and contexts, as the keyring sealed it */
+export type Reseal = (
+  sealed: Uint8Array,
+  what:
+    | { readonly kind: "account-key"; readonly accountId: string; readonly kid: string }
+    | { readonly kind: "statement-key"; readonly domain: string }
+    | { readonly kind: "scram"; readonly accountId: string },
+) => Uint8Array | null;
 
 /** The store could not do its work: `busy` and `full` may pass by themselves, `broken` needs the operator. */
 export class KeyringStoreError extends Error {

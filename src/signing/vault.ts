@@ -1,0 +1,113 @@
+import type { Address } from "../message/index.ts";
+import type { Algorithm } from "../signature/index.ts";
+
+// What a submission server needs of the place where accounts and private keys are: in this process
+// (KeyringVault), or behind a key server's private interface (RemoteVault), which then holds all secrets.
+
+export interface KeyName {
+  readonly kid: string;
+  readonly algorithm: Algorithm;
+}
+
+/** The vault cannot answer now: SMTP 451 4.4.3 (454 4.7.0 at AUTH), never unsigned (SUB-6). `cause` is for the log. */
+export interface Unavailable {
+  readonly kind: "unavailable";
+  readonly cause: unknown;
+}
+
+/** Who asks, for the audit log, and what binds the exchange to the client's TLS connection. */
+export interface LoginContext {
+  /** The user's network address. */
+  readonly client: string;
+  /** tls-exporter value (RFC 9266) of the client's session; null where it has none. */
+  readonly channelBinding: Uint8Array | null;
+}
+
+/** One answer of the vault in a SASL exchange. */
+export type LoginStep =
+  /** To be sent to the client as it is (RFC 4954: 334 and base64). */
+  | { readonly kind: "challenge"; readonly octets: Uint8Array }
+  | { readonly kind: "accepted"; readonly login: Login }
+  /** 535 5.7.8: says nothing about which part was wrong. */
+  | { readonly kind: "rejected" }
+  /** 501 5.5.2: the client's octets are none of the mechanism. */
+  | { readonly kind: "malformed" }
+  /** 550 5.7.1: told to those with the right password only. */
+  | { readonly kind: "suspended" }
+  /** 454 4.7.0: too many logins at once. */
+  | { readonly kind: "busy" }
+  | Unavailable;
+
+/** A SASL exchange under way. One question at a time. */
+export interface LoginExchange {
+  /** @param response the client's octets; null: AUTH came without an initial response */
+  respond(response: Uint8Array | null): Promise<LoginStep>;
+  /** The client broke off (`*`) or went away. */
+  cancel(): void;
+}
+
+/** Where accounts log in and sign. */
+export interface Vault {
+  /** SASL mechanisms it takes, the strongest first. `-PLUS` ones need a channel binding. */
+  readonly mechanisms: readonly string[];
+  /** Null for a mechanism it does not have. */
+  logIn(mechanism: string, context: LoginContext): LoginExchange | null;
+  /**
+   * A login without a password, for mail of the system itself such as bounces (PRV-9): for `mailer-daemon@` a hosted
+   * domain the account is made when there is none. Null when the address is nobody's or that is not allowed.
+   */
+  assert(address: Address, context: LoginContext): Promise<Login | null | Unavailable>;
+  close(): Promise<void>;
+}
+
+/** May the user write as an address? */
+export type Identification =
+  | {
+      readonly kind: "granted";
+      /** Who signs: the address asked for, or for one that the user writes on behalf of, the address for Sender. */
+      readonly identity: Address;
+      /** The active keys of `identity`, the Ed25519 key first. */
+      readonly keys: readonly KeyName[];
+    }
+  /** Neither owned nor granted (SUB-1). */
+  | { readonly kind: "not-granted" }
+  | { readonly kind: "suspended" }
+  | Unavailable;
+
+export type Spent =
+  | { readonly kind: "spent" }
+  /** LIF-14. `freeAt`: when that many recipients would fit, Unix milliseconds; null: never, the limit is smaller. */
+  | { readonly kind: "limited"; readonly limit: number; readonly freeAt: number | null }
+  | { readonly kind: "suspended" }
+  | Unavailable;
+
+export interface SigningOrder {
+  readonly identity: Address;
+  readonly kid: string;
+  /** How many recipients the copy is bound to. */
+  readonly recipientCount: number;
+  /** H and M of SIG-50 and SIG-51: a remote signer is sent H and makes M itself. */
+  readonly headerCanonical: Uint8Array;
+  readonly input: Uint8Array;
+}
+
+export type Signed =
+  | { readonly kind: "signed"; readonly signature: Uint8Array }
+  | { readonly kind: "suspended" }
+  /** The key server looked into H and refused (PRV-17). */
+  | { readonly kind: "refused"; readonly detail: string }
+  | { readonly kind: "limited"; readonly limit: number; readonly freeAt: number | null }
+  | Unavailable;
+
+/** A user who logged in. Its rights are asked afresh each time, or at most 60 s old (PRV-19). */
+export interface Login {
+  /** Names the account in queue and log. */
+  readonly accountId: string;
+  readonly primaryAddress: string;
+  identify(address: Address): Promise<Identification>;
+  /** Counts a submission's recipients, all or none, before its copies are signed (LIF-14). */
+  spend(recipients: number): Promise<Spent>;
+  sign(order: SigningOrder): Promise<Signed>;
+  /** The user is gone. */
+  end(): void;
+}
