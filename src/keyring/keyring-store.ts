@@ -4,6 +4,7 @@ import type {
   AccountRights,
   AccountState,
   CredentialRecord,
+  CredentialSecret,
   DomainRecord,
   EnrolmentRecord,
   GrantRecord,
@@ -162,7 +163,12 @@ export interface KeyringStore extends PublicKeyringStore {
    * Re-wrap: gives everything sealed to `reseal`, in batches, one transaction each, and at the end changes the check
    * value. It may be broken off and begun again: `reseal` returns null for what is under the new key already.
    */
-  rewrap(reseal: Reseal, newCheck: string, entry: AuditEntry, onProgress: (done: number, of: number) => void): Promise<void>;
+  rewrap(
+    reseal: Reseal,
+    newCheck: string,
+    entry: AuditEntry,
+    onProgress: (done: number, of: number) => void,
+  ): Promise<void>;
 
   domain(name: string): Promise<DomainRecord | null>;
   domains(): Promise<readonly DomainRecord[]>;
@@ -197,7 +203,9 @@ export interface KeyringStore extends PublicKeyringStore {
   owner(address: string): Promise<AccountRecord | null>;
 
   /** The account that owns an address, with everything that may prove its user; the password first. */
-  credentials(address: string): Promise<{ account: AccountRecord; credentials: readonly CredentialRecord[] } | null>;
+  credentials(
+    address: string,
+  ): Promise<{ account: AccountRecord; credentials: readonly CredentialRecord[] } | null>;
   changePassword(change: PasswordChange, entry: AuditEntry): Promise<StoreOutcome>;
   addCredential(accountId: string, credential: CredentialRecord, entry: AuditEntry): Promise<StoreOutcome>;
   removeCredential(accountId: string, credentialId: string, entry: AuditEntry): Promise<StoreOutcome>;
@@ -215,10 +223,7 @@ export interface KeyringStore extends PublicKeyringStore {
     replacements: readonly (readonly [KeyReplacement, AuditEntry])[],
   ): Promise<readonly StoreOutcome[]>;
   /** Accounts of a domain (null: all) in this state whose active key was made before `madeBefore`, oldest address first. */
-  accountsWithKeysBefore(
-    madeBefore: number,
-    page: AccountPage,
-  ): Promise<readonly AccountRecord[]>;
+  accountsWithKeysBefore(madeBefore: number, page: AccountPage): Promise<readonly AccountRecord[]>;
   /** A retired key becomes revoked. `no-key` for an active one: that takes a replacement. */
   revokeRetiredKey(kid: string, at: number, entry: AuditEntry): Promise<StoreOutcome>;
   /** Retired keys past their end whose private halves are stored and were not released yet (LIF-18). */
@@ -244,7 +249,7 @@ export type Reseal = (
   what:
     | { readonly kind: "account-key"; readonly accountId: string; readonly kid: string }
     | { readonly kind: "statement-key"; readonly domain: string }
-    | { readonly kind: "scram"; readonly accountId: string },
+    | { readonly kind: "credential"; readonly accountId: string; readonly part: CredentialSecret },
 ) => Uint8Array | null;
 
 /** The store could not do its work: `busy` and `full` may pass by themselves, `broken` needs the operator. */

@@ -8,7 +8,14 @@ export type KeyState = "active" | "retired" | "revoked";
 /** *Send as*: sign as the granted address. *On behalf*: write From it, with the own address in Sender (SUB-2, SUB-3). */
 export type GrantKind = "send-as" | "on-behalf";
 /** Why a key left a state; kept in its history (LIF-16). */
-export type KeyReason = "rotation" | "re-key" | "resume" | "revocation" | "bulk re-key" | "removal" | "password reset";
+export type KeyReason =
+  | "rotation"
+  | "re-key"
+  | "resume"
+  | "revocation"
+  | "bulk re-key"
+  | "removal"
+  | "password reset";
 
 export interface SealedKeyPair {
   /** DER SubjectPublicKeyInfo. */
@@ -117,7 +124,7 @@ export interface CredentialRecord {
   readonly name: string;
   /** PHC string (argon2id). */
   readonly hash: string;
-  /** SCRAM-SHA-256 verifier, sealed under the master key; null where there is none. */
+  /** SCRAM-SHA-256 verifier; null where there is none. This and the next two are sealed under the master key. */
   readonly scram: Uint8Array | null;
   /** The private half of the account's key lock under a key from this password; null without a lock. */
   readonly lockByPassword: Uint8Array | null;
@@ -131,6 +138,9 @@ export interface CredentialRecord {
   /** Accurate to an hour; null: never used. */
   readonly lastUsedAt: number | null;
 }
+
+/** What of a credential is sealed under the master key: `scram`, `lockByPassword`, `lockByScram`. */
+export type CredentialSecret = "scram" | "lock-by-password" | "lock-by-scram";
 
 export type EnrolmentMode = "sign" | "getkey";
 
