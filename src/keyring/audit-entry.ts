@@ -48,3 +48,36 @@ export interface AuditFilter {
   /** The newest `limit` entries instead of the oldest; the answer is in ascending order all the same. */
   readonly newest?: boolean;
 }
+
+/** Texts of an entry that come from outside are cut here. */
+const MAX_TEXT = 500;
+
+/** An entry in which whatever is not given is null, and the outcome `ok`. */
+export function auditEntry(
+  entry: Pick<AuditEntry, "at" | "actor" | "action"> & Partial<AuditEntry>,
+): AuditEntry {
+  return {
+    at: entry.at,
+    actor: recordable(entry.actor),
+    action: entry.action,
+    account: entry.account ?? null,
+    subject: recordable(entry.subject ?? null),
+    kid: entry.kid ?? null,
+    messageIdHash: entry.messageIdHash ?? null,
+    recipients: entry.recipients ?? null,
+    client: recordable(entry.client ?? null),
+    outcome: entry.outcome ?? "ok",
+    detail: recordable(entry.detail ?? null),
+  };
+}
+
+/** What every store keeps exactly as it is, so that the chain can be computed again, and a terminal can show. */
+function recordable<T extends string | null>(text: T): T;
+function recordable(text: string | null): string | null {
+  return (
+    text
+      ?.slice(0, MAX_TEXT)
+      .toWellFormed()
+      .replace(/\p{Cc}/gu, "\uFFFD") ?? null
+  );
+}

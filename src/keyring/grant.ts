@@ -1,6 +1,6 @@
 import { addressText, canonicalDomain, parseAddress } from "../message/index.ts";
-import type { GrantRecord } from "./keyring-store.ts";
 import type { Outcome } from "./outcome.ts";
+import type { GrantRecord } from "./records.ts";
 
 /** A grant as the administrator writes it: an address, or `@domain` for every address of a domain. */
 export interface GrantOptions {

@@ -1,4 +1,4 @@
-import type { AccountState, KeyState } from "./keyring-store.ts";
+import type { AccountState, KeyState } from "./records.ts";
 
 // What an account's state allows, and what each operation does to its keys (LIF-6 to LIF-13). Whatever is not in the
 // table is refused; the store checks the account's state in the same transaction, and a trigger there forbids

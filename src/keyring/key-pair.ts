@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { keyId } from "../signature/index.ts";
-import type { NewKey, SealedKeyPair } from "./keyring-store.ts";
 import type { MasterKey } from "./master-key.ts";
+import type { NewKey, SealedKeyPair } from "./records.ts";
 
 /**
  * Makes an account's Ed25519 key pair; the private half leaves this function sealed only. Keys come from here alone

@@ -26,6 +26,7 @@ import type {
  *   `no-enrolment`: there is none;
  * - `suspended`, `not-suspended`, `removed`: the account's state does not allow the change;
  * - `revoked`: the key is already;
+ * - `relocked`: the account has another key lock than the key or credential was made for;
  * - `primary`: an account's primary address cannot be removed;
  * - `in-use`: a domain with addresses in it cannot be removed;
  * - `too-many`: more than {@link MAX_GRANTS} grants for one domain.
@@ -44,6 +45,7 @@ export type Refusal =
   | "not-suspended"
   | "removed"
   | "revoked"
+  | "relocked"
   | "primary"
   | "in-use"
   | "too-many";
@@ -86,6 +88,8 @@ export interface PasswordChange {
   readonly accountId: string;
   /** Null: nobody can log in any more. */
   readonly password: CredentialRecord | null;
+  /** The key lock that the password opens, `relock`'s where there is one; `relocked` when the account has another. */
+  readonly keyLock: Uint8Array | null;
   /**
    * For accounts with a key lock whose old password is not known, and where the lock is put on or taken off: the new
    * lock and a new key under it. All other credentials go, since they open the old lock, and older keys are revoked.
@@ -207,7 +211,13 @@ export interface KeyringStore extends PublicKeyringStore {
     address: string,
   ): Promise<{ account: AccountRecord; credentials: readonly CredentialRecord[] } | null>;
   changePassword(change: PasswordChange, entry: AuditEntry): Promise<StoreOutcome>;
-  addCredential(accountId: string, credential: CredentialRecord, entry: AuditEntry): Promise<StoreOutcome>;
+  /** @param keyLock the one that the credential opens; `relocked` when the account has another */
+  addCredential(
+    accountId: string,
+    credential: CredentialRecord,
+    keyLock: Uint8Array | null,
+    entry: AuditEntry,
+  ): Promise<StoreOutcome>;
   removeCredential(accountId: string, credentialId: string, entry: AuditEntry): Promise<StoreOutcome>;
 
   /** The key that signs now: the newest active one. */

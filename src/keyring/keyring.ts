@@ -5,17 +5,12 @@ import { FreshCache } from "./fresh-cache.ts";
 import { type GrantOptions, parseGrant } from "./grant.ts";
 import { ACCOUNT_STATE_NEEDED, RETIREMENT_S } from "./key-lifecycle.ts";
 import { generateAccountKey, generateStatementKey, openStatementKey } from "./key-pair.ts";
-import type {
-  AccountRecord,
-  AccountRights,
-  KeyReplacement,
-  KeyringStore,
-  PublicKeyRecord,
-} from "./keyring-store.ts";
+import type { KeyReplacement, KeyringStore } from "./keyring-store.ts";
 import { type MasterKey, MasterKeyError } from "./master-key.ts";
 import { badPassword, type Outcome, result } from "./outcome.ts";
 import { PasswordChecker, type PasswordCheckerOptions } from "./password-checker.ts";
 import { hashPassword, preparePassword } from "./password-hash.ts";
+import type { AccountRecord, AccountRights, PublicKeyRecord } from "./records.ts";
 import { maySignAs, ownsAddress } from "./rights.ts";
 import { SigningKeys } from "./signing-keys.ts";
 

@@ -1,14 +1,8 @@
 import { type Address, addressText } from "../message/index.ts";
 import { type Algorithm, grantHash } from "../signature/index.ts";
 import { FreshCache } from "./fresh-cache.ts";
-import {
-  type KeyState,
-  MAX_GRANTS,
-  type PublicDomain,
-  type PublicKeyRecord,
-  type PublicKeyringStore,
-  type PublicRecord,
-} from "./keyring-store.ts";
+import { MAX_GRANTS, type PublicKeyringStore } from "./keyring-store.ts";
+import type { KeyState, PublicDomain, PublicKeyRecord, PublicRecord } from "./records.ts";
 import { storedAddress } from "./rights.ts";
 
 /** What a key statement says about one key of an address (STA-1); times are Unix seconds. */

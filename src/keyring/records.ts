@@ -92,6 +92,8 @@ export interface NewKey extends SealedKeyPair {
   readonly kid: string;
   readonly algorithm: "ed25519-sha256";
   readonly notBefore: number;
+  /** The key lock that it is sealed under; the store refuses it (`relocked`) when the account has another by now. */
+  readonly keyLock: Uint8Array | null;
 }
 
 /** Exactly one of the two: one address, or every address of a domain. */

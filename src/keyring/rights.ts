@@ -1,5 +1,5 @@
 import { type Address, addressText } from "../message/index.ts";
-import type { AccountRights, GrantKind } from "./keyring-store.ts";
+import type { AccountRights, GrantKind } from "./records.ts";
 
 /** The inverse of `addressText`: a canonical domain holds no "@", a local part may. */
 export function storedAddress(text: string): Address {
