@@ -28,7 +28,7 @@ export {
 } from "./keyring-store.ts";
 export { loadMasterKey, MasterKey, MasterKeyError } from "./master-key.ts";
 export type { Outcome } from "./outcome.ts";
-export type { PasswordCheckerOptions } from "./password-checker.ts";
+export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
 export { type PublicKey, PublicKeyView } from "./public-key-view.ts";
 export type {
   AccountRecord,

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type Address, addressText, canonicalDomain, parseAddress } from "../message/index.ts";
 import type { SigningKey } from "../signature/index.ts";
+import { PasswordChecker, type PasswordCheckerOptions } from "./credentials/password-checker.ts";
+import { hashPassword, preparePassword } from "./credentials/password-hash.ts";
 import { FreshCache } from "./fresh-cache.ts";
 import { type GrantOptions, parseGrant } from "./grant.ts";
 import { ACCOUNT_STATE_NEEDED, RETIREMENT_S } from "./key-lifecycle.ts";
@@ -8,8 +10,6 @@ import { generateAccountKey, generateStatementKey, openStatementKey } from "./ke
 import type { KeyReplacement, KeyringStore } from "./keyring-store.ts";
 import { type MasterKey, MasterKeyError } from "./master-key.ts";
 import { badPassword, type Outcome, result } from "./outcome.ts";
-import { PasswordChecker, type PasswordCheckerOptions } from "./password-checker.ts";
-import { hashPassword, preparePassword } from "./password-hash.ts";
 import type { AccountRecord, AccountRights, PublicKeyRecord } from "./records.ts";
 import { maySignAs, ownsAddress } from "./rights.ts";
 import { SigningKeys } from "./signing-keys.ts";

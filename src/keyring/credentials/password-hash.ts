@@ -31,16 +31,20 @@ export function preparePassword(password: string): string | null {
 
 /** argon2id as a PHC string; `password` is prepared already. */
 export async function hashPassword(password: string): Promise<string> {
-  const nonce = randomBytes(SALT_OCTETS);
-  const tag = await argon2Async("argon2id", {
+  const salt = randomBytes(SALT_OCTETS);
+  return format(salt, await deriveFromPassword(password, salt));
+}
+
+/** 32 octets by argon2id; `password` is prepared already. */
+export function deriveFromPassword(password: string, salt: Uint8Array): Promise<Buffer> {
+  return argon2Async("argon2id", {
     message: password,
-    nonce,
+    nonce: salt,
     memory: MEMORY_KIB,
     passes: PASSES,
     parallelism: LANES,
     tagLength: TAG_OCTETS,
   });
-  return format(nonce, tag);
 }
 
 /** Compares in constant time. @throws Error when the hash is not one of ours */
