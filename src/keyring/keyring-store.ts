@@ -79,6 +79,8 @@ export interface KeyReplacement {
       }
     | { readonly become: "revoked" };
   readonly requiredState: AccountState;
+  /** The same where the operation leaves the account's state alone; `stateSince` stays then. */
+  readonly stateAfter: AccountState;
   readonly at: number;
   readonly reason: KeyReason;
 }
@@ -86,13 +88,13 @@ export interface KeyReplacement {
 /** Everything that changes when an account's password does. */
 export interface PasswordChange {
   readonly accountId: string;
-  /** Null: nobody can log in any more. */
+  /** Null: nobody can log in any more, app passwords go too. */
   readonly password: CredentialRecord | null;
   /** The key lock that the password opens, `relock`'s where there is one; `relocked` when the account has another. */
   readonly keyLock: Uint8Array | null;
   /**
    * For accounts with a key lock whose old password is not known, and where the lock is put on or taken off: the new
-   * lock and a new key under it. All other credentials go, since they open the old lock, and older keys are revoked.
+   * lock and a new key under it. All other credentials go, since they open the old lock.
    */
   readonly relock: { readonly keyLock: Uint8Array | null; readonly replacement: KeyReplacement } | null;
   readonly at: number;
@@ -226,7 +228,7 @@ export interface KeyringStore extends PublicKeyringStore {
   /** Every key the account ever had, newest first (LIF-16). */
   keyHistory(accountId: string): Promise<readonly KeyRecord[]>;
   suspend(accountId: string, at: number, entry: AuditEntry): Promise<StoreOutcome>;
-  /** Adds the new key, moves the old ones on and destroys their private halves; the account becomes active. */
+  /** Adds the new key, moves the old ones on and destroys their private halves. */
   replaceKeys(replacement: KeyReplacement, entry: AuditEntry): Promise<StoreOutcome>;
   /** Many at once, in one transaction, an outcome each: an account that is refused is left out, the others change. */
   replaceKeysOfMany(

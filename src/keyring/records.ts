@@ -15,6 +15,7 @@ export type KeyReason =
   | "revocation"
   | "bulk re-key"
   | "removal"
+  | "key lock"
   | "password reset";
 
 export interface SealedKeyPair {
