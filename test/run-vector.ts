@@ -2,10 +2,13 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 import { dnsPolicySource, type Resolver } from "../src/dns/index.ts";
 import {
   isPermanent,
+  judgeStaple,
   judgeStatement,
   parseKeyRequest,
   parseReplyLine,
   parseStatement,
+  readStaples,
+  type StatementQuery,
   statementKeySource,
 } from "../src/key-protocol/index.ts";
 import {
@@ -126,6 +129,7 @@ const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outco
     return { result: verdict.result, reason: verdict.reason, policy };
   },
   statement: runStatement,
+  staple: runStaple,
   "reply-line": (input: { line: string }) => {
     const { kind: reply, ...rest } = parseReplyLine(input.line);
     if (!("code" in rest)) return { reply, ...rest };
@@ -206,8 +210,12 @@ function runSigningInput(input: { message: string; field: number; privateKey?: s
   return { headerCanonical: base64(h), input: base64(m), b };
 }
 
-interface StatementInput {
+interface StatementInput extends StatementAsked {
   statement: string;
+  staleSeconds?: number;
+}
+
+interface StatementAsked {
   identity: string;
   kid: string;
   algorithm: Algorithm;
@@ -215,18 +223,28 @@ interface StatementInput {
   now: number;
   statementKeys?: string[];
   epoch?: number;
-  staleSeconds?: number;
 }
 
-function runStatement(input: StatementInput): Outcome {
-  const { kid, algorithm, signedAt, now, epoch = 0, staleSeconds = 0 } = input;
+function statementQuery(input: StatementAsked): StatementQuery {
+  const { kid, algorithm, signedAt, now, epoch = 0 } = input;
   const identity = decodeAddress(input.identity);
   if (identity === null) throw new Error(`"${input.identity}" is no canonical identity`);
   const statementKeys = input.statementKeys?.map(octets) ?? [];
-  const query = { identity, kid, algorithm, signedAt, now, epoch, statementKeys };
+  return { identity, kid, algorithm, signedAt, now, epoch, statementKeys };
+}
+
+function runStaple(input: StatementAsked & { field: string; stapleSeconds: number }): Outcome {
+  const header = parseHeader(octets(input.field));
+  const [statement] = readStaples(header, header.fields);
+  if (statement === undefined) return { used: false };
+  const { stapleSeconds } = input;
+  return { used: judgeStaple(statement, { ...statementQuery(input), stapleSeconds }).kind === "usable" };
+}
+
+function runStatement(input: StatementInput): Outcome {
   const judged = judgeStatement(parseStatement(input.statement), {
-    ...query,
-    allowStaleSeconds: staleSeconds,
+    ...statementQuery(input),
+    allowStaleSeconds: input.staleSeconds ?? 0,
   });
   if (judged.kind === "usable") return { outcome: "usable", grants: judged.grants };
   return judged.kind === "fail" ? { outcome: "fail", reason: judged.reason } : { outcome: "target-failed" };

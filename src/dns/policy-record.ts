@@ -19,7 +19,7 @@ export interface PolicyRecord {
   readonly epoch: number;
   /** `ma`: seconds to remember the record, clamped to a year; 0 when absent. */
   readonly rememberSeconds: number;
-  /** `sl`: staple window, clamped to 900 seconds; 0 when absent. */
+  /** `sl`: staple window, clamped to 900 seconds; 0 when absent (POL-11). */
   readonly stapleSeconds: number;
   /** `rua`, as it stands. */
   readonly reportAddress: string | null;

@@ -45,6 +45,14 @@ export {
   type SessionStep,
 } from "./server-session.ts";
 export {
+  formatStaple,
+  judgeStaple,
+  readStaples,
+  STAPLE_FIELD,
+  type StapleJudgement,
+  type StapleQuery,
+} from "./staple.ts";
+export {
   type KeyState,
   type KeyStatement,
   MAX_GRANTS,

@@ -209,9 +209,10 @@ describe("key statements", () => {
         const line = formatStatement(statement);
         const parsed = parseStatement(signStatement(line, dkPrivate));
         assert.ok(parsed.ok);
-        const { signature, signedText, ...rest } = parsed.statement;
+        const { signature, signedText, text, ...rest } = parsed.statement;
         assert.deepEqual(rest, { ...statement });
         assert.equal(signedText, line);
+        assert.equal(text, signStatement(line, dkPrivate));
         assert.equal(signature?.length, 64);
       }),
     );

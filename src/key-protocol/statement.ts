@@ -34,6 +34,8 @@ export interface KeyStatement {
 export interface ReceivedStatement extends KeyStatement {
   /** `s`; null when absent. */
   readonly signature: Uint8Array | null;
+  /** The whole line. */
+  readonly text: string;
   /** The octets that `s` signs: the line up to, excluding, the `;` before it (STA-4). */
   readonly signedText: string;
 }
@@ -103,6 +105,7 @@ export function parseStatement(line: string): StatementResult {
     grants,
     spki: octets("p"),
     signature: octets("s"),
+    text: line,
     signedText: split.beforeLast,
   };
   if (fault === null) return { ok: true, statement };

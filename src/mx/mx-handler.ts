@@ -47,6 +47,8 @@ export interface MxEvent {
   readonly session: SessionInfo;
   readonly envelope: Envelope;
   readonly verdict: Verdict;
+  /** The key came with the message instead of from a key server (STP-2). */
+  readonly stapled: boolean;
   readonly decision: Decision;
   readonly reply: Reply;
   /** Null where the message was not queued. */
@@ -118,7 +120,7 @@ export class MxHandler implements SmtpHandler {
     if ((message.index.get("received")?.length ?? 0) >= MAX_HOPS) {
       return reply(554, "5.4.6", `This message has been through ${MAX_HOPS} servers: mail loop`);
     }
-    const { verdict, policy } = await this.#options.verification.verify(
+    const { verdict, policy, stapled } = await this.#options.verification.verify(
       message,
       envelope.recipients.map(addressOf),
     );
@@ -134,7 +136,16 @@ export class MxHandler implements SmtpHandler {
       overrides: [settings.actions, this.#options.actions],
     });
     const report = (answered: Reply, queuedAs: MessageId | null, cause: unknown = null): Reply => {
-      this.#options.onEvent?.({ session, envelope, verdict, decision, reply: answered, queuedAs, cause });
+      this.#options.onEvent?.({
+        session,
+        envelope,
+        verdict,
+        stapled,
+        decision,
+        reply: answered,
+        queuedAs,
+        cause,
+      });
       return answered;
     };
     if (decision.reply) {

@@ -1,7 +1,6 @@
 import { type MxEvent, MxHandler } from "../mx/index.ts";
 import type { Queue } from "../queue/index.ts";
-import type { KeySource } from "../signature/index.ts";
-import { type KeyLookup, Verification } from "../verification/index.ts";
+import { type KeyLookup, type StapleKeySource, Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { mailboxAnswers } from "./mailboxes.ts";
 import type { Running, Shared, Watchers } from "./role.ts";
@@ -36,7 +35,7 @@ export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
   };
 }
 
-function watched(keys: KeyLookup, { onLookup }: Watchers): KeySource {
+function watched(keys: KeyLookup, { onLookup }: Watchers): StapleKeySource {
   if (!onLookup) return keys;
   return {
     lookUp: async (query) => {
@@ -47,7 +46,16 @@ function watched(keys: KeyLookup, { onLookup }: Watchers): KeySource {
   };
 }
 
-function logFields({ session, envelope, verdict, decision, reply, queuedAs, cause }: MxEvent): object {
+function logFields({
+  session,
+  envelope,
+  verdict,
+  stapled,
+  decision,
+  reply,
+  queuedAs,
+  cause,
+}: MxEvent): object {
   return {
     session: session.id,
     remote: session.remoteAddress,
@@ -59,6 +67,7 @@ function logFields({ session, envelope, verdict, decision, reply, queuedAs, caus
     kid: verdict.kid,
     align: verdict.align,
     rcpt: verdict.rcpt,
+    stapled,
     detail: verdict.detail,
     decidedBy: decision.decidedBy,
     code: reply.code,

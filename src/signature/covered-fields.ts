@@ -16,12 +16,17 @@ export const CORE_FIELDS: readonly string[] = [
   "content-disposition",
 ];
 
-/** Trace and transport-added fields that a signer must not list in `h` (SIG-47); verifiers accept them (SIG-49). */
+/** Trace and transport-added fields that a signer must not list in `h` (SIG-47, STP-6); verifiers accept them (SIG-49). */
 export function isTransportField(name: string): boolean {
-  return (
-    /^(?:arc-|dkim-|resent-)/.test(name) ||
-    ["received", "return-path", "delivered-to", "authentication-results", "bcc", "vsmtp-signature"].includes(
-      name,
-    )
-  );
+  return /^(?:arc-|dkim-|resent-)/.test(name) || TRANSPORT_FIELDS.has(name);
 }
+
+const TRANSPORT_FIELDS: ReadonlySet<string> = new Set([
+  "received",
+  "return-path",
+  "delivered-to",
+  "authentication-results",
+  "bcc",
+  "vsmtp-signature",
+  "vsmtp-key-statement",
+]);

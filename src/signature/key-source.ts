@@ -22,6 +22,8 @@ export type KeyAnswer =
       /** The values of `og`: grant hashes, or `*` (IDY-13). */
       readonly grants: readonly string[];
       readonly trust: Trust | null;
+      /** The statement came with the message, no key server was asked (STP-2). */
+      readonly stapled?: boolean;
     }
   | {
       readonly kind: "fail";

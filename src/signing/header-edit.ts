@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { STAPLE_FIELD } from "../key-protocol/index.ts";
 import { type Address, claimsAuthservId, fieldText, formatAddress, type Header } from "../message/index.ts";
 import { SIGNATURE_FIELD } from "../signature/index.ts";
 
@@ -14,8 +15,8 @@ export interface HeaderEditOptions {
 
 /**
  * What a submission server changes before it signs: adds Date, Message-ID and Sender where they are wanted and
- * missing (SUB-3, SUB-4), removes Bcc (SIG-48), old signatures (SIG-52) and forged results. Added fields stand
- * first; all other octets stay as they were.
+ * missing (SUB-3, SUB-4), removes Bcc (SIG-48), old signatures (SIG-52) and key statements (STP-6), and forged results.
+ * Added fields stand first; all other octets stay as they were.
  *
  * @param header without fault
  * @returns the new header's octets, its last CRLF included, the empty line not
@@ -39,8 +40,10 @@ export function editHeader(header: Header, options: HeaderEditOptions): Buffer {
   return Buffer.concat(pieces);
 }
 
+const REMOVED: ReadonlySet<string> = new Set(["bcc", "resent-bcc", SIGNATURE_FIELD, STAPLE_FIELD]);
+
 function goes(name: string, value: () => string, authservIds: readonly string[]): boolean {
-  if (name === "bcc" || name === "resent-bcc" || name === SIGNATURE_FIELD) return true;
+  if (REMOVED.has(name)) return true;
   if (name !== "authentication-results") return false;
   const text = value();
   return authservIds.some((id) => claimsAuthservId(text, id));

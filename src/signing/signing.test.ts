@@ -225,6 +225,7 @@ test("SUB-4, SIG-48, SIG-52, REC-2 the header gets what it lacks, loses what it 
         "Bcc: eve@dest.test,\r\n mallory@dest.test",
         kept[1] as string,
         "VSMTP-Signature: v=1; forged",
+        "VSMTP-Key-Statement: v=1; stale",
         "Authentication-Results: (c) MX.someisp.test; vsmtp=pass",
         kept[2] as string,
         "bCC:",

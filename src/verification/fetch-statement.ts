@@ -17,6 +17,8 @@ export interface LookupPolicy {
   /** `dk` was learnt through DNSSEC: a signature under it is domain trust (TRU-7). */
   readonly statementKeysAuthenticated: boolean;
   readonly epoch: number;
+  /** How old a statement may be that a message brings along (STP-2). */
+  readonly stapleSeconds: number;
 }
 
 /** What the domain's servers say, before it is held against a certain signature. */

@@ -7,6 +7,7 @@ export {
   type LookupQuestion,
   type LookupReport,
 } from "./key-lookup.ts";
+export type { StapledQuery, StapleKeySource } from "./stapled-keys.ts";
 export { describeStep, type TrailStep } from "./trail.ts";
 export {
   authenticationResult,

@@ -1,13 +1,21 @@
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { MappingDialer } from "../dialer/index.ts";
 import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
-import { type Dialer, judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
+import {
+  type Dialer,
+  judgeStaple,
+  judgeStatement,
+  KEY_PORT,
+  type ReceivedStatement,
+} from "../key-protocol/index.ts";
 import { type Address, encodeAddress } from "../message/index.ts";
-import type { Algorithm, KeyAnswer, KeyQuery, KeySource, Trust } from "../signature/index.ts";
+import type { Algorithm, KeyAnswer, KeySource, Trust } from "../signature/index.ts";
+import { isSufficient } from "./ask-target.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { DomainBudget } from "./domain-budget.ts";
 import { type Fetched, fetchStatement, type LookupPolicy, policyFingerprint } from "./fetch-statement.ts";
 import { RememberedAnswers } from "./remembered-answers.ts";
+import type { StapledQuery } from "./stapled-keys.ts";
 import { TargetMemory } from "./target-memory.ts";
 import type { Trail, TrailStep } from "./trail.ts";
 
@@ -56,6 +64,8 @@ export interface LookupQuestion {
   readonly signedAt: number | null;
   /** Unix seconds. */
   readonly now: number;
+  /** A statement about just this identity and key that came with the message. */
+  readonly staple?: ReceivedStatement;
 }
 
 export interface LookupReport {
@@ -120,7 +130,7 @@ export class KeyLookup implements KeySource {
     this.#noKeyserver = new RememberedAnswers(10_000, nowMs);
   }
 
-  lookUp(query: KeyQuery): Promise<KeyAnswer> {
+  lookUp(query: StapledQuery): Promise<KeyAnswer> {
     return this.#lookUp(query, () => {}).then(({ answer }) => answer);
   }
 
@@ -148,10 +158,7 @@ export class KeyLookup implements KeySource {
     this.#pool.close();
   }
 
-  async #lookUp(
-    question: LookupQuestion,
-    trail: Trail,
-  ): Promise<{ answer: KeyAnswer; statement: string | null }> {
+  async #lookUp(question: LookupQuestion, trail: Trail): Promise<Answered> {
     const { domain } = question.identity;
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(), this.#lookupMs);
@@ -172,12 +179,37 @@ export class KeyLookup implements KeySource {
         statementKeys: record?.statementKeys ?? [],
         statementKeysAuthenticated: authenticated,
         epoch: record?.epoch ?? 0,
+        stapleSeconds: record?.stapleSeconds ?? 0,
       };
+      const stapled = this.#stapled(question, policy, trail);
+      if (stapled !== null) return stapled;
       const fetched = await this.#fetch(question, policy, controller.signal, trail);
       return answerTo(question, fetched, policy);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * The answer of a statement that came with the message (STP-2), or null: then the key is looked up. What is
+   * remembered about the key comes first, it costs no query either and may know of a revocation. Nothing is
+   * remembered from a staple, and none touches a budget: a message cannot change what others are answered.
+   */
+  #stapled(question: LookupQuestion, policy: LookupPolicy, trail: Trail): Answered | null {
+    const { staple, now } = question;
+    if (staple === undefined) return null;
+    const remembered = this.#remembered.recall(cacheKeys(question, policy).statement);
+    if (remembered !== null && isCurrent(remembered, now)) return null;
+    const judgement = judgeStaple(staple, { ...question, ...policy });
+    // STP-5: a dk out of plain DNS proves as much as a host name out of plain DNS does.
+    const trust = policy.statementKeysAuthenticated ? "domain" : "host";
+    const usable = judgement.kind === "usable" && isSufficient(trust, policy.requiredTrust);
+    const line = staple.text;
+    const detail = judgement.kind === "usable" ? "it is trusted as a host only" : judgement.detail;
+    trail({ kind: "staple", line, outcome: usable ? "usable" : detail, trust: usable ? trust : null });
+    if (!usable) return null;
+    const { spki, grants } = judgement;
+    return { answer: { kind: "key", spki, grants, trust, stapled: true }, statement: line };
   }
 
   /** What is remembered, or is being asked already, or what the servers say (CCH-1 to CCH-9). */
@@ -188,9 +220,7 @@ export class KeyLookup implements KeySource {
     trail: Trail,
   ): Promise<Fetched> {
     const { domain } = question.identity;
-    const fingerprint = policyFingerprint(policy);
-    const domainKey = `${domain} ${fingerprint}`;
-    const key = `${encodeAddress(question.identity)} ${question.kid ?? ""} ${fingerprint}`;
+    const { domain: domainKey, statement: key } = cacheKeys(question, policy);
     const remembered = this.#noKeyserver.recall(domainKey) ?? this.#remembered.recall(key);
     if (remembered !== null && isCurrent(remembered, question.now)) {
       if (remembered.kind !== "temperror") trail({ kind: "remembered", what: remembered.kind });
@@ -236,6 +266,17 @@ export class KeyLookup implements KeySource {
   }
 }
 
+type Answered = Pick<LookupReport, "answer" | "statement">;
+
+/** What answers are remembered under: those that hold for the whole domain, and those about one key. */
+function cacheKeys({ identity, kid }: LookupQuestion, policy: LookupPolicy) {
+  const fingerprint = policyFingerprint(policy);
+  return {
+    domain: `${identity.domain} ${fingerprint}`,
+    statement: `${encodeAddress(identity)} ${kid ?? ""} ${fingerprint}`,
+  };
+}
+
 /** CCH-1, CCH-4 */
 function keepSeconds(fetched: Fetched): number {
   if (fetched.kind !== "statement" || !fetched.parsed.ok) return NO_KEY_SECONDS;
@@ -251,11 +292,7 @@ function isCurrent(fetched: Fetched, now: number): boolean {
 }
 
 /** Holds what the servers say against one signature. */
-function answerTo(
-  question: LookupQuestion,
-  fetched: Fetched,
-  policy: LookupPolicy,
-): { answer: KeyAnswer; statement: string | null } {
+function answerTo(question: LookupQuestion, fetched: Fetched, policy: LookupPolicy): Answered {
   if (fetched.kind === "temperror") return { answer: fetched, statement: null };
   if (fetched.kind !== "statement") {
     return { answer: { kind: "fail", reason: fetched.kind, detail: fetched.detail }, statement: null };

@@ -53,7 +53,8 @@ export type TrailStep =
     }
   | { readonly kind: "target-failed"; readonly target: string; readonly detail: string }
   | {
-      readonly kind: "statement";
+      /** `statement`: a server's. `staple`: came with the message (STP-1). */
+      readonly kind: "statement" | "staple";
       readonly line: string;
       readonly outcome: string;
       readonly trust: Trust | null;
@@ -94,7 +95,8 @@ export function describeStep(step: TrailStep): string {
     case "target-failed":
       return `${step.target}: ${step.detail}`;
     case "statement":
-      return `statement: ${step.outcome}${step.trust === null ? "" : `, ${step.trust} trust`}`;
+    case "staple":
+      return `${step.kind}: ${step.outcome}${step.trust === null ? "" : `, ${step.trust} trust`}`;
   }
 }
 

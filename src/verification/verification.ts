@@ -1,9 +1,10 @@
 import type { DomainPolicy, PolicySource } from "../dns/index.ts";
 import type { Address, AuthenticationResult } from "../message/index.ts";
-import { fromDomains, judge, type KeySource, type ScannedMessage, type Verdict } from "../signature/index.ts";
+import { fromDomains, judge, type ScannedMessage, type Verdict } from "../signature/index.ts";
+import { StapledKeys, type StapleKeySource } from "./stapled-keys.ts";
 
 export interface VerificationOptions {
-  readonly keys: KeySource;
+  readonly keys: StapleKeySource;
   readonly policies: PolicySource;
   readonly clock?: { now(): number };
   /** For everything that verifying one message waits for; afterwards it is `temperror`. */
@@ -15,6 +16,8 @@ export interface Verified {
   readonly verdict: Verdict;
   /** The strictest that applies (POL-13); looked up only where it can matter. */
   readonly policy: DomainPolicy;
+  /** A key came with the message (STP-2): for the log. */
+  readonly stapled: boolean;
 }
 
 /**
@@ -25,7 +28,7 @@ const MAX_FROM_DOMAINS = 8;
 
 /** Verifies messages for a border: signature, key lookup, policy of the From domains (VER-1 to VER-22, POL-2). */
 export class Verification {
-  readonly #keys: KeySource;
+  readonly #keys: StapleKeySource;
   readonly #policies: PolicySource;
   readonly #clock: { now(): number };
   readonly #deadlineMs: number;
@@ -50,13 +53,15 @@ export class Verification {
 
   async #verify(message: ScannedMessage, recipients: readonly (Address | null)[]): Promise<Verified> {
     const now = Math.floor(this.#clock.now() / 1000);
-    const verdict = await judge(message, { now, recipients, keys: this.#keys });
-    if (!dependsOnPolicy(verdict)) return { verdict, policy: "none" };
+    const keys = new StapledKeys(message, this.#keys);
+    const verdict = await judge(message, { now, recipients, keys });
+    const stapled = keys.used;
+    if (!dependsOnPolicy(verdict)) return { verdict, policy: "none", stapled };
     const domains = fromDomains(message.header, message.index);
     const policy = domains.length > MAX_FROM_DOMAINS ? "reject" : await this.#strictest(domains);
-    if (policy !== null) return { verdict, policy };
+    if (policy !== null) return { verdict, policy, stapled };
     // POL-16: without its policy signed mail waits, unsigned mail has none.
-    if (verdict.result === "none") return { verdict, policy: "none" };
+    if (verdict.result === "none") return { verdict, policy: "none", stapled };
     return temporary("the policy of the From domain cannot be looked up now", verdict);
   }
 
@@ -91,7 +96,7 @@ function temporary(detail: string, known: Verdict | null = null): Verified {
     forwarder: null,
     automatic: known?.automatic ?? false,
   };
-  return { verdict, policy: "none" };
+  return { verdict, policy: "none", stapled: false };
 }
 
 /** The verdict as RFC 8601 records it (REC-1). */

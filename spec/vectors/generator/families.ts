@@ -25,6 +25,7 @@ import { policyRecords } from "./families/v13-policy-records.ts";
 import { policies } from "./families/v13-tree-walk.ts";
 import { keyProtocolLines } from "./families/v15-key-protocol-lines.ts";
 import { statementSignatures } from "./families/v17-signatures.ts";
+import { staples } from "./families/v17-staples.ts";
 import { statesAndKeys } from "./families/v17-states-and-keys.ts";
 import { times } from "./families/v17-times.ts";
 import type { Family } from "./vector.ts";
@@ -47,5 +48,5 @@ export const families: readonly Family[] = [
   { folder: "v12-custody", cases: [...recipientsOfChains, ...endsOfChains] },
   { folder: "v13-policy", cases: [...policyRecords, ...policies, ...authorPolicies] },
   { folder: "v15-key-protocol", cases: keyProtocolLines },
-  { folder: "v17-statements", cases: [...statesAndKeys, ...times, ...statementSignatures] },
+  { folder: "v17-statements", cases: [...statesAndKeys, ...times, ...statementSignatures, ...staples] },
 ];

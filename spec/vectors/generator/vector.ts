@@ -28,7 +28,8 @@ export type Kind =
   | "author-policy"
   | "reply-line"
   | "key-argument"
-  | "statement";
+  | "statement"
+  | "staple";
 
 export interface Family {
   /** The folder: the family's number in conformance.md and a name, such as "v2-header-canonicalization". */
