@@ -7,6 +7,8 @@ import type { Algorithm } from "../signature/index.ts";
 export interface KeyName {
   readonly kid: string;
   readonly algorithm: Algorithm;
+  /** What the key server says of this key now, signed (STA-3), for stapling (STP-1); null: nothing to staple. */
+  readonly statement: string | null;
 }
 
 /** The vault cannot answer now: SMTP 451 4.4.3 (454 4.7.0 at AUTH), never unsigned (SUB-6). `cause` is for the log. */
