@@ -28,7 +28,7 @@ export const layers: Layers = {
   signature: { layer: 1, only: ["message"], pure: true },
   "key-protocol": { layer: 1, only: ["message", "signature"] },
   smtp: { layer: 1, only: ["message"] },
-  sasl: { layer: 1, only: [], pure: true },
+  sasl: { layer: 1, only: ["message"], pure: true },
 
   keyring: { layer: 2 },
   queue: { layer: 2 },

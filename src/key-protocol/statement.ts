@@ -1,4 +1,5 @@
-import { decodeBase64, parseSeconds } from "../signature/index.ts";
+import { decodeBase64 } from "../message/index.ts";
+import { parseSeconds } from "../signature/index.ts";
 import { splitTags } from "./statement-tags.ts";
 
 /** `st` (STA-2): `retired` still verifies but signs no more. */

@@ -16,6 +16,7 @@ export {
   claimsAuthservId,
   formatAuthenticationResults,
 } from "./authentication-results.ts";
+export { decodeBase64, isBase64 } from "./base64.ts";
 export { canonicalDomain } from "./canonical-domain.ts";
 export {
   faultText,

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { type Address, addressText } from "../message/index.ts";
-import { id16 } from "./base64.ts";
+import { id16 } from "./id16.ts";
 
 const KID_PREFIX = Buffer.from("VSMTP1-KID\0", "latin1");
 const RECIPIENT_PREFIX = Buffer.from("VSMTP1-RCPT\0", "latin1");

@@ -1,11 +1,13 @@
 // Canonicalization, tags, key ids, signing and verifying: pure, streaming, no I/O.
+
+export { decodeBase64 } from "../message/index.ts"; // until its users import it from there
 export { type Algorithm, algorithmOf, importPublicKey, isAlgorithm } from "./algorithm.ts";
-export { decodeBase64, isId16 } from "./base64.ts";
 export { BodyHasher } from "./body-hasher.ts";
 export { canonicalField, headerCanonical, signingInput } from "./canonical-header.ts";
 export { CORE_FIELDS } from "./covered-fields.ts";
 export { type Explanation, explain } from "./explain.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";
+export { isId16 } from "./id16.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
 export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
 export { fromDomains } from "./responsible-identity.ts";

@@ -1,8 +1,15 @@
-import { type Address, decodeAddress, type Header, type HeaderField } from "../message/index.ts";
+import {
+  type Address,
+  decodeAddress,
+  decodeBase64,
+  type Header,
+  type HeaderField,
+  isBase64,
+} from "../message/index.ts";
 import { type Algorithm, isAlgorithm } from "./algorithm.ts";
-import { decodeBase64, isBase64, isId16 } from "./base64.ts";
 import { canonicalField } from "./canonical-header.ts";
 import { CORE_FIELDS } from "./covered-fields.ts";
+import { isId16 } from "./id16.ts";
 import { parseTagList, type Tags } from "./tag-list.ts";
 
 /** The field's name as it is compared. */
