@@ -1,15 +1,18 @@
 // A provider's accounts: addresses, grants, passwords, key pairs (LIF-1 to LIF-17); the store is passed in.
-export { AUDIT_CHAIN_START, auditChain } from "./audit-chain.ts";
+export type { MadeAccount, NewAccountOptions } from "./account-administration.ts";
+export { AUDIT_CHAIN_START, auditChain, auditKeyOf } from "./audit-chain.ts";
 export { type AuditEntry, type AuditFilter, type AuditRecord, auditEntry } from "./audit-entry.ts";
+export type { AuditHead, AuditVerification } from "./audit-verification.ts";
+export { AuditWriter } from "./audit-writer.ts";
+export type { LoadOptions, RefusedAccount } from "./bulk-accounts.ts";
+export type { BulkOptions, Progress } from "./bulk-keys.ts";
+export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
+export type { NewDomainOptions } from "./domain-administration.ts";
+export type { EnrolmentOptions } from "./enrolment.ts";
 export type { GrantOptions } from "./grant.ts";
-export { KEY_TRANSITIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
-export {
-  type Authentication,
-  Keyring,
-  type KeyringOptions,
-  type NewAccountOptions,
-  type SigningKeyAnswer,
-} from "./keyring.ts";
+export { KEY_OPERATIONS, KEY_TRANSITIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
+export type { ReleasedKey } from "./key-release.ts";
+export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {
   type AccountPage,
   type ChangeFeed,
@@ -27,9 +30,10 @@ export {
   type UseAnswer,
 } from "./keyring-store.ts";
 export { loadMasterKey, MasterKey, MasterKeyError } from "./master-key.ts";
-export type { Outcome } from "./outcome.ts";
-export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
+export type { Failure, Outcome } from "./outcome.ts";
+export type { AppPasswordOptions, CredentialSummary, PasswordSet } from "./password-administration.ts";
 export { type PublicKey, PublicKeyView } from "./public-key-view.ts";
+export { DEFAULT_LIMITS, type LimitSettings, recipientLimit, usualLimit } from "./recipient-limits.ts";
 export type {
   AccountRecord,
   AccountRights,
@@ -54,3 +58,12 @@ export type {
 export { maySignAs, mayWriteFrom, ownsAddress, storedAddress } from "./rights.ts";
 export { StatementSigning } from "./statement-signing.ts";
 export type { User } from "./user.ts";
+export {
+  type Identified,
+  type Limited,
+  type PrivateKeysOfUser,
+  type Refused,
+  type SignedByUser,
+  UserKeys,
+  type UserKeysOptions,
+} from "./user-keys.ts";

@@ -1,26 +1,52 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { keyId } from "../signature/index.ts";
+import { KeyLockError, openWithLock, sealToLock } from "./key-lock.ts";
 import type { MasterKey } from "./master-key.ts";
-import type { NewKey, SealedKeyPair } from "./records.ts";
+import type { AccountRecord, NewKey, SealedKeyPair } from "./records.ts";
+
+/** A PKCS#8 structure begins with it; what is sealed to a key lock begins with that construction's version, 1. */
+const DER_SEQUENCE = 0x30;
 
 /**
- * Makes an account's Ed25519 key pair; the private half leaves this function sealed only. Keys come from here alone
- * and are never taken from outside, so that none is of small order or ill-formed (LIF-5).
+ * Makes an account's Ed25519 key pair; the private half leaves this function sealed only, under the account's key
+ * lock where it has one, then under the master key. Keys come from here alone and are never taken from outside, so
+ * that none is of small order or ill-formed (LIF-5).
  */
-export function generateAccountKey(accountId: string, notBefore: number, masterKey: MasterKey): NewKey {
+export function generateAccountKey(
+  account: Pick<AccountRecord, "id" | "keyLock">,
+  notBefore: number,
+  masterKey: MasterKey,
+): NewKey {
+  const { id, keyLock } = account;
   const { spki, pkcs8 } = generate();
   const kid = keyId(spki);
-  const sealed = masterKey.seal(pkcs8, accountKeyContext(accountId, kid));
+  const context = accountKeyContext(id, kid);
+  const sealed = masterKey.seal(keyLock ? sealToLock(keyLock, pkcs8, context) : pkcs8, context);
   pkcs8.fill(0);
-  return { kid, algorithm: "ed25519-sha256", spki, sealed, notBefore };
+  return { kid, algorithm: "ed25519-sha256", spki, sealed, notBefore, keyLock };
 }
 
+/**
+ * @param keyLock the opened private half of the account's key lock; null where there is none or nobody opened it
+ * @returns null when the key is under a key lock and this does not open it
+ * @throws MasterKeyError when it is not under this master key
+ */
 export function openAccountKey(
   key: { readonly kid: string; readonly sealed: Uint8Array },
   accountId: string,
   masterKey: MasterKey,
-): KeyObject {
-  return importAndWipe(masterKey.open(key.sealed, accountKeyContext(accountId, key.kid)));
+  keyLock: KeyObject | null,
+): KeyObject | null {
+  const context = accountKeyContext(accountId, key.kid);
+  const opened = masterKey.open(key.sealed, context);
+  if (opened[0] === DER_SEQUENCE) return importAndWipe(opened);
+  if (keyLock === null) return null;
+  try {
+    return importAndWipe(openWithLock(keyLock, opened, context));
+  } catch (error) {
+    if (error instanceof KeyLockError) return null; // the account has another lock since this user logged in
+    throw error;
+  }
 }
 
 /** Makes a domain's statement key `dk` (POL-8). */
@@ -51,10 +77,10 @@ function importAndWipe(pkcs8: Buffer): KeyObject {
   }
 }
 
-function accountKeyContext(accountId: string, kid: string): string {
+export function accountKeyContext(accountId: string, kid: string): string {
   return `account ${accountId} key ${kid}`;
 }
 
-function statementKeyContext(domain: string): string {
+export function statementKeyContext(domain: string): string {
   return `statement key of ${domain}`;
 }

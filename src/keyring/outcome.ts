@@ -1,17 +1,18 @@
 import type { Refusal, StoreOutcome } from "./keyring-store.ts";
 
-/** What an administrative act came to; `detail` is one sentence for the administrator. */
-export type Outcome<T extends object = object> =
-  | ({ readonly ok: true } & T)
-  | {
-      readonly ok: false;
-      /**
-       * Besides what the store refuses: `syntax` of an address or name, `password` that cannot be one,
-       * `wrong-password`, and `password-needed` to open the account's key lock.
-       */
-      readonly problem: Refusal | "syntax" | "password" | "wrong-password" | "password-needed";
-      readonly detail: string;
-    };
+/** Why an administrative act was not done; `detail` is one sentence for the administrator. */
+export interface Failure {
+  readonly ok: false;
+  /**
+   * Besides what the store refuses: `syntax` of an address or name, `password` that cannot be one,
+   * `wrong-password`, and `password-needed` to open the account's key lock.
+   */
+  readonly problem: Refusal | "syntax" | "password" | "wrong-password" | "password-needed";
+  readonly detail: string;
+}
+
+/** What an administrative act came to. */
+export type Outcome<T extends object = object> = ({ readonly ok: true } & T) | Failure;
 
 const DETAIL: Record<Refusal, (subject: string) => string> = {
   exists: (subject) => `${subject} is there already`,
@@ -33,13 +34,23 @@ const DETAIL: Record<Refusal, (subject: string) => string> = {
   "too-many": (subject) => `${subject}: a key statement has room for 32 grants; grant @domain instead`,
 };
 
-export const badPassword = {
+export const badPassword: Failure = {
   ok: false,
   problem: "password",
   detail: "a password has 1 to 1024 octets and no control characters",
-} as const;
+};
+
+export const wrongPassword: Failure = {
+  ok: false,
+  problem: "wrong-password",
+  detail: "this is not the account's password",
+};
 
 export function result<T extends object>(outcome: StoreOutcome, subject: string, value: T): Outcome<T> {
   if (outcome === "done") return { ok: true, ...value };
-  return { ok: false, problem: outcome, detail: DETAIL[outcome](subject) };
+  return refusal(outcome, subject);
+}
+
+export function refusal(problem: Refusal, subject: string): Failure {
+  return { ok: false, problem, detail: DETAIL[problem](subject) };
 }

@@ -29,3 +29,20 @@ export function maySignAs(rights: AccountRights, address: Address): boolean {
 export function mayWriteFrom(rights: AccountRights, address: Address): boolean {
   return maySignAs(rights, address) || hasGrant(rights, "on-behalf", address);
 }
+
+/**
+ * Who signs what is written on behalf of an address (SUB-3): an own address in the domain of From, since no grant
+ * reaches across domains (IDY-10); else the primary one.
+ *
+ * @param scope an app password's addresses, of which it must be one; null: any
+ */
+export function agentFor(
+  rights: AccountRights,
+  from: Address,
+  scope: readonly string[] | null,
+): Address | null {
+  const own = rights.addresses
+    .filter((address) => scope === null || scope.includes(address))
+    .map(storedAddress);
+  return own.find(({ domain }) => domain === from.domain) ?? own[0] ?? null;
+}

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { GroupCommit } from "./group-commit.ts";
 import { newMessageId } from "./message-id.ts";
+import { type QueueCommits, queueCommits } from "./queue-commits.ts";
 import {
   type LeasedMessage,
   type MessageId,
@@ -80,7 +80,7 @@ export class Queue {
   readonly #store: QueueStore;
   readonly #retry: RetrySchedule;
   readonly #clock: QueueClock;
-  readonly #commits: GroupCommit;
+  readonly #commits: QueueCommits;
   readonly #leaseMs: number;
   readonly #pollMs: number;
   /** Names this process among those that deliver from the same store. */
@@ -94,7 +94,7 @@ export class Queue {
     this.#store = options.store;
     this.#retry = options.retry;
     this.#clock = options.clock ?? systemClock;
-    this.#commits = new GroupCommit(options.store);
+    this.#commits = queueCommits(options.store);
     this.#leaseMs = options.leaseMs ?? 60_000;
     this.#pollMs = options.pollMs ?? 5_000;
   }

@@ -1,0 +1,2 @@
+// Many callers, one transaction.
+export { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";

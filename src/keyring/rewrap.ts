@@ -1,0 +1,60 @@
+import type { Administration } from "./administration.ts";
+import { auditKeyOf, sealAuditKey } from "./audit-chain.ts";
+import { credentialContext } from "./credentials/credential-secret.ts";
+import { accountKeyContext, statementKeyContext } from "./key-pair.ts";
+import type { Reseal } from "./keyring-store.ts";
+import { type MasterKey, MasterKeyError } from "./master-key.ts";
+
+/** The audit action whose entry ends the part of the log that is chained under the master key before. */
+export const REWRAP = "master-key.rewrap";
+
+/**
+ * Seals everything under another master key. Broken off, it is begun again with the same two keys; until it is
+ * done the store belongs to the old one. No other process may have the store open.
+ */
+export async function rewrap(
+  administration: Administration,
+  next: MasterKey,
+  onProgress: (done: number, of: number) => void,
+): Promise<void> {
+  const { store, masterKey } = administration;
+  const entry = administration.entry(REWRAP, {
+    // So that the log's older part can be verified with the new master key alone.
+    detail: sealAuditKey(auditKeyOf(masterKey), auditKeyOf(next)),
+  });
+  await store.rewrap(resealer(masterKey, next), next.check, entry, onProgress);
+}
+
+function resealer(before: MasterKey, next: MasterKey): Reseal {
+  return (sealed, what) => {
+    const context = contextOf(what);
+    let secret: Buffer;
+    try {
+      secret = before.open(sealed, context);
+    } catch (error) {
+      if (error instanceof MasterKeyError && opens(next, sealed, context)) return null;
+      throw error;
+    }
+    try {
+      return next.seal(secret, context);
+    } finally {
+      secret.fill(0);
+    }
+  };
+}
+
+function opens(masterKey: MasterKey, sealed: Uint8Array, context: string): boolean {
+  try {
+    masterKey.open(sealed, context).fill(0);
+    return true;
+  } catch (error) {
+    if (error instanceof MasterKeyError) return false;
+    throw error;
+  }
+}
+
+function contextOf(what: Parameters<Reseal>[1]): string {
+  if (what.kind === "account-key") return accountKeyContext(what.accountId, what.kid);
+  if (what.kind === "statement-key") return statementKeyContext(what.domain);
+  return credentialContext(what.part, what.accountId);
+}

@@ -1,0 +1,31 @@
+import { GroupCommit } from "../group-commit/index.ts";
+import { type QueueChange, type QueueStore, QueueStoreError } from "./queue-store.ts";
+
+const MAX_CHANGES = 1000;
+const MAX_OCTETS = 32 << 20;
+
+export type QueueCommits = GroupCommit<QueueChange, "done" | "lease-lost">;
+
+/** The changes that sessions and deliveries make at the same time share transactions. */
+export function queueCommits(store: QueueStore): QueueCommits {
+  return new GroupCommit({
+    commit: (changes) => store.commit(changes),
+    maxItems: MAX_CHANGES,
+    maxSize: MAX_OCTETS,
+    sizeOf: octetsOf,
+    // Where the disk is full, what is small or frees space may still succeed.
+    worthTryingAlone: (error) => error instanceof QueueStoreError && error.kind === "full",
+  });
+}
+
+function octetsOf(change: QueueChange): number {
+  if (change.kind === "settle") return 0;
+  let octets = 0;
+  const contents = new Set<Uint8Array>();
+  for (const { prefix, content } of change.messages) {
+    octets += prefix.length;
+    if (!contents.has(content)) octets += content.length;
+    contents.add(content);
+  }
+  return octets;
+}
