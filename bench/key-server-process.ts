@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import { createSecureContext, TLSSocket } from "node:tls";
 import { generate } from "selfsigned";
-import { type DirectoryKey, type KeyDirectory, KeyServer } from "../src/key-server/index.ts";
+import { type KeyDirectory, KeyServer } from "../src/key-server/index.ts";
 import { keyId } from "../src/signature/index.ts";
 import { announce } from "./server-process.ts";
 
@@ -20,25 +20,29 @@ const secureContext = createSecureContext({ key: certificate.private, cert: cert
 if (mode === "key") {
   const spki = generateKeyPairSync("ed25519").publicKey.export({ format: "der", type: "spki" });
   const now = Math.floor(Date.now() / 1000);
-  const key: DirectoryKey = {
+  const key = {
     kid: keyId(spki),
-    algorithm: "ed25519-sha256",
-    state: "active",
+    algorithm: "ed25519-sha256" as const,
+    state: "active" as const,
     spki,
     notBefore: now - 1000,
     notAfter: now + 1_000_000,
     grants: [],
   };
-  const keys = new Map(Array.from({ length: ACCOUNTS }, (_, n) => [`u${10_000 + n}`, [key]]));
+  const keys = new Map(
+    Array.from({ length: ACCOUNTS }, (_, n) => [`u${10_000 + n}`, [{ ...key, owner: `u${10_000 + n}` }]]),
+  );
   const directory: KeyDirectory = {
     changeCount: () => 0,
-    domain: () => ({}),
-    keys: ({ localPart }) => keys.get(localPart) ?? [],
+    changedSince: () => new Set(),
+    domain: async () => ({ epoch: null, statementKey: null }),
+    keys: async ({ localPart }) => keys.get(localPart) ?? [],
   };
   const server = new KeyServer({
     directory,
     secureContext: () => secureContext,
     decoySecret: Buffer.alloc(32),
+    veilMs: 0,
     limits: { costPerMinute: Number.POSITIVE_INFINITY },
   });
   const { port } = await server.listen(0, "127.0.0.1");

@@ -24,6 +24,7 @@ export const layers: Layers = {
   dns: { layer: 0, only: [] },
   config: { layer: 0, only: [] },
   dialer: { layer: 0, only: [] },
+  changes: { layer: 0, only: [], pure: true },
   "group-commit": { layer: 0, only: [] },
 
   signature: { layer: 1, only: ["message"], pure: true },

@@ -43,6 +43,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       ),
       exposure: keyServer.exposure,
       redirect: keyServer.redirect ?? null,
+      remembered: keyServer.remembered,
     },
     domains: settings.domains.map((_, index) => buildDomain(settings, index, dataDirectory, report)),
     routes: Object.entries(settings.routes).flatMap(([pattern, nextHop]) =>

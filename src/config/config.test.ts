@@ -46,7 +46,12 @@ test("the least configuration gets every default", () => {
       ],
     },
     mx: { listeners: [{ address: null, port: 25, tls: "starttls", tlsFiles }] },
-    keyServer: { listeners: [{ address: null, port: 8757, tlsFiles }], exposure: "decoy", redirect: null },
+    keyServer: {
+      listeners: [{ address: null, port: 8757, tlsFiles }],
+      exposure: "decoy",
+      redirect: null,
+      remembered: 100_000,
+    },
     domains: [
       {
         name: "dest.test",

@@ -33,6 +33,8 @@ export interface Config {
     readonly exposure: "open" | "decoy" | "kid";
     /** Every asker is sent there with `-FW` (KEY-22); null: they are answered here. */
     readonly redirect: HostAndPort | null;
+    /** How many replies are held in memory. */
+    readonly remembered: number;
   };
   /** Domains whose mail this host receives. */
   readonly domains: readonly HostedDomain[];

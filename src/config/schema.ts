@@ -60,6 +60,7 @@ export const schema = z.strictObject({
       listen: listeners({}, ["*:8757"]),
       exposure: z.enum(["open", "decoy", "kid"]).default("decoy"),
       redirect: redirectTarget.optional(),
+      remembered: z.int().min(1000).max(50_000_000).default(100_000),
     })
     .prefault({}),
   domains: z

@@ -1,5 +1,10 @@
 // The key server's public interface: reads public data only, needs no private keys.
-export type { DirectoryKey, KeyDirectory, StatementSigner } from "./key-directory.ts";
+export type {
+  DirectoryDomain,
+  DirectoryKey,
+  KeyDirectory,
+  StatementSigner,
+} from "./key-directory.ts";
 export {
   KeyServer,
   type KeyServerEvent,

@@ -1,6 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   appendStatementSignature,
-  decoyKey,
   type Exposure,
   formatStatement,
   type KeyReply,
@@ -9,7 +9,9 @@ import {
   MAX_STATEMENTS,
 } from "../key-protocol/index.ts";
 import { encodeAddress } from "../message/index.ts";
-import type { DirectoryKey, KeyDirectory, StatementSigner } from "./key-directory.ts";
+import { Decoys, type ShownKey } from "./decoys.ts";
+import type { DirectoryDomain, KeyDirectory, StatementSigner } from "./key-directory.ts";
+import { ReplyCache } from "./reply-cache.ts";
 
 export interface KeyAnswererOptions {
   readonly directory: KeyDirectory;
@@ -19,8 +21,14 @@ export interface KeyAnswererOptions {
   readonly signer: StatementSigner | null;
   /** `ttl` of statements (CCH-2). */
   readonly ttlSeconds: number;
+  /** How many replies are held. */
+  readonly remembered: number;
+  /** What might tell who has an account leaves this long after it was asked for, in milliseconds (KEY-36). */
+  readonly veilMs: number;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
+  /** From 0 up to 1; spreads the ends of what is remembered. */
+  readonly random: () => number;
   readonly onFailure: (cause: unknown) => void;
 }
 
@@ -29,101 +37,115 @@ const NOT_HERE: KeyReply = "-ERR [NOTHERE] domain not served\r\n";
 const KID_REQUIRED: KeyReply = "-ERR [KIDREQ] ask with a key id\r\n";
 const TEMPORARY: KeyReply = "-ERR [TEMP] come back later\r\n";
 
-/** Statements are written again after this at the latest: `iat` is to say how fresh they are. */
-const KEEP_MS = 60_000;
-const MAX_KEPT = 50_000;
-const DAY_S = 86_400;
+/** The keys to show for a request, and what that depends on. */
+interface Finding {
+  readonly keys: readonly ShownKey[];
+  readonly owner: string | null;
+  /** When it will be another one though nothing changes in the directory, Unix seconds. */
+  readonly until: number;
+}
 
 /**
- * Answers KEY out of a directory (KEY-28 to KEY-36). Replies with statements are kept as text, all together for a
- * minute or until the directory changes: the cheapest of caches, which is what the hot path needs. Refusals are never
- * kept, so that an unknown account and an unknown key take the same way (KEY-36).
+ * Answers KEY out of a directory (KEY-28 to KEY-36).
+ *
+ * What a request with a key id found is remembered as text, up to half its ttl, so that `iat` says how fresh it is.
+ * Nothing else is: refusals and the bare form are made anew each time, for the known and the unknown alike, with the
+ * same work (a decoy is made whether it is needed or not). What differs all the same, such as how long a database looks
+ * for a row that is not there, is behind a veil: such an answer leaves a fixed time after its question came.
  */
 export class KeyAnswerer implements KeyResponder {
   readonly #options: KeyAnswererOptions;
-  readonly #kept = new Map<string, KeyReply>();
-  #keptSinceMs = 0;
-  #changeCount = Number.NaN;
+  readonly #decoys: Decoys | null;
+  readonly #replies: ReplyCache;
+  /** Answers being made, by request line: who asks the same meanwhile gets the same. */
+  readonly #pending = new Map<string, Promise<KeyReply>>();
 
   constructor(options: KeyAnswererOptions) {
+    const { directory, exposure, decoySecret, remembered } = options;
     this.#options = options;
+    this.#decoys = exposure === "decoy" && decoySecret !== null ? new Decoys(decoySecret) : null;
+    this.#replies = new ReplyCache(directory, remembered);
   }
 
   recall(line: string): KeyReply | undefined {
-    const { directory, nowMs } = this.#options;
-    const count = directory.changeCount();
-    const now = nowMs();
-    if (count !== this.#changeCount || now - this.#keptSinceMs >= KEEP_MS) {
-      this.#kept.clear();
-      this.#changeCount = count;
-      this.#keptSinceMs = now;
-    }
-    return this.#kept.get(line);
+    return this.#replies.recall(line, this.#options.nowMs());
   }
 
-  answer(request: KeyRequest, line: string): KeyReply | Promise<KeyReply> {
-    const { directory, exposure } = this.#options;
-    const nowMs = this.#options.nowMs();
-    const changeCount = directory.changeCount();
-    const reply = (domain: object | null, keys: readonly DirectoryKey[]): KeyReply => {
-      if (domain === null) return NOT_HERE;
-      if (request.kid === null && exposure === "kid") return KID_REQUIRED;
-      const now = Math.floor(nowMs / 1000);
-      const found = select(keys, request.kid);
-      // Who names a key that is there knows it already. All others pay for a decoy, whether it is needed or not, so
-      // that the time an answer takes tells nothing (KEY-36).
-      const decoy = request.kid !== null && found.length > 0 ? null : this.#decoy(request, now);
-      const shown = keys.length === 0 && decoy !== null ? [decoy] : found;
-      if (shown.length === 0) return NO_KEY;
-      const text = this.#statements(request, shown, now);
-      if (changeCount === this.#changeCount) this.#keep(line, text);
-      return text;
-    };
+  answer(request: KeyRequest, line: string): Promise<KeyReply> {
+    const pending = this.#pending.get(line);
+    if (pending !== undefined) return pending;
+    const answer = this.#veiled(request, line).finally(() => this.#pending.delete(line));
+    this.#pending.set(line, answer);
+    return answer;
+  }
+
+  async #veiled(request: KeyRequest, line: string): Promise<KeyReply> {
+    const { veilMs } = this.#options;
+    const veil = veilMs === 0 ? null : delay(veilMs);
+    let reply: KeyReply;
     try {
-      const domain = directory.domain(request.address.domain);
-      const keys = directory.keys(request.address, Math.floor(nowMs / 1000));
-      if (!(domain instanceof Promise) && !(keys instanceof Promise)) return reply(domain, keys);
-      return Promise.all([domain, keys]).then(
-        ([theDomain, theKeys]) => reply(theDomain, theKeys),
-        (cause) => this.#failed(cause),
-      );
+      reply = await this.#reply(request, line);
     } catch (cause) {
-      return this.#failed(cause);
+      this.#options.onFailure(cause);
+      return TEMPORARY;
     }
+    // Among decoys anything may be one.
+    if (reply === NO_KEY || (this.#decoys !== null && reply !== NOT_HERE)) await veil;
+    return reply;
   }
 
-  #keep(line: string, reply: KeyReply): void {
-    if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
-    // A copy: the line is a slice of all that was read with it, which would be kept with it.
-    this.#kept.set(Buffer.from(line, "latin1").toString("latin1"), reply);
+  async #reply(request: KeyRequest, line: string): Promise<KeyReply> {
+    const { directory, exposure, ttlSeconds, random } = this.#options;
+    const { asOf } = this.#replies;
+    const domain = await directory.domain(request.address.domain);
+    if (domain === null) return NOT_HERE;
+    if (request.kid === null && exposure === "kid") return KID_REQUIRED;
+    const nowMs = this.#options.nowMs();
+    const now = Math.floor(nowMs / 1000);
+    const { keys, owner, until } = await this.#find(request, now);
+    if (keys.length === 0) return NO_KEY;
+    const text = await this.#statements(request, keys, domain, now);
+    if (request.kid !== null) {
+      // Not all at the same time, although a burst may have been made at the same time.
+      const keptMs = ttlSeconds * 1000 * (3 / 8 + random() / 8);
+      const expiresMs = Math.min(nowMs + keptMs, until * 1000);
+      this.#replies.keep(line, { text, owner, domain: request.address.domain, asOf, expiresMs });
+    }
+    return text;
   }
 
-  /** The decoy that this request would be shown if nobody had the address, or null (KEY-34). */
-  #decoy(request: KeyRequest, now: number): DirectoryKey | null {
-    const { exposure, decoySecret } = this.#options;
-    if (exposure !== "decoy" || decoySecret === null) return null;
-    const { kid, spki, notBefore } = decoyKey(decoySecret, request.address, now);
-    if (request.kid !== null && request.kid !== kid) return null;
-    // As long as real keys without an end are promised: see the directory of the keyring.
-    const notAfter = (Math.floor(now / DAY_S) + 30) * DAY_S;
-    return { kid, spki, algorithm: "ed25519-sha256", state: "active", notBefore, notAfter, grants: [] };
+  async #find({ address, kid }: KeyRequest, now: number): Promise<Finding> {
+    const keys = await this.#options.directory.keys(address, now);
+    const owner = keys[0]?.owner ?? null;
+    const found = { keys: select(keys, kid), owner, until: Number.POSITIVE_INFINITY };
+    // Who names a key that is there knows it already.
+    if (this.#decoys === null || (kid !== null && found.keys.length > 0)) return found;
+    const decoys = this.#decoys.keysOf(address, now);
+    return owner === null ? { keys: select(decoys.keys, kid), owner, until: decoys.rotatesAt } : found;
   }
 
-  #statements(request: KeyRequest, keys: readonly DirectoryKey[], now: number): KeyReply {
+  async #statements(
+    request: KeyRequest,
+    keys: readonly ShownKey[],
+    { epoch, statementKey }: DirectoryDomain,
+    now: number,
+  ): Promise<KeyReply> {
     const { signer, ttlSeconds } = this.#options;
+    const { domain } = request.address;
     const identity = encodeAddress(request.address);
+    // Where the administrator's clock is ahead of ours, a statement may be too: by 300 seconds (STA-11, STA-12).
+    const issuedAt = Math.max(now, epoch ?? 0);
     let reply = `+OK ${keys.length}\r\n`;
     for (const key of keys) {
-      const line = formatStatement({ ...key, identity, issuedAt: now, ttlSeconds, staleSeconds: 0 });
-      const signature = signer?.sign(request.address.domain, line) ?? null;
+      const line = formatStatement({ ...key, identity, issuedAt, ttlSeconds, staleSeconds: 0 });
+      const signature = (await signer?.sign(domain, line)) ?? null;
+      if (signature === null && statementKey !== null) {
+        // Without its signature a verifier would take the statement for a forgery (STA-13).
+        throw new Error(`the statement key of ${domain} is not at hand`);
+      }
       reply += `${signature === null ? line : appendStatementSignature(line, signature)}\r\n`;
     }
     return `${reply}.\r\n`;
-  }
-
-  #failed(cause: unknown): KeyReply {
-    this.#options.onFailure(cause);
-    return TEMPORARY;
   }
 }
 
@@ -131,7 +153,7 @@ export class KeyAnswerer implements KeyResponder {
  * With a kid that key, whatever its state. The bare form means the active keys; of a suspended account it says
  * that it is suspended (LIF-11), and of an account all of whose keys are gone, nothing.
  */
-function select(keys: readonly DirectoryKey[], kid: string | null): readonly DirectoryKey[] {
+function select(keys: readonly ShownKey[], kid: string | null): readonly ShownKey[] {
   if (kid !== null) return keys.filter((key) => key.kid === kid).slice(0, 1);
   const active = keys.filter((key) => key.state === "active");
   const shown = active.length > 0 ? active : keys.filter((key) => key.state === "suspended").slice(0, 1);

@@ -56,10 +56,20 @@ export interface KeyServerOptions {
   readonly signer?: StatementSigner;
   /** `ttl` of statements: 60 to 86400 (CCH-2). Default 600. */
   readonly ttlSeconds?: number;
+  /** How many replies are held in memory, each about 0.7 KiB where statements are signed. Default 100000. */
+  readonly remembered?: number;
+  /**
+   * Refusals, and with the exposure `decoy` all that is not remembered, leave this long after they were asked for, so
+   * that time does not tell who has an account (KEY-36). Milliseconds, more than the directory takes as a rule;
+   * 0: at once. Default 2.
+   */
+  readonly veilMs?: number;
   readonly mode?: ServerMode;
   readonly limits?: Partial<KeyServerLimits>;
   /** Milliseconds since the epoch. */
   readonly nowMs?: () => number;
+  /** From 0 up to 1. */
+  readonly random?: () => number;
   /** What happens, for the log. Must not throw. */
   readonly onEvent?: (event: KeyServerEvent) => void;
 }
@@ -126,7 +136,10 @@ export class KeyServer {
       decoySecret,
       signer: options.signer ?? null,
       ttlSeconds,
+      remembered: options.remembered ?? 100_000,
+      veilMs: options.veilMs ?? 2,
       nowMs: this.#nowMs,
+      random: options.random ?? Math.random,
       onFailure: (cause) => options.onEvent?.({ kind: "directory-failed", cause }),
     });
     this.#limiter = new RateLimiter(this.#limits.costPerMinute, this.#nowMs);

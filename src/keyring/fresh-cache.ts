@@ -1,35 +1,52 @@
 import { LRUCache } from "lru-cache";
+import { type ChangeFeed, RecentChanges } from "../changes/index.ts";
 
-/** Remembers what a store said until anything in the store changes. */
+/** Remembers what a store said until something changes that it depends on. */
 export class FreshCache<V extends object> {
-  readonly #store: { changeCount(): number };
+  readonly #changes: RecentChanges;
   readonly #load: (key: string) => Promise<V | null>;
-  readonly #entries: LRUCache<string, V>;
-  #changeCount = -1;
+  readonly #subjectsOf: (value: V, key: string) => readonly string[];
+  readonly #entries: LRUCache<string, { readonly value: V; asOf: number }>;
 
-  constructor(store: { changeCount(): number }, max: number, load: (key: string) => Promise<V | null>) {
-    this.#store = store;
+  /**
+   * @param max how many values are held; the least recently used go first
+   * @param subjectsOf the accounts (ids) and domains on which a value depends
+   */
+  constructor(
+    feed: ChangeFeed,
+    max: number,
+    load: (key: string) => Promise<V | null>,
+    subjectsOf: (value: V, key: string) => readonly string[],
+  ) {
+    this.#changes = new RecentChanges(feed);
     this.#load = load;
+    this.#subjectsOf = subjectsOf;
     this.#entries = new LRUCache({ max });
   }
 
   /** The remembered value, or undefined where {@link get} must ask the store. */
   peek(key: string): V | undefined {
-    const count = this.#store.changeCount();
-    if (count !== this.#changeCount) {
-      this.#entries.clear();
-      this.#changeCount = count;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    const { count } = this.#changes;
+    if (entry.asOf !== count) {
+      const subjects = this.#subjectsOf(entry.value, key);
+      if (!subjects.every((subject) => this.#changes.unchanged(subject, entry.asOf))) {
+        this.#entries.delete(key);
+        return undefined;
+      }
+      entry.asOf = count;
     }
-    return this.#entries.get(key);
+    return entry.value;
   }
 
   async get(key: string): Promise<V | null> {
     const remembered = this.peek(key);
     if (remembered !== undefined) return remembered;
-    const countBefore = this.#changeCount;
-    const loaded = await this.#load(key);
-    // What was read while something changed may be old already: it serves this caller, not the next.
-    if (loaded !== null && this.#store.changeCount() === countBefore) this.#entries.set(key, loaded);
-    return loaded;
+    // Taken before: a change while the store answers is a change after what it answered.
+    const asOf = this.#changes.count;
+    const value = await this.#load(key);
+    if (value !== null) this.#entries.set(key, { value, asOf });
+    return value;
   }
 }

@@ -1,4 +1,5 @@
 // A provider's accounts: addresses, grants, passwords, key pairs (LIF-1 to LIF-17); the store is passed in.
+export type { ChangeFeed } from "../changes/index.ts";
 export type { MadeAccount, NewAccountOptions } from "./account-administration.ts";
 export { AUDIT_CHAIN_START, auditChain, auditKeyOf } from "./audit-chain.ts";
 export { type AuditEntry, type AuditFilter, type AuditRecord, auditEntry } from "./audit-entry.ts";
@@ -15,7 +16,6 @@ export type { ReleasedKey } from "./key-release.ts";
 export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {
   type AccountPage,
-  type ChangeFeed,
   type KeyReplacement,
   type KeyringStore,
   KeyringStoreError,
@@ -56,7 +56,7 @@ export type {
   SealedKeyPair,
 } from "./records.ts";
 export { maySignAs, mayWriteFrom, ownsAddress, storedAddress } from "./rights.ts";
-export { StatementSigning } from "./statement-signing.ts";
+export { StatementSigning, type StatementSigningOptions } from "./statement-signing.ts";
 export type { User } from "./user.ts";
 export {
   type Identified,

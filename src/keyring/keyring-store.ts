@@ -1,3 +1,4 @@
+import type { ChangeFeed } from "../changes/index.ts";
 import type { AuditEntry, AuditFilter, AuditRecord } from "./audit-entry.ts";
 import type {
   AccountRecord,
@@ -122,20 +123,6 @@ export interface Use {
 export type UseAnswer =
   | { readonly kind: "taken" }
   | { readonly kind: "limited"; readonly limit: number; readonly freeAt: number | null };
-
-/**
- * Tells what changed, so that what is remembered can be forgotten. All methods are cheap enough to be asked before
- * every use of a cache.
- */
-export interface ChangeFeed {
-  /** A number that rises once anything may have changed that statements, rights or keys depend on, by any process. */
-  changeCount(): number;
-  /**
-   * Ids of the accounts and names of the domains that changed after `changeCount()` gave `count`; null when that is
-   * not known any more: everything is to be forgotten.
-   */
-  changedSince(count: number): ReadonlySet<string> | null;
-}
 
 /**
  * What can be read by a process that must never hold a private key. All addresses are canonical and unencoded.

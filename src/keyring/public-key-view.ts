@@ -1,3 +1,4 @@
+import type { ChangeFeed } from "../changes/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import { type Algorithm, grantHash } from "../signature/index.ts";
 import { FreshCache } from "./fresh-cache.ts";
@@ -7,6 +8,8 @@ import { storedAddress } from "./rights.ts";
 
 /** What a key statement says about one key of an address (STA-1); times are Unix seconds. */
 export interface PublicKey {
+  /** The id of the account that has it, which a {@link ChangeFeed} names when something here changes. */
+  readonly owner: string;
   readonly kid: string;
   readonly algorithm: Algorithm;
   /** `suspended`: the account is, and the key is not revoked (LIF-11). */
@@ -24,28 +27,30 @@ const ACTIVE_DAYS = 30;
 const DAY_S = 86_400;
 
 /**
- * The public half of a keyring, for processes that hold no private key: what key statements are made of. Answers
- * are remembered until the store changes, so that suspending and re-keying show at once.
+ * The public half of a keyring, for processes that hold no private key: what key statements are made of. Domains are
+ * remembered until they change; accounts are asked for every time, the known and the unknown alike (KEY-36), for the
+ * key server remembers what it made of them.
  */
-export class PublicKeyView {
+export class PublicKeyView implements ChangeFeed {
   readonly #store: PublicKeyringStore;
-  readonly #entries: FreshCache<Entry>;
   readonly #domains: FreshCache<PublicDomain>;
 
-  /** @param options.remembered how many addresses are held in memory */
-  constructor(store: PublicKeyringStore, options: { readonly remembered?: number } = {}) {
+  constructor(store: PublicKeyringStore) {
     this.#store = store;
-    const remembered = options.remembered ?? 100_000;
-    this.#entries = new FreshCache<Entry>(store, remembered, async (address) => {
-      const record = await store.publicRecord(address);
-      return record && { record, day: -1, keys: [] };
-    });
-    this.#domains = new FreshCache(store, 10_000, (name) => store.publicDomain(name));
+    this.#domains = new FreshCache<PublicDomain>(
+      store,
+      REMEMBERED_DOMAINS,
+      (name) => store.publicDomain(name),
+      ({ name }) => [name],
+    );
   }
 
-  /** Differs from every earlier value once anything may have changed; cheap. */
   changeCount(): number {
     return this.#store.changeCount();
+  }
+
+  changedSince(count: number): ReadonlySet<string> | null {
+    return this.#store.changedSince(count);
   }
 
   /** Null when the domain is not hosted here. */
@@ -59,27 +64,19 @@ export class PublicKeyView {
    * @param now Unix seconds
    */
   async keys(address: Address, now: number): Promise<readonly PublicKey[]> {
-    const entry = await this.#entries.get(addressText(address));
-    if (entry === null) return [];
+    const record = await this.#store.publicRecord(addressText(address));
+    if (record === null) return [];
     const day = Math.floor(now / DAY_S);
-    if (entry.day !== day) {
-      entry.keys = entry.record.keys.map((key) => publicKey(entry.record, key, address, day));
-      entry.day = day;
-    }
-    return entry.keys;
+    return record.keys.map((key) => publicKey(record, key, address, day));
   }
 }
 
-/** An address's record and what is said of it, which stays the same all day. */
-interface Entry {
-  readonly record: PublicRecord;
-  day: number;
-  keys: readonly PublicKey[];
-}
+const REMEMBERED_DOMAINS = 10_000;
 
 function publicKey(record: PublicRecord, key: PublicKeyRecord, asked: Address, day: number): PublicKey {
   const suspended = record.account.state === "suspended" && key.state !== "revoked";
   return {
+    owner: record.account.id,
     kid: key.kid,
     algorithm: key.algorithm,
     state: suspended ? "suspended" : key.state,

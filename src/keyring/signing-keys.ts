@@ -14,7 +14,7 @@ type StoredKey = SealedKeyPair & PublicKeyRecord;
 
 /**
  * The private keys of accounts that sign just now, unsealed, in memory only. Which key signs is asked again
- * whenever the store has changed; unsealing is done once for each key. What opens by a user's key lock only is kept
+ * whenever the account has changed; unsealing is done once for each key. What opens by a user's key lock only is kept
  * with that user's login, and gone with it.
  */
 export class SigningKeys {
@@ -25,7 +25,12 @@ export class SigningKeys {
 
   constructor(store: KeyringStore, masterKey: MasterKey, max: number) {
     this.#masterKey = masterKey;
-    this.#stored = new FreshCache(store, max, (accountId) => store.activeKey(accountId));
+    this.#stored = new FreshCache<StoredKey>(
+      store,
+      max,
+      (accountId) => store.activeKey(accountId),
+      (_key, accountId) => [accountId],
+    );
     this.#unsealed = new LRUCache({ max, ttl: KEEP_MS, ttlAutopurge: true });
   }
 

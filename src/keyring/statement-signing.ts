@@ -1,65 +1,92 @@
 import { type KeyObject, sign } from "node:crypto";
+import type { ChangeFeed } from "../changes/index.ts";
 import { statementInput } from "../key-protocol/index.ts";
-import type { Keyring } from "./keyring.ts";
+import { FreshCache } from "./fresh-cache.ts";
+import { openStatementKey } from "./key-pair.ts";
+import type { KeyringStore } from "./keyring-store.ts";
+import type { MasterKey } from "./master-key.ts";
 
-/**
- * Signs key statements under the statement keys `dk` of the keyring's domains (STA-3). Signing is synchronous, so
- * the keys are held in memory; {@link current} reads them again when the keyring has changed.
- */
+export interface StatementSigningOptions {
+  readonly store: ChangeFeed & Pick<KeyringStore, "domain" | "domains">;
+  readonly masterKey: MasterKey;
+  /** How many domains' keys are held in memory. Default 10,000. */
+  readonly remembered?: number;
+  /** Is told why the domains could not be read again; until they can be, SIGNED is not announced. */
+  readonly onFailure?: (cause: unknown) => void;
+}
+
+/** Signs key statements under the statement keys `dk` of the keyring's domains (STA-3); opens no other keys. */
 export class StatementSigning {
-  readonly #keyring: Keyring;
+  readonly #store: StatementSigningOptions["store"];
   readonly #onFailure: (cause: unknown) => void;
-  #keys: ReadonlyMap<string, KeyObject | null> = new Map();
-  #changeCount = Number.NaN;
-  #reading: Promise<void> | null = null;
+  readonly #keys: FreshCache<KeyObject>;
+  #everyDomain = false;
+  /** The count at which that was known; NaN while it is not. */
+  #asOf = Number.NaN;
+  #reading = false;
 
-  private constructor(keyring: Keyring, onFailure: (cause: unknown) => void) {
-    this.#keyring = keyring;
-    this.#onFailure = onFailure;
+  private constructor({ store, masterKey, remembered, onFailure }: StatementSigningOptions) {
+    this.#store = store;
+    this.#onFailure = onFailure ?? (() => {});
+    this.#keys = new FreshCache<KeyObject>(
+      store,
+      remembered ?? 10_000,
+      async (name) => {
+        const pair = (await store.domain(name))?.statementKey ?? null;
+        return pair && openStatementKey(pair, name, masterKey);
+      },
+      (_key, name) => [name],
+    );
   }
 
-  /** @param onFailure is told why keys could not be read again */
-  static async open(
-    keyring: Keyring,
-    onFailure: (cause: unknown) => void = () => {},
-  ): Promise<StatementSigning> {
-    const signing = new StatementSigning(keyring, onFailure);
+  static async open(options: StatementSigningOptions): Promise<StatementSigning> {
+    const signing = new StatementSigning(options);
     await signing.#read();
     return signing;
   }
 
-  /** Every hosted domain has a statement key, so that SIGNED may be announced (STA-5). */
-  get everyDomain(): boolean {
-    return this.#keys.size > 0 && [...this.#keys.values()].every((key) => key !== null);
-  }
-
   /**
-   * Waits until the keys are those of the keyring as it is now: to be asked before a statement is made, so that the
-   * first one of a domain that was just added is signed. When they cannot be read, those before go on signing.
+   * Every hosted domain has a statement key, so that SIGNED may be announced (STA-5). False also for the moment that it
+   * takes to look at the domains again after one of them has changed.
    */
-  async current(): Promise<void> {
-    if (this.#keyring.changeCount() === this.#changeCount) return;
-    this.#reading ??= this.#read()
-      .catch(this.#onFailure)
-      .finally(() => {
-        this.#reading = null;
-      });
-    await this.#reading;
+  get everyDomain(): boolean {
+    const count = this.#store.changeCount();
+    if (count !== this.#asOf) {
+      const changed = Number.isNaN(this.#asOf) ? null : this.#store.changedSince(this.#asOf);
+      if (changed !== null && ![...changed].some(mayBeDomain)) this.#asOf = count;
+      else void this.#readAgain();
+    }
+    return count === this.#asOf && this.#everyDomain;
   }
 
   /** The octets of `s` over a statement's text; null where the domain has no statement key. */
-  sign(domain: string, text: string): Uint8Array | null {
-    const key = this.#keys.get(domain) ?? null;
+  async sign(domain: string, text: string): Promise<Uint8Array | null> {
+    const key = await this.#keys.get(domain);
     return key === null ? null : sign(null, statementInput(text), key);
   }
 
-  async #read(): Promise<void> {
-    const changeCount = this.#keyring.changeCount();
-    const keys = new Map<string, KeyObject | null>();
-    for (const { name } of await this.#keyring.domains()) {
-      keys.set(name, (await this.#keyring.statementKey(name))?.privateKey ?? null);
+  async #readAgain(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#asOf = Number.NaN;
+    try {
+      await this.#read();
+    } catch (cause) {
+      this.#onFailure(cause);
+    } finally {
+      this.#reading = false;
     }
-    this.#keys = keys;
-    this.#changeCount = changeCount;
   }
+
+  async #read(): Promise<void> {
+    const asOf = this.#store.changeCount();
+    const domains = await this.#store.domains();
+    this.#everyDomain = domains.length > 0 && domains.every(({ statementKey }) => statementKey !== null);
+    this.#asOf = asOf;
+  }
+}
+
+/** Ids of accounts are 24 hexadecimal digits. A domain may look like one, so this is no proof. */
+function mayBeDomain(subject: string): boolean {
+  return !/^[0-9a-f]{24}$/.test(subject);
 }

@@ -78,7 +78,12 @@ export class UserKeys {
     this.#audit = options.audit;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#clock = options.clock ?? Date;
-    this.#rights = new FreshCache(options.store, activeAccounts, (id) => options.store.rights(id));
+    this.#rights = new FreshCache<AccountRights>(
+      options.store,
+      activeAccounts,
+      (id) => options.store.rights(id),
+      (_rights, id) => [id],
+    );
     this.#signingKeys = new SigningKeys(options.store, options.masterKey, activeAccounts);
   }
 

@@ -1,4 +1,4 @@
-import { type KeyDirectory, KeyServer } from "../key-server/index.ts";
+import { KeyServer } from "../key-server/index.ts";
 import type { PublicKeyringStore } from "../keyring/index.ts";
 import { PublicKeyView, StatementSigning } from "../keyring/index.ts";
 import type { OpenedKeyring, Place, Running, Shared } from "./role.ts";
@@ -13,15 +13,7 @@ export async function startKeyServer(
   const view = new PublicKeyView(store);
   const failed = (cause: unknown): void =>
     log.error({ role: "key-server", err: cause }, "keys cannot be read");
-  const signer = opened && (await StatementSigning.open(opened.keyring, failed));
-  const directory: KeyDirectory = {
-    changeCount: () => view.changeCount(),
-    domain: async (name) => {
-      await signer?.current();
-      return view.domain(name);
-    },
-    keys: (address, now) => view.keys(address, now),
-  };
+  const signer = opened && (await StatementSigning.open({ ...opened, onFailure: failed }));
   const { redirect } = config.keyServer;
   const servers: KeyServer[] = [];
   const places: Place[] = [];
@@ -36,12 +28,13 @@ export async function startKeyServer(
         log.error({ role: "key-server", err }, "the renewed certificate cannot be used"),
       );
       const server = new KeyServer({
-        directory,
+        directory: view,
+        remembered: config.keyServer.remembered,
         secureContext,
         hostName: config.hostname,
         exposure: config.keyServer.exposure,
         ...(redirect ? { mode: { kind: "redirect", target: redirect } } : {}),
-        ...(opened ? { decoySecret: opened.decoySecret } : {}),
+        ...(opened ? { decoySecret: opened.masterKey.derive("decoys") } : {}),
         ...(signer ? { signer } : {}),
         onEvent: (event) => log.debug({ role: "key-server", ...event }, event.kind),
       });

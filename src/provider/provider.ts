@@ -84,5 +84,5 @@ async function openKeyring(config: Config, closers: (() => void)[]): Promise<Ope
   const masterKey = await loadMasterKey(config.store.masterKeyFile);
   const store = new SqliteKeyringStore(config.store.keyringFile);
   closers.push(() => store.close());
-  return { keyring: await Keyring.open({ store, masterKey }), decoySecret: masterKey.derive("decoys") };
+  return { keyring: await Keyring.open({ store, masterKey }), store, masterKey };
 }

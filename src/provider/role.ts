@@ -1,6 +1,6 @@
 import type { Config, Role } from "../config/index.ts";
 import type { DeliveryEvent } from "../delivery/index.ts";
-import type { Keyring } from "../keyring/index.ts";
+import type { Keyring, KeyringStore, MasterKey } from "../keyring/index.ts";
 import type { MxEvent } from "../mx/index.ts";
 import type { RetrySchedule } from "../queue/index.ts";
 import type { KeyQuery } from "../signature/index.ts";
@@ -45,6 +45,6 @@ export interface Shared {
 
 export interface OpenedKeyring {
   readonly keyring: Keyring;
-  /** Secret for the decoys of the public interface (KEY-34). */
-  readonly decoySecret: Uint8Array;
+  readonly store: KeyringStore;
+  readonly masterKey: MasterKey;
 }

@@ -23,10 +23,10 @@ export {
 } from "./server/buffered-sink.ts";
 export type {
   AbortReason,
-  AuthExchange,
-  AuthStep,
+  AuthResult,
   Awaitable,
   ContentFault,
+  Credentials,
   DataSink,
   Envelope,
   Protocol,
