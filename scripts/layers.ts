@@ -31,6 +31,7 @@ export const layers: Layers = {
   "key-protocol": { layer: 1, only: ["message", "signature"] },
   smtp: { layer: 1, only: ["message"] },
   sasl: { layer: 1, only: ["message"], pure: true },
+  "vault-protocol": { layer: 1, only: ["message", "signature"] },
 
   keyring: { layer: 2 },
   queue: { layer: 2 },

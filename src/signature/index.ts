@@ -4,6 +4,7 @@ export { decodeBase64 } from "../message/index.ts"; // until its users import it
 export { type Algorithm, algorithmOf, importPublicKey, isAlgorithm } from "./algorithm.ts";
 export { BodyHasher } from "./body-hasher.ts";
 export { canonicalField, headerCanonical, signingInput } from "./canonical-header.ts";
+export { checkHeaderCanonical, type HeaderCheck, messageIdHash } from "./check-header-canonical.ts";
 export { CORE_FIELDS } from "./covered-fields.ts";
 export { type Explanation, explain } from "./explain.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";
