@@ -22,7 +22,7 @@ export interface KeyResponder {
 
 /** What the host of a session has to do: send the reply, then go on as `next` says. */
 export interface SessionStep {
-  /** Octets to send, one character each; may be empty. */
+  /** Octets to send, one character each; may be empty. Those of one step are at most a few pipelines. */
   readonly reply: string;
   /**
    * `read`: wait for more octets. `again`: call `receive` with none, there are complete lines left. `start-tls`:
@@ -43,6 +43,8 @@ export interface ServerSessionOptions {
 }
 
 const CR = 13;
+/** A step replies at most one reply more than this: a client that asks much and reads nothing holds no more memory. */
+const MAX_STEP_OCTETS = 16 * 1024;
 /** What a request without key id, or in vain, weighs. */
 const HARVESTING_COST = 10;
 
@@ -97,8 +99,10 @@ export class KeyServerSession {
       if (end < 0) break;
       const answer = this.#line(text, start, end);
       start = end + 1;
-      if (typeof answer === "string") reply += answer;
-      else if (answer instanceof Promise) {
+      if (typeof answer === "string") {
+        reply += answer;
+        if (reply.length >= MAX_STEP_OCTETS) next = "again";
+      } else if (answer instanceof Promise) {
         parts ??= [];
         parts.push(reply, answer);
         reply = "";
@@ -109,7 +113,10 @@ export class KeyServerSession {
         next = answer.next;
       }
     }
-    this.#rest = start === 0 ? text : text.slice(start);
+    if (start === 0 || start === text.length) this.#rest = start === 0 ? text : "";
+    else if (next !== "read") this.#rest = text.slice(start);
+    // A copy: the slice would keep all that was read with it for as long as the client says nothing more.
+    else this.#rest = Buffer.from(text.slice(start), "latin1").toString("latin1");
     if (next === "start-tls" && this.#rest !== "") return { reply: "", next: "abort" };
     if (next === "read" && this.#rest.length >= MAX_REQUEST_OCTETS) {
       reply += "-ERR [SYNTAX] a request has at most 1024 octets\r\n";

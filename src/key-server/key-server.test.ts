@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, sign } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { ALPN, openKeyConnection, parseStatement, statementInput } from "../key-protocol/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
@@ -17,6 +17,7 @@ import {
 import { OctetSlab } from "./octet-slab.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { createTestAuthority } from "./test-authority.ts";
+import { TestClient } from "./test-client.ts";
 
 // SPEC Appendix A: the account key is RFC 8032 test 1, the statement key test 2.
 const spki = Buffer.from("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "base64");
@@ -113,71 +114,21 @@ async function start(
   return { server, port, directory };
 }
 
-/** A client that sends what it is told and shows what comes back. */
-class Wire {
-  socket: Socket | TLSSocket;
-  received = "";
-  closed = false;
-  #changed: () => void = () => {};
-
-  constructor(port: number) {
-    this.socket = this.#listen(connect(port, "127.0.0.1"));
-  }
-  #listen<T extends Socket>(socket: T): T {
-    const note = (change: () => void) => {
-      change();
-      this.#changed();
-    };
-    socket.on("data", (octets) => note(() => (this.received += octets.toString("latin1"))));
-    socket.on("close", () => note(() => (this.closed = true)));
-    socket.on("error", () => {});
-    return socket;
-  }
-  send(text: string): void {
-    this.socket.write(text, "latin1");
-  }
-  /** Waits for exactly this, and nothing else. */
-  async expect(text: string): Promise<void> {
-    while (this.received.length < text.length && !this.closed) await this.#change();
-    assert.equal(this.received, text);
-    this.received = "";
-  }
-  async expectClose(): Promise<void> {
-    while (!this.closed) await this.#change();
-  }
-  #change(): Promise<void> {
-    return new Promise((resolve) => (this.#changed = resolve));
-  }
-  async startTls(protocols = [ALPN]): Promise<void> {
-    this.send("STLS\r\n");
-    await this.expect("+OK begin\r\n");
-    this.socket.removeAllListeners("data").removeAllListeners("close");
-    const secure = connectTls({
-      socket: this.socket,
-      secureContext: roots,
-      servername: "mx1.someisp.tld",
-      ALPNProtocols: protocols,
-    });
-    this.socket = this.#listen(secure);
-    await new Promise<void>((resolve, reject) => secure.once("secureConnect", resolve).once("error", reject));
-  }
-}
-
-async function secured(port: number, name = "mx1.someisp.tld"): Promise<Wire> {
-  const wire = new Wire(port);
+async function secured(port: number, name = "mx1.someisp.tld"): Promise<TestClient> {
+  const wire = new TestClient(port);
   await wire.expect(`+OK VSMTP/1${name === "" ? "" : ` ${name}`}\r\n`);
-  await wire.startTls();
+  await wire.startTls(roots);
   return wire;
 }
 
 describe("transcripts of SPEC §5.7, bit for bit", () => {
   test("an active key, and one that is not there", async () => {
     const { port } = await start({ hostName: "mx1.someisp.tld", signer });
-    const wire = new Wire(port);
+    const wire = new TestClient(port);
     await wire.expect("+OK VSMTP/1 mx1.someisp.tld\r\n");
     wire.send("CAPA\r\n");
     await wire.expect("+OK\r\nVSMTP 1\r\nSTLS\r\nEXPOSURE decoy\r\n.\r\n");
-    await wire.startTls();
+    await wire.startTls(roots);
     assert.equal((wire.socket as TLSSocket).alpnProtocol, ALPN);
     wire.send(`KEY allice@someisp.tld ${kid}\r\nKEY allice@someisp.tld AAAAAAAAAAAAAAAAAAAAAA\r\n`);
     await wire.expect(`+OK 1\r\n${appendixA}\r\n.\r\n-ERR [NOKEY] unknown\r\n`);
@@ -189,17 +140,17 @@ describe("transcripts of SPEC §5.7, bit for bit", () => {
   test("a redirect, and a revoked key where it leads", async () => {
     const target = { host: "keys.someisp.tld", port: 8757 };
     const busy = await start({ mode: { kind: "redirect", target } });
-    const away = new Wire(busy.port);
+    const away = new TestClient(busy.port);
     await away.expect("-FW keys.someisp.tld:8757\r\n");
     await away.expectClose();
     const { port, directory } = await start();
     const old = { ...active, kid: "s2N3yWcQ0dTzS9mJb4kXHA", state: "revoked" as const };
     directory.set("allice@someisp.tld", { ...old, notBefore: 1041379200, notAfter: 1072915200 });
-    const wire = new Wire(port);
+    const wire = new TestClient(port);
     await wire.expect("+OK VSMTP/1\r\n");
     wire.send("KEY allice@someisp.tld s2N3yWcQ0dTzS9mJb4kXHA\r\n");
     await wire.expect("-ERR [TLSREQ] use STLS\r\n");
-    await wire.startTls();
+    await wire.startTls(roots);
     wire.send("KEY allice@someisp.tld s2N3yWcQ0dTzS9mJb4kXHA\r\n");
     await wire.expect(
       "+OK 1\r\nv=1; i=allice@someisp.tld; k=s2N3yWcQ0dTzS9mJb4kXHA; a=ed25519-sha256; st=revoked; nb=1041379200; na=1072915200; iat=1073304000; ttl=600\r\n.\r\n",
@@ -209,7 +160,7 @@ describe("transcripts of SPEC §5.7, bit for bit", () => {
 });
 
 describe("answers (KEY-28 to KEY-36)", () => {
-  const ask = async (wire: Wire, line: string): Promise<string> => {
+  const ask = async (wire: TestClient, line: string): Promise<string> => {
     wire.received = "";
     wire.send(`${line}\r\n`);
     while (!/^-ERR.*\r\n$|\r\n\.\r\n$/.test(wire.received))
@@ -341,7 +292,7 @@ describe("answers (KEY-28 to KEY-36)", () => {
     const wire = await secured(port, "");
     server.setMode({ kind: "maintenance" });
     assert.equal(await ask(wire, `KEY allice@someisp.tld ${kid}`), "-ERR [TEMP] maintenance\r\n");
-    const refused = new Wire(port);
+    const refused = new TestClient(port);
     await refused.expect("-ERR [TEMP] maintenance\r\n");
     await refused.expectClose();
     server.setMode({ kind: "redirect", target: { host: "keys.someisp.tld", port: 443 } });
@@ -363,23 +314,23 @@ describe("limits", () => {
   test("connections, in all and from one network: [BUSY] or -FW (KEY-37)", async () => {
     const overflow = { host: "keys.someisp.tld", port: 8757 };
     const { server, port } = await start({ limits: { connections: 1 } });
-    const first = new Wire(port);
+    const first = new TestClient(port);
     await first.expect("+OK VSMTP/1\r\n");
-    const second = new Wire(port);
+    const second = new TestClient(port);
     await second.expect("-ERR [BUSY] too many connections\r\n");
     await second.expectClose();
     server.setMode({ kind: "serve", overflow });
-    const third = new Wire(port);
+    const third = new TestClient(port);
     await third.expect("-FW keys.someisp.tld:8757\r\n");
     first.socket.destroy();
     while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    const fourth = new Wire(port);
+    const fourth = new TestClient(port);
     await fourth.expect("+OK VSMTP/1\r\n");
     fourth.socket.destroy();
     const narrow = await start({ limits: { connectionsPerPrefix: 1 }, mode: { kind: "serve", overflow } });
-    const one = new Wire(narrow.port);
+    const one = new TestClient(narrow.port);
     await one.expect("+OK VSMTP/1\r\n");
-    await new Wire(narrow.port).expect("-ERR [BUSY] too many connections\r\n");
+    await new TestClient(narrow.port).expect("-ERR [BUSY] too many connections\r\n");
     one.socket.destroy();
   });
 
@@ -403,7 +354,7 @@ describe("limits", () => {
 
   test("octets behind STLS drop the connection (KEY-11)", async () => {
     const { port } = await start();
-    const wire = new Wire(port);
+    const wire = new TestClient(port);
     await wire.expect("+OK VSMTP/1\r\n");
     wire.send("STLS\r\nCAPA\r\n");
     await wire.expectClose();
@@ -413,10 +364,10 @@ describe("limits", () => {
   test("a handshake with another ALPN protocol fails (KEY-13), and plain text in it is reported", async () => {
     const events: string[] = [];
     const { port } = await start({ onEvent: (event) => events.push(event.kind) });
-    const wire = new Wire(port);
+    const wire = new TestClient(port);
     await wire.expect("+OK VSMTP/1\r\n");
-    await assert.rejects(wire.startTls(["smtp"]));
-    const plain = new Wire(port);
+    await assert.rejects(wire.startTls(roots, ["smtp"]));
+    const plain = new TestClient(port);
     await plain.expect("+OK VSMTP/1\r\n");
     plain.send("STLS\r\n");
     await plain.expect("+OK begin\r\n");
@@ -428,7 +379,7 @@ describe("limits", () => {
   test("idle clients, and those that only drip, are let go (KEY-16); options outside the protocol are refused", async () => {
     let nowMs = 0;
     const { port } = await start({ nowMs: () => nowMs, limits: { idleMs: 30_000 } });
-    const wire = new Wire(port);
+    const wire = new TestClient(port);
     await wire.expect("+OK VSMTP/1\r\n");
     nowMs = 29_000;
     wire.send("NO");

@@ -70,16 +70,14 @@ export class ServerConnection {
     if (!(step instanceof Promise)) this.#take(step);
     else {
       this.#socket.pause();
-      void step.then((answered) => {
-        if (this.#ending) return;
-        this.#take(answered);
-        if (!this.#socket.writableNeedDrain) this.#socket.resume();
-      });
+      void step.then((answered) => this.#take(answered));
     }
   };
 
   #take(step: SessionStep): void {
+    if (this.#ending) return;
     const { session, limiter, allowance, nowMs } = this.#options;
+    const { next } = step;
     const spent = session.cost - this.#chargedFor;
     if (spent > 0) {
       this.#sinceMs = nowMs();
@@ -87,14 +85,19 @@ export class ServerConnection {
       this.#limited = !limiter.spend(allowance, spent);
     }
     // As octets: a TLS socket takes much longer over a string.
-    if (step.reply !== "" && !this.#socket.write(this.#options.slab.octets(step.reply))) {
+    const taken = step.reply === "" || this.#socket.write(this.#options.slab.octets(step.reply));
+    if (next === "read" || next === "again") {
       // A client that does not read its replies gets no more of them.
-      this.#socket.pause().once("drain", () => this.#socket.resume());
-    }
-    if (step.next === "again") this.#read(NOTHING);
-    else if (step.next === "start-tls") this.#startTls();
-    else if (step.next === "close") this.end();
-    else if (step.next === "abort") this.destroy();
+      if (taken) this.#goOn(next);
+      else this.#socket.pause().once("drain", () => this.#goOn(next));
+    } else if (next === "start-tls") this.#startTls();
+    else if (next === "close") this.end();
+    else this.destroy();
+  }
+
+  #goOn(next: "read" | "again"): void {
+    if (next === "again") this.#read(NOTHING);
+    else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #startTls(): void {

@@ -7,7 +7,6 @@ import { isDomainOrLiteral } from "./mailbox.ts";
 import { CommandReader } from "./server/command-reader.ts";
 import { Conversation } from "./server/conversation.ts";
 import { type Command, parseCommand } from "./server/parse-command.ts";
-import { saslExchange } from "./server/sasl.ts";
 import { addressKey } from "./server/server.ts";
 import { showCommand } from "./server/show-command.ts";
 
@@ -297,28 +296,6 @@ test("what is no reply is a fault within bounds", () => {
     assert.equal(step?.kind, "fault", octets.slice(0, 20));
     assert.match(step.kind === "fault" ? step.detail : "", expected);
   }
-});
-
-test("SASL PLAIN and LOGIN (RFC 4616, RFC 4954)", () => {
-  const plain = (text: string) => saslExchange("PLAIN")?.start(Buffer.from(text));
-  assert.deepEqual(plain("\0user\0pass"), {
-    kind: "credentials",
-    credentials: { mechanism: "PLAIN", authcid: "user", authzid: "", password: "pass" },
-  });
-  assert.equal(plain("zid\0user\0pä ss")?.kind, "credentials");
-  for (const bad of ["", "user", "\0user", "\0\0pass", "\0user\0", "\0u\0p\0x"]) {
-    assert.equal(plain(bad)?.kind, "malformed", JSON.stringify(bad));
-  }
-  assert.equal(
-    saslExchange("PLAIN")?.start(Buffer.from("\0u\0\xff", "latin1")).kind,
-    "malformed",
-    "not UTF-8",
-  );
-  const login = saslExchange("LOGIN");
-  assert.deepEqual(login?.start(null), { kind: "challenge", base64: "VXNlcm5hbWU6" });
-  assert.deepEqual(login?.respond(Buffer.from("user")), { kind: "challenge", base64: "UGFzc3dvcmQ6" });
-  assert.equal(login?.respond(Buffer.from("pass")).kind, "credentials");
-  assert.equal(saslExchange("CRAM-MD5"), null);
 });
 
 test("transcripts hide secrets", () => {

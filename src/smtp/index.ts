@@ -23,10 +23,10 @@ export {
 } from "./server/buffered-sink.ts";
 export type {
   AbortReason,
-  AuthResult,
+  AuthExchange,
+  AuthStep,
   Awaitable,
   ContentFault,
-  Credentials,
   DataSink,
   Envelope,
   Protocol,

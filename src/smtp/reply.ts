@@ -27,7 +27,8 @@ const textOctets = 400;
  */
 export function formatReply(answer: Reply): string {
   const lines = typeof answer.text === "string" ? [answer.text] : answer.text;
-  if (lines.length === 1 && (lines[0] as string).length <= textOctets) {
+  // RFC 4954 §4: a challenge (334) is one line, whatever its length.
+  if (lines.length === 1 && ((lines[0] as string).length <= textOctets || answer.code === 334)) {
     return `${answer.code} ${body(answer, lines[0] as string)}\r\n`;
   }
   const wrapped = lines.flatMap(wrap);

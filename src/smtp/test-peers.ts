@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { createSecureContext, connect as secure } from "node:tls";
+import { makeScramVerifier, saslExchange } from "../sasl/index.ts";
 import {
+  type AuthExchange,
   type Envelope,
   reply,
   type ServerEvent,
@@ -40,6 +42,36 @@ export interface Recorded {
   outcome: string;
 }
 
+const verifier = makeScramVerifier("secret", Buffer.alloc(16, 1), 4096).then((made) => made.verifier);
+
+/** Whoever says "secret" is who he says he is. */
+function saslRelay(mechanism: string, channelBinding: Uint8Array | null): AuthExchange<string> | null {
+  const answer = (right: boolean, user: string) =>
+    right ? ({ kind: "accepted", user } as const) : ({ kind: "rejected" } as const);
+  const exchange = saslExchange<string>(mechanism, {
+    channelBinding,
+    backend: {
+      password: async ({ authcid, password }) => answer(password === "secret", authcid),
+      scram: async ({ authcid }) => ({
+        verifier: await verifier,
+        conclude: async ({ kind }) => answer(kind === "proved", authcid),
+      }),
+      token: async () => ({ kind: "busy" }),
+    },
+  });
+  return (
+    exchange && {
+      async respond(response) {
+        const step = await exchange.respond(response);
+        if (step.kind === "rejected" || step.kind === "suspended") return { kind: "refused" };
+        if (step.kind === "busy") return { kind: "refused", reply: reply(454, "4.7.0", "Busy") };
+        return step;
+      },
+      cancel: () => exchange.cancel(),
+    }
+  );
+}
+
 /** A server on loopback whose handler accepts and records everything, but for what `options` change. */
 export async function startServer(
   options: Partial<SmtpServerOptions<string>> & { methods?: Partial<SmtpHandler<string>> } = {},
@@ -48,8 +80,8 @@ export async function startServer(
   const events: ServerEvent<string>[] = [];
   const transcript: string[] = [];
   const handler: SmtpHandler<string> = {
-    authenticate: (_session, { authcid, password }) =>
-      password === "secret" ? { ok: true, user: authcid } : { ok: false },
+    mechanisms: () => ["PLAIN", "LOGIN"],
+    authenticate: (_session, mechanism, channelBinding) => saslRelay(mechanism, channelBinding),
     data(session, envelope) {
       const chunks: Uint8Array[] = [];
       const message: Recorded = {
@@ -172,9 +204,9 @@ export class Talker {
     return this.#text;
   }
 
-  async startTls(): Promise<void> {
+  async startTls(options: { maxVersion?: "TLSv1.2" } = {}): Promise<void> {
     this.#socket.removeAllListeners();
-    const socket = secure({ socket: this.#socket, rejectUnauthorized: false });
+    const socket = secure({ socket: this.#socket, rejectUnauthorized: false, ...options });
     this.#socket = socket;
     this.#listen();
     await once(socket, "secureConnect");

@@ -14,12 +14,13 @@ import {
   type Queue,
   QueueStoreError,
 } from "../queue/index.ts";
+import { type SaslBackend, type SaslOutcome, type SaslStep, saslExchange } from "../sasl/index.ts";
 import { type SignedSubmission, type Signer, signSubmission } from "../signing/index.ts";
 import {
-  type AuthResult,
+  type AuthExchange,
+  type AuthStep,
   BufferedSink,
   busyReply,
-  type Credentials,
   type DataSink,
   type Envelope,
   formatReceivedField,
@@ -98,30 +99,47 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
     return this.#budget.usedOctets;
   }
 
-  async authenticate(
+  mechanisms(): readonly string[] {
+    return ["PLAIN", "LOGIN"];
+  }
+
+  authenticate(
     _session: SessionInfo<Submitter>,
-    credentials: Credentials,
-  ): Promise<AuthResult<Submitter>> {
-    try {
-      const answer = await this.#options.keyring.authenticate(credentials.authcid, credentials.password);
-      switch (answer.kind) {
-        case "busy":
-          return { ok: false, reply: reply(454, "4.7.0", `Too many logins at once; ${LATER}`) };
-        case "suspended":
-          return { ok: false, reply: SUSPENDED };
-        case "rejected":
-          return { ok: false };
-        case "authenticated":
-          if (!(await this.#mayActAs(answer.account, credentials.authzid))) return { ok: false };
-          return {
-            ok: true,
-            user: { accountId: answer.account.id, primaryAddress: answer.account.primaryAddress },
-          };
+    mechanism: string,
+    channelBinding: Uint8Array | null,
+  ): AuthExchange<Submitter> | null {
+    if (!this.mechanisms().includes(mechanism)) return null;
+    const backend: SaslBackend<Submitter> = {
+      password: (given) => this.#checkPassword(given),
+      scram: async () => ({ kind: "rejected" }),
+      token: async () => ({ kind: "rejected" }),
+    };
+    const exchange = saslExchange(mechanism, { backend, channelBinding });
+    return (
+      exchange && {
+        respond: async (response) => {
+          try {
+            return authStep(await exchange.respond(response));
+          } catch (error) {
+            if (!(error instanceof KeyringStoreError)) throw error;
+            return { kind: "refused", reply: reply(454, "4.7.0", `Logins cannot be checked now; ${LATER}`) };
+          }
+        },
+        cancel: () => exchange.cancel(),
       }
-    } catch (error) {
-      if (!(error instanceof KeyringStoreError)) throw error;
-      return { ok: false, reply: reply(454, "4.7.0", `Logins cannot be checked now; ${LATER}`) };
-    }
+    );
+  }
+
+  async #checkPassword(given: {
+    authcid: string;
+    authzid: string;
+    password: string;
+  }): Promise<SaslOutcome<Submitter>> {
+    const answer = await this.#options.keyring.authenticate(given.authcid, given.password);
+    if (answer.kind !== "authenticated") return answer;
+    const { account } = answer;
+    if (!(await this.#mayActAs(account, given.authzid))) return { kind: "rejected" };
+    return { kind: "accepted", user: { accountId: account.id, primaryAddress: account.primaryAddress } };
   }
 
   /** The reverse path gets the bounces: it has to be the account's own, granted to it, or empty. */
@@ -243,6 +261,19 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
     if (authzid === "") return true;
     const parsed = parseAddress(authzid);
     return parsed.ok && (await this.#options.keyring.owner(parsed.address))?.id === account.id;
+  }
+}
+
+function authStep(step: SaslStep<Submitter>): AuthStep<Submitter> {
+  switch (step.kind) {
+    case "busy":
+      return { kind: "refused", reply: reply(454, "4.7.0", `Too many logins at once; ${LATER}`) };
+    case "suspended":
+      return { kind: "refused", reply: SUSPENDED };
+    case "rejected":
+      return { kind: "refused" };
+    default:
+      return step;
   }
 }
 

@@ -1,21 +1,12 @@
 import type { Mailbox } from "../mailbox.ts";
-import { isPositive, type Reply, reply } from "../reply.ts";
+import { isPositive, reply } from "../reply.ts";
+import { authenticate, offeredMechanisms } from "./authentication.ts";
 import type { Conversation } from "./conversation.ts";
-import type { Awaitable, DataSink } from "./handler.ts";
-import type { CloseReason, ServerSettings } from "./options.ts";
+import type { Awaitable } from "./handler.ts";
+import type { ServerSettings } from "./options.ts";
+import { chain, type Outcome, say } from "./outcome.ts";
 import type { Command } from "./parse-command.ts";
 import type { MailParameters } from "./parse-parameters.ts";
-import { decodeBase64, type SaslExchange, type SaslStep, saslExchange, saslMechanisms } from "./sasl.ts";
-
-/** What a command leads to: a reply, and what the session does once it is on its way. */
-export interface Outcome {
-  readonly reply: Reply;
-  readonly next?:
-    | { readonly kind: "close"; readonly reason: CloseReason }
-    | { readonly kind: "tls" }
-    | { readonly kind: "sasl"; readonly exchange: SaslExchange }
-    | { readonly kind: "data"; readonly sink: DataSink };
-}
 
 /** Carries out one command (RFC 5321 §4.1.1, order of commands §4.1.4). Rejects when the handler does. */
 export function execute<User>(
@@ -50,7 +41,7 @@ export function execute<User>(
     case "STARTTLS":
       return startTls(conversation, settings);
     case "AUTH":
-      return auth(conversation, command.mechanism, command.initial, settings);
+      return authenticate(conversation, command.mechanism, command.initial, settings);
     case "NOOP":
       return say(250, "2.0.0", "Ok");
     case "HELP":
@@ -108,9 +99,8 @@ function hello<User>(
     `SIZE ${settings.limits.messageOctets}`,
   ];
   if (offersStartTls(conversation, settings)) lines.push("STARTTLS");
-  if (conversation.tls !== null && settings.handler.authenticate !== undefined) {
-    lines.push(`AUTH ${saslMechanisms.join(" ")}`);
-  }
+  const mechanisms = offeredMechanisms(conversation, settings);
+  if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.join(" ")}`);
   lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "HELP", ...settings.extensions);
   return { reply: reply(250, null, lines) };
 }
@@ -185,85 +175,4 @@ function startTls<User>(conversation: Conversation<User>, settings: ServerSettin
   if (settings.tlsMode === "plain") return say(502, "5.5.1", "STARTTLS is not offered");
   if (conversation.tls !== null) return say(503, "5.5.1", "TLS is active already");
   return { reply: reply(220, "2.0.0", "Ready to start TLS"), next: { kind: "tls" } };
-}
-
-/** RFC 4954 §4. */
-function auth<User>(
-  conversation: Conversation<User>,
-  mechanism: string,
-  initial: string | null,
-  settings: ServerSettings<User>,
-): Awaitable<Outcome> {
-  if (settings.handler.authenticate === undefined) return say(502, "5.5.1", "AUTH is not offered");
-  if (conversation.tls === null) return say(538, "5.7.11", "Encryption is required for authentication");
-  if (!conversation.extended) return say(503, "5.5.1", "Send EHLO first");
-  if (conversation.user !== null) return say(503, "5.5.1", "Authenticated already");
-  if (conversation.transaction !== null) return say(503, "5.5.1", "Not during a transaction");
-  const exchange = saslExchange(mechanism);
-  if (exchange === null) return say(504, "5.5.4", "Mechanism is not supported");
-  if (initial === null) return saslOutcome(conversation, exchange, exchange.start(null), settings);
-  const octets = initial === "=" ? Buffer.alloc(0) : decodeBase64(initial);
-  if (octets === null) return say(501, "5.5.2", "The initial response is not base64");
-  return saslOutcome(conversation, exchange, exchange.start(octets), settings);
-}
-
-/** The client's answer to a 334 challenge: one line of base64, or `*` to give up (RFC 4954 §4). */
-export function respond<User>(
-  conversation: Conversation<User>,
-  exchange: SaslExchange,
-  line: string,
-  settings: ServerSettings<User>,
-): Awaitable<Outcome> {
-  if (line === "*") return say(501, "5.7.0", "Authentication cancelled");
-  const octets = decodeBase64(line);
-  if (octets === null) return say(501, "5.5.2", "The response is not base64");
-  return saslOutcome(conversation, exchange, exchange.respond(octets), settings);
-}
-
-function saslOutcome<User>(
-  conversation: Conversation<User>,
-  exchange: SaslExchange,
-  step: SaslStep,
-  settings: ServerSettings<User>,
-): Awaitable<Outcome> {
-  if (step.kind === "challenge") {
-    return { reply: reply(334, null, step.base64), next: { kind: "sasl", exchange } };
-  }
-  if (step.kind === "malformed") return authFailed(conversation, null, null, settings);
-  const { handler } = settings;
-  return chain(handler.authenticate?.(conversation, step.credentials) ?? { ok: false as const }, (result) => {
-    if (!result.ok) return authFailed(conversation, step.credentials.authcid, result.reply ?? null, settings);
-    conversation.user = result.user;
-    return say(235, "2.7.0", "Authentication successful");
-  });
-}
-
-function authFailed<User>(
-  conversation: Conversation<User>,
-  authcid: string | null,
-  answer: Reply | null,
-  settings: ServerSettings<User>,
-): Awaitable<Outcome> {
-  if (answer !== null && answer.code < 500) return { reply: answer };
-  settings.onEvent({ kind: "auth-failed", session: conversation, authcid });
-  conversation.authFailures++;
-  const outcome: Outcome =
-    conversation.authFailures < settings.limits.authFailures
-      ? { reply: answer ?? reply(535, "5.7.8", "Authentication failed") }
-      : {
-          reply: reply(421, "4.7.0", "Too many failed authentications, closing"),
-          next: { kind: "close", reason: "too-many-auth-failures" },
-        };
-  const delayMs = settings.deadlines.authFailureDelayMs;
-  // A guesser on one connection is slowed down; the limit makes him reconnect, where other limits see him.
-  return delayMs === 0 ? outcome : new Promise((resolve) => setTimeout(resolve, delayMs, outcome));
-}
-
-function say(code: number, enhanced: string | null, text: string): Outcome {
-  return { reply: reply(code, enhanced, text) };
-}
-
-/** Goes on at once where the handler answered at once: no turn of the event loop is spent on it. */
-function chain<A, B>(value: Awaitable<A>, next: (value: A) => Awaitable<B>): Awaitable<B> {
-  return value instanceof Promise ? value.then(next) : next(value);
 }

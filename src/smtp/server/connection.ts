@@ -86,7 +86,8 @@ export class Connection<User> implements SessionPort {
         clearTimeout(timer);
         secure.off("close", failed);
         const { name, standardName } = secure.getCipher();
-        this.#session.secured({ version: secure.getProtocol() ?? "unknown", cipher: standardName ?? name });
+        const version = secure.getProtocol() ?? "unknown";
+        this.#session.secured({ version, cipher: standardName ?? name }, channelBindingOf(secure));
         this.flush();
       });
     this.#attach();
@@ -153,6 +154,12 @@ export class Connection<User> implements SessionPort {
     this.#session.closed();
     this.#onClosed();
   };
+}
+
+/** RFC 9266 §2. Before TLS 1.3 the exporter binds to the session only where both sides take precautions (§3). */
+function channelBindingOf(secure: TLSSocket): Uint8Array | null {
+  if (secure.getProtocol() !== "TLSv1.3") return null;
+  return secure.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0));
 }
 
 function ignore(): void {}

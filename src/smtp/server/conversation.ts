@@ -1,5 +1,5 @@
 import type { Mailbox } from "../mailbox.ts";
-import type { Envelope, Protocol, SessionInfo, TlsInfo } from "./handler.ts";
+import type { AuthExchange, Envelope, Protocol, SessionInfo, TlsInfo } from "./handler.ts";
 
 /** Where the client is: addresses and ports of one connection. */
 export interface Endpoints {
@@ -13,6 +13,12 @@ export interface Transaction extends Envelope {
   readonly recipients: Mailbox[];
 }
 
+/** A SASL exchange under way. */
+export interface Authentication<User> {
+  readonly mechanism: string;
+  readonly exchange: AuthExchange<User>;
+}
+
 /** What the commands of one session read and change. Handlers see it as `SessionInfo`. */
 export class Conversation<User> implements SessionInfo<User> {
   readonly id: string;
@@ -23,7 +29,10 @@ export class Conversation<User> implements SessionInfo<User> {
   /** Whether the client said EHLO, not HELO. */
   extended = false;
   tls: TlsInfo | null = null;
+  /** tls-exporter value (RFC 9266) of the TLS session; null before TLS 1.3. */
+  channelBinding: Uint8Array | null = null;
   user: User | null = null;
+  authentication: Authentication<User> | null = null;
   transaction: Transaction | null = null;
   /** Transactions begun, for envelope ids. */
   transactions = 0;
@@ -45,11 +54,17 @@ export class Conversation<User> implements SessionInfo<User> {
   }
 
   /** RFC 3207 §4.2: nothing that was said before the handshake counts. */
-  secured(tls: TlsInfo): void {
+  secured(tls: TlsInfo, channelBinding: Uint8Array | null): void {
     this.tls = tls;
+    this.channelBinding = channelBinding;
     this.helo = null;
     this.extended = false;
     this.user = null;
     this.transaction = null;
+  }
+
+  cancelAuthentication(): void {
+    this.authentication?.exchange.cancel();
+    this.authentication = null;
   }
 }

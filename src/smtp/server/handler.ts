@@ -11,13 +11,27 @@ export type Awaitable<T> = T | Promise<T>;
  *
  * A session asks one question at a time and in the order of the client's commands.
  *
- * @typeParam User what `authenticate` returns for an account; opaque to this module.
+ * @typeParam User what a login gives; opaque to this module.
  */
 export interface SmtpHandler<User = unknown> {
   /** Before the greeting. A reply (554 or 421) refuses the client and closes the connection. */
   connect?(session: SessionInfo<User>): Awaitable<Reply | null>;
-  /** AUTH PLAIN or LOGIN inside TLS. Without this method AUTH is not offered. */
-  authenticate?(session: SessionInfo<User>, credentials: Credentials): Awaitable<AuthResult<User>>;
+  /**
+   * SASL mechanisms for the reply to EHLO inside TLS, the strongest first. Those that bind to the TLS session (`-PLUS`,
+   * RFC 5801 §4) are left out where that is not possible. Without this method AUTH is not offered.
+   */
+  mechanisms?(session: SessionInfo<User>): readonly string[];
+  /**
+   * AUTH inside TLS: begins an exchange, whose octets are relayed as they are. Null for a mechanism that there is not
+   * (504). Belongs to `mechanisms`.
+   *
+   * @param channelBinding tls-exporter value (RFC 9266) of the session; null before TLS 1.3
+   */
+  authenticate?(
+    session: SessionInfo<User>,
+    mechanism: string,
+    channelBinding: Uint8Array | null,
+  ): AuthExchange<User> | null;
   /** MAIL. The envelope has no recipients yet. */
   mail?(session: SessionInfo<User>, envelope: Envelope): Awaitable<Reply | null>;
   /** RCPT. The envelope holds the recipients accepted so far, not this one. */
@@ -72,7 +86,7 @@ export interface SessionInfo<User = unknown> {
   /** Transmission type for Received (RFC 3848, RFC 6531 §3.7.3) as far as it is known now. */
   readonly protocol: Protocol;
   readonly tls: TlsInfo | null;
-  /** What `authenticate` returned; null before. */
+  /** Who logged in by AUTH; null before. */
   readonly user: User | null;
 }
 
@@ -103,16 +117,19 @@ export interface Envelope {
   readonly smtputf8: boolean;
 }
 
-export interface Credentials {
-  readonly mechanism: "PLAIN" | "LOGIN";
-  /** Whose password it is. */
-  readonly authcid: string;
-  /** As whom to act (RFC 4616); empty: as authcid. */
-  readonly authzid: string;
-  readonly password: string;
+/** A SASL exchange under way (RFC 4954 §4). One question at a time. */
+export interface AuthExchange<User> {
+  /** @param response the client's octets; null: AUTH came without an initial response */
+  respond(response: Uint8Array | null): Awaitable<AuthStep<User>>;
+  /** The client broke off or went away, perhaps while an answer is awaited, which will not be used. Must not throw. */
+  cancel(): void;
 }
 
-export type AuthResult<User> =
-  | { readonly ok: true; readonly user: User }
+export type AuthStep<User> =
+  /** At most 9 KiB. The server's last word in a mechanism too: the client answers with an empty response. */
+  | { readonly kind: "challenge"; readonly octets: Uint8Array }
+  | { readonly kind: "accepted"; readonly user: User }
   /** Without a reply: 535 5.7.8. A 4xx reply (454 4.7.0) does not count as a failed attempt. */
-  | { readonly ok: false; readonly reply?: Reply };
+  | { readonly kind: "refused"; readonly reply?: Reply }
+  /** 501 5.5.2: the client's octets are none of the mechanism. */
+  | { readonly kind: "malformed" };

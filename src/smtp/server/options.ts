@@ -53,7 +53,7 @@ export type ServerEvent<User = unknown> =
       readonly cause: unknown;
     }
   | { readonly kind: "handler-timeout"; readonly session: SessionInfo<User>; readonly method: string }
-  | { readonly kind: "auth-failed"; readonly session: SessionInfo<User>; readonly authcid: string | null }
+  | { readonly kind: "auth-failed"; readonly session: SessionInfo<User>; readonly mechanism: string }
   | {
       readonly kind: "content-refused";
       readonly session: SessionInfo<User>;
@@ -99,7 +99,11 @@ export function resolveOptions<User>(options: SmtpServerOptions<User>): ServerSe
   if (options.tlsMode !== "plain" && options.secureContext === undefined) {
     throw new TypeError(`tlsMode "${options.tlsMode}" needs a secureContext`);
   }
-  if (options.requireAuth === true && options.handler.authenticate === undefined) {
+  const { mechanisms, authenticate } = options.handler;
+  if ((mechanisms === undefined) !== (authenticate === undefined)) {
+    throw new TypeError("a handler has both mechanisms and authenticate, or neither");
+  }
+  if (options.requireAuth === true && authenticate === undefined) {
     throw new TypeError("requireAuth needs a handler with authenticate");
   }
   return {

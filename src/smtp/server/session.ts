@@ -1,20 +1,20 @@
 import { Deadline } from "../deadline.ts";
 import { formatReply, isPositive, type Reply, reply } from "../reply.ts";
+import { respond } from "./authentication.ts";
 import { type CommandLine, CommandReader } from "./command-reader.ts";
-import { execute, type Outcome, respond } from "./commands.ts";
-import { Conversation, type Endpoints } from "./conversation.ts";
+import { execute } from "./commands.ts";
+import { type Authentication, Conversation, type Endpoints } from "./conversation.ts";
 import { DataTransfer } from "./data-transfer.ts";
 import type { AbortReason, Awaitable, DataSink, SessionInfo, TlsInfo } from "./handler.ts";
 import type { CloseReason, ServerSettings } from "./options.ts";
+import type { Outcome } from "./outcome.ts";
 import { parseCommand } from "./parse-command.ts";
-import type { SaslExchange } from "./sasl.ts";
 import type { SessionPort } from "./session-port.ts";
 import { showCommand } from "./show-command.ts";
 
 type Phase =
   | { readonly kind: "greeting" }
   | { readonly kind: "command" }
-  | { readonly kind: "sasl"; readonly exchange: SaslExchange }
   | { readonly kind: "data"; readonly transfer: DataTransfer; readonly endsAt: number }
   | { readonly kind: "handshake" }
   | { readonly kind: "over"; readonly reason: CloseReason };
@@ -108,9 +108,9 @@ export class Session<User> {
   }
 
   /** The handshake that `startTls` asked for is done. */
-  secured(tls: TlsInfo): void {
+  secured(tls: TlsInfo, channelBinding: Uint8Array | null): void {
     if (this.#phase.kind !== "handshake") return;
-    this.#conversation.secured(tls);
+    this.#conversation.secured(tls, channelBinding);
     this.#note?.(`   <TLS: ${tls.version}, ${tls.cipher}>`);
     if (this.#introduced) {
       this.#phase = commandPhase;
@@ -132,6 +132,7 @@ export class Session<User> {
   /** The connection is gone. */
   closed(): void {
     this.#deadline.close();
+    this.#conversation.cancelAuthentication();
     this.#abortTransfer(this.#stopping ? "shutdown" : "disconnected");
     const reason = this.#phase.kind === "over" ? this.#phase.reason : "disconnected";
     this.#phase = { kind: "over", reason };
@@ -158,7 +159,7 @@ export class Session<User> {
       if (this.#phase.kind === "data") {
         if (!this.#input.hasOctets) break;
         this.#takeData(this.#phase.transfer);
-      } else if (this.#phase.kind === "command" || this.#phase.kind === "sasl") {
+      } else if (this.#phase.kind === "command") {
         const line = this.#input.next();
         if (line === null) break;
         this.#takeLine(line);
@@ -171,20 +172,20 @@ export class Session<User> {
   }
 
   #takeLine(found: CommandLine): void {
-    const phase = this.#phase;
+    const { authentication } = this.#conversation;
     this.#phase = commandPhase;
     this.#awaitClient();
-    if (found.kind !== "line") this.#takeFaultyLine(found.kind, phase.kind === "sasl");
-    else if (phase.kind === "sasl") this.#takeResponse(found.line, phase.exchange);
+    if (found.kind !== "line") this.#takeFaultyLine(found.kind, authentication !== null);
+    else if (authentication !== null) this.#takeResponse(found.line, authentication);
     else this.#takeCommand(found.line);
   }
 
-  #takeResponse(octets: Buffer, exchange: SaslExchange): void {
+  #takeResponse(octets: Buffer, authentication: Authentication<User>): void {
     const line = octets.toString("latin1");
     this.#note?.(`C: ${line === "*" ? "*" : "(credentials)"}`);
     this.#ask(
       "authenticate",
-      () => respond(this.#conversation, exchange, line, this.#settings),
+      () => respond(this.#conversation, authentication, line, this.#settings),
       (outcome) => this.#perform(outcome),
     );
   }
@@ -210,6 +211,7 @@ export class Session<User> {
       this.#close("not-smtp");
       return;
     }
+    this.#conversation.cancelAuthentication();
     // RFC 4954 §4 has its own code for the client's answers.
     const tooLong = reply(500, sasl ? "5.5.6" : "5.5.2", "Line too long");
     this.#perform({ reply: kind === "too-long" ? tooLong : reply(500, "5.5.2", "Lines end with CR LF") });
@@ -276,8 +278,6 @@ export class Session<User> {
       this.#bow("too-many-errors");
     } else if (next?.kind === "tls") {
       this.#startTls();
-    } else if (next?.kind === "sasl") {
-      this.#phase = next;
     } else if (next?.kind === "data") {
       this.#startTransfer(next.sink);
     } else if (toData && this.#input.hasOctets) {
@@ -343,6 +343,7 @@ export class Session<User> {
 
   #handlerFailed(method: string, cause: unknown): void {
     this.#settings.onEvent({ kind: "handler-failed", session: this.#conversation, method, cause });
+    this.#conversation.cancelAuthentication();
     if (this.#phase.kind === "data") {
       this.#conversation.transaction = null;
       this.#phase = commandPhase;
@@ -393,6 +394,7 @@ export class Session<User> {
   #end(reason: CloseReason): boolean {
     if (this.#phase.kind === "over") return false;
     this.#abortTransfer("disconnected");
+    this.#conversation.cancelAuthentication();
     this.#deadline.clear();
     this.#phase = { kind: "over", reason };
     return true;
