@@ -35,10 +35,10 @@ export interface OpenKeyring extends AsyncDisposable {
 
 /** Opens the key store that the settings name; it and its master key are made at first use. */
 export async function openKeyring(config: Config): Promise<OpenKeyring> {
-  const { keyringFile, masterKeyFile } = config.store;
+  const { keyringFile, masterKey: masterKeySource } = config.store;
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   try {
-    const masterKey = await loadMasterKey(masterKeyFile);
+    const masterKey = await loadMasterKey(masterKeySource);
     const store = new SqliteKeyringStore(keyringFile);
     const keyring = await Keyring.open({ store, masterKey });
     return { keyring, store, [Symbol.asyncDispose]: async () => store.close() };

@@ -13,7 +13,8 @@ import { parseDomain, parseTarget } from "./values.ts";
  * @param folder where the file is; relative paths count from there
  */
 export function buildConfig(settings: Settings, folder: string, report: Report): Config {
-  const { key_server: keyServer, network, limits, policy } = settings;
+  const { accounts, key_server: keyServer, network, limits, policy } = settings;
+  const { master_key: masterKey } = settings.store;
   const dataDirectory = resolve(folder, settings.data_directory);
   const roles = new Set(settings.roles);
   const listeners = new ListenerBuilder(settings, folder, report);
@@ -25,7 +26,19 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     store: {
       keyringFile: resolve(dataDirectory, settings.store.keyring),
       queueFile: resolve(dataDirectory, settings.store.queue),
-      masterKeyFile: resolve(dataDirectory, settings.store.master_key),
+      masterKey:
+        masterKey.kind === "file"
+          ? { kind: "file", path: resolve(dataDirectory, masterKey.path) }
+          : masterKey,
+    },
+    accounts: {
+      limits: {
+        recipients: accounts.recipients_per_period,
+        periodMs: accounts.period,
+        newAccountRecipients: accounts.new_account_recipients,
+        newAccountMs: accounts.new_account_period,
+      },
+      scram: accounts.scram,
     },
     submission: {
       listeners: settings.submission.listen.map((written, index) =>

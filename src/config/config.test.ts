@@ -37,7 +37,16 @@ test("the least configuration gets every default", () => {
     store: {
       keyringFile: "/var/lib/vsmtp/keyring.sqlite",
       queueFile: "/var/lib/vsmtp/queue.sqlite",
-      masterKeyFile: "/var/lib/vsmtp/master.key",
+      masterKey: { kind: "file", path: "/var/lib/vsmtp/master.key" },
+    },
+    accounts: {
+      limits: {
+        recipients: 2000,
+        periodMs: 86_400_000,
+        newAccountRecipients: 200,
+        newAccountMs: 604_800_000,
+      },
+      scram: false,
     },
     submission: {
       listeners: [
@@ -86,6 +95,12 @@ log_level = "debug"
 keyring = "k.db"
 queue = "/queue/q.db"
 master_key = "m"
+[accounts]
+recipients_per_period = 50
+period = "1h"
+new_account_recipients = 5
+new_account_period = "2d"
+scram = true
 [submission]
 listen = ["127.0.0.1:0", { address = "[::1]:2465", tls = "implicit", certificate = "/c", key = "/k" }]
 [mx]
@@ -131,7 +146,11 @@ idle_timeout = "90s"
   assert.deepEqual(config.store, {
     keyringFile: "/etc/vsmtp/data/k.db",
     queueFile: "/queue/q.db",
-    masterKeyFile: "/etc/vsmtp/data/m",
+    masterKey: { kind: "file", path: "/etc/vsmtp/data/m" },
+  });
+  assert.deepEqual(config.accounts, {
+    limits: { recipients: 50, periodMs: 3_600_000, newAccountRecipients: 5, newAccountMs: 172_800_000 },
+    scram: true,
   });
   assert.deepEqual(config.submission.listeners[1], {
     address: "::1",
@@ -213,4 +232,16 @@ test("the defaults that the example file shows are the defaults", () => {
     return { ...rest, keyServer: { ...keyServer, redirect: null } };
   };
   assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));
+});
+
+test("the master key comes from a file, a systemd credential or an environment variable", () => {
+  const source = (written: string) =>
+    accepted(`${least}\n[store]\nmaster_key = "${written}"\n`).store.masterKey;
+  assert.deepEqual(source("/secrets/key"), { kind: "file", path: "/secrets/key" });
+  assert.deepEqual(source("credential:vsmtp.key"), { kind: "credential", name: "vsmtp.key" });
+  assert.deepEqual(source("env:VSMTP_MASTER_KEY"), { kind: "variable", name: "VSMTP_MASTER_KEY" });
+  for (const wrong of ["credential:", "credential:../x", "env:", "env:A=B"]) {
+    const result = loadConfig(`${least}\n[store]\nmaster_key = "${wrong}"\n`, "/etc/vsmtp/vsmtp.toml");
+    assert.equal(result.ok, false, wrong);
+  }
 });

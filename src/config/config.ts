@@ -25,6 +25,7 @@ export interface Config {
   readonly dataDirectory: string;
   readonly logLevel: "error" | "warn" | "info" | "debug";
   readonly store: StoreSettings;
+  readonly accounts: AccountSettings;
   readonly submission: { readonly listeners: readonly SmtpListener[] };
   readonly mx: { readonly listeners: readonly SmtpListener[] };
   readonly keyServer: {
@@ -47,10 +48,30 @@ export interface Config {
 }
 
 export interface StoreSettings {
-  /** SQLite files and the file with the key that encrypts private keys; made at first use. */
+  /** SQLite files; made at first use. */
   readonly keyringFile: string;
   readonly queueFile: string;
-  readonly masterKeyFile: string;
+  /** Where the key comes from that encrypts private keys. A file is made at first use. */
+  readonly masterKey: MasterKeySource;
+}
+
+export type MasterKeySource =
+  | { readonly kind: "file"; readonly path: string }
+  /** systemd's, by its name. */
+  | { readonly kind: "credential"; readonly name: string }
+  /** An environment variable. */
+  | { readonly kind: "variable"; readonly name: string };
+
+export interface AccountSettings {
+  /** Most recipients of an account in any `periodMs`, over all submission servers; fewer while it is new (LIF-14). */
+  readonly limits: {
+    readonly recipients: number;
+    readonly periodMs: number;
+    readonly newAccountRecipients: number;
+    readonly newAccountMs: number;
+  };
+  /** Passwords that are set get a verifier for SCRAM-SHA-256. */
+  readonly scram: boolean;
 }
 
 export interface Listener {

@@ -6,6 +6,7 @@ import {
   durationMs,
   filePath,
   hostAndPort,
+  masterKeySource,
   octets,
   redirectTarget,
   resolverAddress,
@@ -13,6 +14,8 @@ import {
 
 // The file as operators write it: names in snake_case, defaults, what each value may be. `vsmtp.example.toml`
 // says the same to people. Every table is strict: a name that is not here is refused.
+
+const HOUR_MS = 3_600_000;
 
 const stage = z.enum(["observe", "enforce", "require"]);
 const action = z.enum(["deliver", "tag", "quarantine", "discard", "reject", "defer"]);
@@ -44,7 +47,16 @@ export const schema = z.strictObject({
     .strictObject({
       keyring: filePath.default("keyring.sqlite"),
       queue: filePath.default("queue.sqlite"),
-      master_key: filePath.default("master.key"),
+      master_key: masterKeySource.prefault("master.key"),
+    })
+    .prefault({}),
+  accounts: z
+    .strictObject({
+      recipients_per_period: z.int().min(0).max(1_000_000_000).default(2000),
+      period: durationMs.default(24 * HOUR_MS),
+      new_account_recipients: z.int().min(0).max(1_000_000_000).default(200),
+      new_account_period: durationMs.default(7 * 24 * HOUR_MS),
+      scram: z.boolean().default(false),
     })
     .prefault({}),
   submission: z

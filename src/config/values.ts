@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
-import type { HostAndPort } from "./config.ts";
+import type { HostAndPort, MasterKeySource } from "./config.ts";
 
 // The kinds of text that settings are written in. Each says in one sentence what it wants.
 
@@ -22,6 +22,17 @@ function textOf<T>(wanted: string, read: (text: string) => T | null) {
 export const domainName = textOf('a domain name such as "example.org"', parseDomain);
 
 export const filePath = textOf("a file name", (text) => (/^[^\0]+$/.test(text) ? text : null));
+
+/** Where the master key comes from; the path of a file is relative still. */
+export const masterKeySource = textOf<MasterKeySource>(
+  'a file name, "credential:NAME" or "env:NAME"',
+  (text) => {
+    const [, kind, name = ""] = /^(credential|env):(.*)$/.exec(text) ?? [];
+    if (kind === "credential") return /^[\w.@-]{1,255}$/.test(name) ? { kind, name } : null;
+    if (kind === "env") return /^[A-Za-z_]\w*$/.test(name) ? { kind: "variable", name } : null;
+    return /^[^\0]+$/.test(text) ? { kind: "file", path: text } : null;
+  },
+);
 
 /** Where to listen. */
 export const bindAddress = textOf(

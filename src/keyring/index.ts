@@ -29,7 +29,8 @@ export {
   type Use,
   type UseAnswer,
 } from "./keyring-store.ts";
-export { loadMasterKey, MasterKey, MasterKeyError } from "./master-key.ts";
+export { loadMasterKey, type MasterKeySource } from "./load-master-key.ts";
+export { MasterKey, MasterKeyError, newMasterKeyText, parseMasterKey } from "./master-key.ts";
 export type { Failure, Outcome } from "./outcome.ts";
 export type { AppPasswordOptions, CredentialSummary, PasswordSet } from "./password-administration.ts";
 export { type PublicKey, PublicKeyView } from "./public-key-view.ts";

@@ -6,8 +6,6 @@ import {
   type KeyObject,
   randomBytes,
 } from "node:crypto";
-import { chmod, link, mkdir, open, readFile, stat, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
 
 const FORMAT = "vsmtp-master-key-1";
 const KEY_OCTETS = 32;
@@ -16,7 +14,7 @@ const TAG_OCTETS = 16;
 /** First octet of everything sealed, so that another cipher can follow one day. */
 const SEALED_VERSION = 1;
 
-/** A master key file that cannot be used; the message says what to do. */
+/** A master key that cannot be used; the message says what to do. */
 export class MasterKeyError extends Error {
   override readonly name = "MasterKeyError";
 }
@@ -83,60 +81,17 @@ export class MasterKey {
   }
 }
 
-/** Reads the master key file (mode 0600), making it at first use. Safe when several processes start at once. */
-export async function loadMasterKey(path: string): Promise<MasterKey> {
-  const text = (await readIfPresent(path)) ?? (await create(path));
+/** A new master key as text, one line: what its file, credential or environment variable holds. */
+export function newMasterKeyText(): string {
+  return `${FORMAT}:${randomBytes(KEY_OCTETS).toString("base64url")}\n`;
+}
+
+/** Null when it is not the text of a master key. */
+export function parseMasterKey(text: string): MasterKey | null {
   const [format, encoded, ...rest] = text.trim().split(":");
   const octets = Buffer.from(encoded ?? "", "base64url");
-  if (format !== FORMAT || rest.length > 0 || octets.length !== KEY_OCTETS) {
-    throw new MasterKeyError(
-      `${path} is not a master key file; restore it from the backup, never make a new one`,
-    );
-  }
+  if (format !== FORMAT || rest.length > 0 || octets.length !== KEY_OCTETS) return null;
   const key = new MasterKey(octets);
   octets.fill(0);
   return key;
-}
-
-async function readIfPresent(path: string): Promise<string | null> {
-  try {
-    const { mode } = await stat(path);
-    if ((mode & 0o077) !== 0) {
-      throw new MasterKeyError(`${path} can be read by others; run: chmod 600 ${path}`);
-    }
-    return await readFile(path, "ascii");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
-}
-
-/** The file appears whole or not at all (link), and of two processes that make it one wins. */
-async function create(path: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}.${randomBytes(6).toString("hex")}`;
-  const file = await open(draft, "wx", 0o600);
-  try {
-    await chmod(draft, 0o600);
-    await file.writeFile(`${FORMAT}:${randomBytes(KEY_OCTETS).toString("base64url")}\n`);
-    await file.sync();
-    await link(draft, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-  } finally {
-    await file.close();
-    await unlink(draft);
-  }
-  await syncDirectory(dirname(path));
-  return readFile(path, "ascii");
-}
-
-/** Without this a power cut could leave sealed keys in the store and no master key that opens them. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

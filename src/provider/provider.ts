@@ -81,8 +81,8 @@ function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | vo
 }
 
 async function openKeyring(config: Config, closers: (() => void)[]): Promise<OpenedKeyring> {
-  const masterKey = await loadMasterKey(config.store.masterKeyFile);
+  const masterKey = await loadMasterKey(config.store.masterKey);
   const store = new SqliteKeyringStore(config.store.keyringFile);
   closers.push(() => store.close());
-  return { keyring: await Keyring.open({ store, masterKey }), store, masterKey };
+  return { keyring: await Keyring.open({ store, masterKey, ...config.accounts }), store, masterKey };
 }

@@ -116,7 +116,7 @@ async function hostDomains({ store }: Config, { domains }: InstallationPlan): Pr
   try {
     const keyring = await Keyring.open({
       store: keyringStore,
-      masterKey: await loadMasterKey(store.masterKeyFile),
+      masterKey: await loadMasterKey(store.masterKey),
     });
     for (const { name } of domains) {
       const added = await keyring.addDomain(name, { signStatements: true });
