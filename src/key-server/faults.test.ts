@@ -14,6 +14,7 @@ import type { ProcessReport } from "./test-server-process.ts";
 
 const kid = "FIH_rUKoiX6PoyILK0Uagg";
 const key: DirectoryKey = {
+  owner: "a",
   kid,
   algorithm: "ed25519-sha256",
   state: "active",
@@ -39,8 +40,14 @@ before(async () => {
 });
 after(() => Promise.all(servers.map((server) => server.close(0))));
 
+/** A directory that never changes. */
+function directoryOf(keys: KeyDirectory["keys"]): KeyDirectory {
+  const domain = async () => ({ epoch: null, statementKey: null });
+  return { changeCount: () => 0, changedSince: () => new Set(), domain, keys };
+}
+
 async function start(options: Partial<KeyServerOptions> = {}): Promise<{ server: KeyServer; port: number }> {
-  const directory: KeyDirectory = { changeCount: () => 0, domain: () => ({}), keys: () => [key] };
+  const directory = directoryOf(async () => [key]);
   const server = new KeyServer({ directory, secureContext: () => context, exposure: "open", ...options });
   servers.push(server);
   return { server, port: (await server.listen(0, "127.0.0.1")).port };
@@ -217,16 +224,12 @@ describe("more than was agreed", () => {
   test("a pipeline deeper than 16 waits its turn and keeps its order, also where answers take time (KEY-15)", async () => {
     let underWay = 0;
     let most = 0;
-    const directory: KeyDirectory = {
-      changeCount: () => 0,
-      domain: () => ({}),
-      keys: async ({ localPart }) => {
-        most = Math.max(most, ++underWay);
-        await wait(Number(localPart) % 7);
-        underWay--;
-        return [];
-      },
-    };
+    const directory = directoryOf(async ({ localPart }) => {
+      most = Math.max(most, ++underWay);
+      await wait(Number(localPart) % 7);
+      underWay--;
+      return [];
+    });
     const { port } = await start({ directory });
     const client = await secured(port);
     let expected = "";
@@ -260,14 +263,10 @@ describe("a directory that fails", () => {
   test("throwing or rejecting is [TEMP], and the next request asks again", async () => {
     let fault: "throws" | "rejects" | null = "throws";
     const failures: unknown[] = [];
-    const directory: KeyDirectory = {
-      changeCount: () => 0,
-      domain: () => ({}),
-      keys: () => {
-        if (fault === "throws") throw new Error("gone");
-        return fault === "rejects" ? Promise.reject(new Error("gone")) : Promise.resolve([]);
-      },
-    };
+    const directory = directoryOf(() => {
+      if (fault === "throws") throw new Error("gone");
+      return fault === "rejects" ? Promise.reject(new Error("gone")) : Promise.resolve([]);
+    });
     const { port } = await start({ directory, onEvent: (event) => failures.push(event.kind) });
     const client = await secured(port);
     for (fault of ["throws", "rejects", null] as const) {

@@ -251,7 +251,7 @@ describe("answers (KEY-28 to KEY-36)", () => {
     resolve();
     assert.deepEqual((await answers).flatMap(states), ["active", "active", "active"]);
     assert.equal(directory.asked, 1);
-    assert.deepEqual(states(await ask(wires[0] as Wire, line)), ["revoked"]);
+    assert.deepEqual(states(await ask(wires[0] as TestClient, line)), ["revoked"]);
     for (const wire of wires) wire.socket.destroy();
   });
 

@@ -13,6 +13,7 @@ const limits = JSON.parse(process.argv[2] ?? "{}") as Partial<KeyServerLimits>;
 const authority = await createTestAuthority();
 const context = await authority.issue(["mx1.someisp.tld"]);
 const key: DirectoryKey = {
+  owner: "a",
   kid: "FIH_rUKoiX6PoyILK0Uagg",
   algorithm: "ed25519-sha256",
   state: "active",
@@ -22,7 +23,12 @@ const key: DirectoryKey = {
   grants: Array.from({ length: 32 }, () => "FIH_rUKoiX6PoyILK0Uagg"),
 };
 const server = new KeyServer({
-  directory: { changeCount: () => 0, domain: () => ({}), keys: () => [key] },
+  directory: {
+    changeCount: () => 0,
+    changedSince: () => new Set(),
+    domain: async () => ({ epoch: null, statementKey: null }),
+    keys: async () => [key],
+  },
   secureContext: () => context,
   exposure: "open",
   limits,
