@@ -1,6 +1,7 @@
 // Names and what stands at them: resolver, MX selection, policy records, and a DNS server for tests and closed
 // networks.
 export { CachingResolver, type CachingResolverOptions } from "./caching-resolver.ts";
+export { clientPrefix } from "./client-prefix.ts";
 export type { NameServer } from "./dns-exchange.ts";
 export { type DnsFailure, type DnsQuestion, DnsServer, type DnsServerOptions } from "./dns-server.ts";
 export { isHostName } from "./host-name.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import {
+  clientPrefix,
   type DnsAnswer,
   dnsPolicySource,
   findPolicy,
@@ -239,6 +240,13 @@ test("an IPv6 address is eight groups", () => {
   assert.deepEqual(ipv6Groups("1:2:3:4:5:6:7:8"), [1, 2, 3, 4, 5, 6, 7, 8]);
   assert.deepEqual(ipv6Groups("fe80::"), [0xfe80, 0, 0, 0, 0, 0, 0, 0]);
   assert.deepEqual(ipv6Groups("::ffff:1.2.3.4"), [0, 0, 0, 0, 0, 0xffff, 0x102, 0x304]);
+});
+
+test("client networks: /24 and /56 (KEY-37)", () => {
+  assert.equal(clientPrefix("192.0.2.77"), "192.0.2.0/24");
+  assert.equal(clientPrefix("::ffff:192.0.2.77"), "192.0.2.0/24");
+  assert.equal(clientPrefix("2001:db8:1:2345::9"), "2001:db8:1:2300::/56");
+  assert.equal(clientPrefix("fe80::1%eth0"), "fe80:0:0:0::/56");
 });
 
 test("host names: LDH labels, no address, no underscore", () => {

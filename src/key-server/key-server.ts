@@ -1,8 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
-import { isHostName } from "../dns/index.ts";
+import { clientPrefix, isHostName } from "../dns/index.ts";
 import { type Exposure, type KeyResponder, KeyServerSession } from "../key-protocol/index.ts";
-import { clientPrefix } from "./client-prefix.ts";
 import { KeyAnswerer } from "./key-answerer.ts";
 import type { KeyDirectory, StatementSigner } from "./key-directory.ts";
 import { OctetSlab } from "./octet-slab.ts";

@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { ipv6Groups } from "../dns/index.ts";
+import { ipv6Groups } from "./reachable-address.ts";
 
 /**
  * The network a client is counted under (KEY-37): /24 of IPv4, /56 of IPv6, which is what one site usually has.
