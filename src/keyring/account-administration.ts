@@ -116,12 +116,10 @@ function made(outcome: StoreOutcome, draft: NewAccount): Outcome<MadeAccount> {
 
 /** Only its history is left: keys are revoked, passwords, grants and addresses gone. */
 export async function removeAccount(administration: Administration, accountId: string): Promise<Outcome> {
-  const entry = administration.entry("account.remove", await named(administration, accountId));
-  return result(
-    await administration.store.removeAccount(accountId, administration.now(), entry),
-    accountId,
-    {},
-  );
+  const name = await named(administration, accountId);
+  const entry = administration.entry("account.remove", name);
+  const outcome = await administration.store.removeAccount(accountId, administration.now(), entry);
+  return result(outcome, name.subject ?? accountId, {});
 }
 
 export async function addAlias(
@@ -174,17 +172,27 @@ export async function setRecipientLimit(
   accountId: string,
   limit: number | null,
 ): Promise<Outcome> {
-  const entry = administration.entry("account.limit", {
-    ...(await named(administration, accountId)),
-    detail: limit === null ? "as the settings say" : `${limit} recipients`,
-  });
-  return result(await administration.store.setRecipientLimit(accountId, limit, entry), accountId, {});
+  const name = await named(administration, accountId);
+  const detail = limit === null ? "as the settings say" : `${limit} recipients`;
+  const entry = administration.entry("account.limit", { ...name, detail });
+  const outcome = await administration.store.setRecipientLimit(accountId, limit, entry);
+  return result(outcome, name.subject ?? accountId, {});
 }
 
-/** From now on the account can neither log in nor sign, and its keys answer `suspended` (LIF-10, LIF-11). */
-export async function suspend(administration: Administration, accountId: string): Promise<Outcome> {
-  const entry = administration.entry("account.suspend", await named(administration, accountId));
-  return result(await administration.store.suspend(accountId, administration.now(), entry), accountId, {});
+/**
+ * From now on the account can neither log in nor sign, and its keys answer `suspended` (LIF-10, LIF-11).
+ *
+ * @param reason for the audit log
+ */
+export async function suspend(
+  administration: Administration,
+  accountId: string,
+  reason: string | null,
+): Promise<Outcome> {
+  const name = await named(administration, accountId);
+  const entry = administration.entry("account.suspend", { ...name, detail: reason });
+  const outcome = await administration.store.suspend(accountId, administration.now(), entry);
+  return result(outcome, name.subject ?? accountId, {});
 }
 
 function grantDetails(account: string, { kind, target }: GrantOptions): Partial<AuditEntry> {

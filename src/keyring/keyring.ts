@@ -16,7 +16,14 @@ import { type MasterKey, MasterKeyError } from "./master-key.ts";
 import { addressName, domainName } from "./names.ts";
 import * as passwords from "./password-administration.ts";
 import { DEFAULT_LIMITS, type LimitSettings, recipientLimit } from "./recipient-limits.ts";
-import type { AccountRecord, AccountRights, AccountState, EnrolmentRecord, KeyRecord } from "./records.ts";
+import type {
+  AccountRecord,
+  AccountRights,
+  AccountState,
+  DomainRecord,
+  EnrolmentRecord,
+  KeyRecord,
+} from "./records.ts";
 import { rewrap } from "./rewrap.ts";
 
 export interface KeyringOptions {
@@ -81,6 +88,10 @@ export class Keyring {
     return this.#store.domains();
   }
 
+  domain(name: string): Promise<DomainRecord | null> {
+    return this.#store.domain(name);
+  }
+
   /** A domain's statement key with its public half; null when its statements are not signed. */
   async statementKey(domain: string) {
     const pair = (await this.#store.domain(domain))?.statementKey;
@@ -120,15 +131,23 @@ export class Keyring {
     return this.#store.owner(addressText(address));
   }
 
-  /** By primary address. @param filter `domain`: that of the primary address */
+  /**
+   * In the order of their primary addresses, a page at a time.
+   *
+   * @param filter `domain`: that of the primary address; `after`: primary addresses after this one
+   */
   async *accounts(
-    filter: { readonly domain?: string | null; readonly state?: AccountState } = {},
+    filter: {
+      readonly domain?: string | null;
+      readonly state?: AccountState;
+      readonly after?: string | null;
+    } = {},
   ): AsyncGenerator<AccountRecord, void, undefined> {
-    const { domain: written = null, ...state } = filter;
+    const { domain: written = null, after: start = null, ...state } = filter;
     const name = written === null ? null : domainName(written);
     if (name !== null && !name.ok) return;
     const domain = name?.domain ?? null;
-    let after: string | null = null;
+    let after = start;
     for (;;) {
       const page = await this.#store.accounts({ domain, after, limit: PAGE, ...state });
       yield* page;
@@ -181,8 +200,8 @@ export class Keyring {
     return accounts.withdraw(this.#administration, accountId, options);
   }
 
-  suspend(accountId: string) {
-    return accounts.suspend(this.#administration, accountId);
+  suspend(accountId: string, reason: string | null = null) {
+    return accounts.suspend(this.#administration, accountId, reason);
   }
 
   /** Ends a suspension. It re-keys: whoever had the old key must not get the use of it back (LIF-13). */
