@@ -21,7 +21,7 @@ after(() => net.close());
 
 const signer = {
   everyDomain: true,
-  sign: (_domain: string, text: string) => sign(null, statementInput(text), dkPrivate),
+  sign: async (_domain: string, text: string) => sign(null, statementInput(text), dkPrivate),
 };
 const fresh = (options: Partial<KeyLookupOptions> = {}) => net.lookup(options);
 const answerOf = (options: Partial<KeyLookupOptions> = {}) => ask(fresh(options));
@@ -118,7 +118,7 @@ describe("finding the server (DIS)", () => {
     const second = await net.keyServer(mx2, ["mx2.someisp.tld"]);
     assert.equal(await answerOf(), "key host");
     second.directory.domains.clear();
-    second.directory.changes++;
+    second.directory.changed.push("someisp.tld");
     assert.equal(await answerOf(), "no-keyserver");
     net.remove(mx1);
     assert.equal(await answerOf(), "temperror");

@@ -57,7 +57,7 @@ function staple(over: Partial<KeyStatement> = {}, dk?: KeyObject): string {
 /** Signs what the domain's key server answers. */
 const signer = {
   everyDomain: true,
-  sign: (_domain: string, text: string) => signOctets(null, statementInput(text), dkPrivate),
+  sign: async (_domain: string, text: string) => signOctets(null, statementInput(text), dkPrivate),
 };
 
 const { message: signed } = (() => {

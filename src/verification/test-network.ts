@@ -5,6 +5,7 @@ import { generate } from "selfsigned";
 import { DnsServer, StubResolver } from "../dns/index.ts";
 import type { Dialer, KeyTarget } from "../key-protocol/index.ts";
 import {
+  type DirectoryDomain,
   type DirectoryKey,
   type KeyDirectory,
   KeyServer,
@@ -32,6 +33,7 @@ export const dkPrivate: KeyObject = createPrivateKey({
   type: "pkcs8",
 });
 export const activeKey: DirectoryKey = {
+  owner: "allice",
   kid,
   algorithm: "ed25519-sha256",
   state: "active",
@@ -66,20 +68,23 @@ export async function ask(lookup: KeyLookup, over: Partial<LookupQuestion> = {})
 export class TestDirectory implements KeyDirectory {
   readonly domains = new Set(["someisp.tld"]);
   readonly accounts = new Map<string, readonly DirectoryKey[]>([["allice@someisp.tld", [activeKey]]]);
-  changes = 0;
+  readonly changed: string[] = [];
   asked = 0;
 
   set(address: string, ...keys: DirectoryKey[]): void {
     this.accounts.set(address, keys);
-    this.changes++;
+    this.changed.push(activeKey.owner);
   }
   changeCount(): number {
-    return this.changes;
+    return this.changed.length;
   }
-  domain(name: string): object | null {
-    return this.domains.has(name) ? {} : null;
+  changedSince(count: number): ReadonlySet<string> {
+    return new Set(this.changed.slice(count));
   }
-  keys(address: Address): readonly DirectoryKey[] {
+  async domain(name: string): Promise<DirectoryDomain | null> {
+    return this.domains.has(name) ? { epoch: null, statementKey: null } : null;
+  }
+  async keys(address: Address): Promise<readonly DirectoryKey[]> {
     this.asked++;
     return this.accounts.get(addressText(address)) ?? [];
   }
