@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type { Command } from "commander";
 import { type Config, formatProblem, loadConfig } from "../config/index.ts";
-import { Keyring, loadMasterKey, MasterKeyError } from "../keyring/index.ts";
-import { SqliteKeyringStore } from "../store/index.ts";
+import { auditKeyOf, Keyring, type KeyringStore, loadMasterKey, MasterKeyError } from "../keyring/index.ts";
+import { openKeyringStore } from "../store/index.ts";
 import { readNamedFile } from "./arguments.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -30,7 +30,7 @@ export function readConfig(named: string | undefined): Config {
 /** The open key store of an installation. */
 export interface OpenKeyring extends AsyncDisposable {
   readonly keyring: Keyring;
-  readonly store: SqliteKeyringStore;
+  readonly store: KeyringStore;
 }
 
 /** Opens the key store that the settings name; it and its master key are made at first use. */
@@ -39,7 +39,7 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   try {
     const masterKey = await loadMasterKey(masterKeySource);
-    const store = new SqliteKeyringStore(keyringFile);
+    const store = await openKeyringStore({ location: keyringFile, auditKey: auditKeyOf(masterKey) });
     const keyring = await Keyring.open({ store, masterKey });
     return { keyring, store, [Symbol.asyncDispose]: async () => store.close() };
   } catch (error) {

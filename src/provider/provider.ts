@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import type { Config, Role } from "../config/index.ts";
-import { Keyring, loadMasterKey } from "../keyring/index.ts";
+import { auditKeyOf, Keyring, loadMasterKey } from "../keyring/index.ts";
 import { Queue, RetrySchedule } from "../queue/index.ts";
-import { SqliteKeyringStore, SqlitePublicKeyringStore, SqliteQueueStore } from "../store/index.ts";
+import { openKeyringStore, openPublicKeyringStore, SqliteQueueStore } from "../store/index.ts";
 import { startDelivery } from "./delivery-role.ts";
 import { startKeyServer } from "./key-server-role.ts";
 import type { Log } from "./log.ts";
@@ -45,7 +45,7 @@ export async function startProvider(
     if (queue && config.roles.has("delivery"))
       started.push(startDelivery(shared, queue, keyring?.keyring ?? null));
     if (config.roles.has("key-server")) {
-      const store = new SqlitePublicKeyringStore(config.store.keyringFile);
+      const store = await openPublicKeyringStore({ location: config.store.keyringFile });
       closers.push(() => store.close());
       started.push(await startKeyServer(shared, store, keyring));
     }
@@ -80,9 +80,12 @@ function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | vo
   return queue;
 }
 
-async function openKeyring(config: Config, closers: (() => void)[]): Promise<OpenedKeyring> {
+async function openKeyring(config: Config, closers: (() => Promise<void> | void)[]): Promise<OpenedKeyring> {
   const masterKey = await loadMasterKey(config.store.masterKey);
-  const store = new SqliteKeyringStore(config.store.keyringFile);
+  const store = await openKeyringStore({
+    location: config.store.keyringFile,
+    auditKey: auditKeyOf(masterKey),
+  });
   closers.push(() => store.close());
   return { keyring: await Keyring.open({ store, masterKey, ...config.accounts }), store, masterKey };
 }

@@ -4,10 +4,10 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { type Config, formatProblem, loadConfig } from "../../config/index.ts";
-import { Keyring, loadMasterKey } from "../../keyring/index.ts";
+import { auditKeyOf, Keyring, loadMasterKey } from "../../keyring/index.ts";
 import { createLog, type Provider, startProvider } from "../../provider/index.ts";
 import { RetrySchedule } from "../../queue/index.ts";
-import { SqliteKeyringStore } from "../../store/index.ts";
+import { openKeyringStore } from "../../store/index.ts";
 import type { Authority } from "./authority.ts";
 import type { Observer } from "./observer.ts";
 import { type InstallationPlan, type Surroundings, settingsText } from "./settings.ts";
@@ -112,12 +112,13 @@ export class Installation {
 
 /** `vsmtp domain add`: before the start, as an operator sets up a new host. */
 async function hostDomains({ store }: Config, { domains }: InstallationPlan): Promise<void> {
-  const keyringStore = new SqliteKeyringStore(store.keyringFile);
+  const masterKey = await loadMasterKey(store.masterKey);
+  const keyringStore = await openKeyringStore({
+    location: store.keyringFile,
+    auditKey: auditKeyOf(masterKey),
+  });
   try {
-    const keyring = await Keyring.open({
-      store: keyringStore,
-      masterKey: await loadMasterKey(store.masterKey),
-    });
+    const keyring = await Keyring.open({ store: keyringStore, masterKey });
     for (const { name } of domains) {
       const added = await keyring.addDomain(name, { signStatements: true });
       if (!added.ok) throw new Error(added.detail);

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { Result, Row, Statement } from "../sql/program.ts";
 
 /** One step of a schema: SQL that takes the database from version `index` to `index + 1`. Never edited once released. */
 export type Migrations = readonly string[];
@@ -17,8 +18,6 @@ export interface DatabaseOptions {
   readonly maxOctets?: number;
 }
 
-export type Row = Record<string, unknown>;
-
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
@@ -33,10 +32,7 @@ const SQLITE_IOERR_WRITE = 778;
  */
 export class Database {
   readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
-  readonly #dataVersion: StatementSync;
-  #ownChanges = 0;
-  #changeCount: number | null = null;
+  readonly #statements = new Map<string, { readonly prepared: StatementSync; readonly hasRows: boolean }>();
 
   constructor(options: DatabaseOptions) {
     if (options.path !== ":memory:" && !existsSync(options.path)) createPrivately(options.path);
@@ -53,7 +49,6 @@ export class Database {
       );
       this.#migrate(options);
       if (options.maxOctets !== undefined) this.#limitSize(options.maxOctets);
-      this.#dataVersion = this.#db.prepare("PRAGMA data_version");
     } catch (error) {
       this.#db.close();
       throw error;
@@ -61,20 +56,28 @@ export class Database {
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepare(sql).get(...values);
+    return this.#prepare(sql).prepared.get(...values);
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#prepare(sql).all(...values);
+    return this.#prepare(sql).prepared.all(...values);
   }
 
   /** Returns the number of rows that changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    return Number(this.#prepare(sql).prepared.run(...values).changes);
   }
 
   insert(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).lastInsertRowid);
+    return Number(this.#prepare(sql).prepared.run(...values).lastInsertRowid);
+  }
+
+  /** A statement of a program, which may give rows or change some. */
+  execute({ sql, values }: Statement): Result {
+    const { prepared, hasRows } = this.#prepare(sql);
+    return hasRows
+      ? { rows: prepared.all(...values), changed: 0 }
+      : { rows: [], changed: Number(prepared.run(...values).changes) };
   }
 
   /**
@@ -83,36 +86,17 @@ export class Database {
    * nothing of it happened.
    */
   transaction<T>(work: () => T, keep: (result: T) => boolean = () => true): T {
-    this.#prepare("BEGIN IMMEDIATE").run();
-    try {
-      const result = work();
-      if (!keep(result)) {
-        this.#prepare("ROLLBACK").run();
-        return result;
-      }
-      this.#prepare("COMMIT").run();
-      this.#ownChanges++;
-      this.#changeCount = null;
-      return result;
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      throw error;
-    }
+    return this.#within("BEGIN IMMEDIATE", work, keep);
   }
 
-  /**
-   * Differs from every earlier answer once any connection, of this or another process, has committed a change.
-   * The file is asked once in a turn of the event loop: whatever arrives later is answered from a later turn.
-   */
-  changeCount(): number {
-    if (this.#changeCount === null) {
-      const version = Number(this.#dataVersion.get()?.data_version);
-      this.#changeCount = version * 2 ** 26 + (this.#ownChanges % 2 ** 26);
-      setImmediate(() => {
-        this.#changeCount = null;
-      });
-    }
-    return this.#changeCount;
+  /** Runs `work`, which only reads, on one state of the file. */
+  snapshot<T>(work: () => T): T {
+    return this.#within("BEGIN", work, () => true);
+  }
+
+  /** Differs from the answer before once another connection, of this or another process, has committed anything. */
+  dataVersion(): number {
+    return Number(this.get("PRAGMA data_version")?.data_version);
   }
 
   close(): void {
@@ -120,10 +104,23 @@ export class Database {
     this.#db.close();
   }
 
-  #prepare(sql: string): StatementSync {
+  #within<T>(begin: string, work: () => T, keep: (result: T) => boolean): T {
+    this.run(begin);
+    try {
+      const result = work();
+      this.run(keep(result) ? "COMMIT" : "ROLLBACK");
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #prepare(sql: string): { readonly prepared: StatementSync; readonly hasRows: boolean } {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#db.prepare(sql);
+      const prepared = this.#db.prepare(sql);
+      statement = { prepared, hasRows: prepared.columns().length > 0 };
       this.#statements.set(sql, statement);
     }
     return statement;

@@ -10,7 +10,8 @@ import {
   type Settlement,
   type StoredMessage,
 } from "../../queue/index.ts";
-import { Database, type Row, storageProblem } from "./database.ts";
+import type { Row } from "../sql/program.ts";
+import { Database, storageProblem } from "./database.ts";
 import { QUEUE_APPLICATION_ID, queueMigrations } from "./queue-schema.ts";
 
 /** The queue in one SQLite file of its own: its commits never wait for the keyring's, nor the keyring's for them. */

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { after, test } from "node:test";
+import type { KeyringStore } from "../keyring/index.ts";
+import { accountContract } from "./contract/test-accounts.ts";
+import { changesContract } from "./contract/test-changes.ts";
+import { credentialContract } from "./contract/test-credentials.ts";
+import { keyContract } from "./contract/test-keys.ts";
+import { logContract } from "./contract/test-log.ts";
+import {
+  AUDIT_KEY,
+  domainRecord,
+  done,
+  elsewhere,
+  entry,
+  type Place,
+  withAccount,
+} from "./contract/test-place.ts";
+import { openKeyringStore, SqliteKeyringStore, SqliteQueueStore } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "vsmtp-keyring-"));
+const opened: KeyringStore[] = [];
+after(async () => {
+  for (const store of opened) await store.close();
+  rmSync(folder, { recursive: true });
+});
+let files = 0;
+
+async function makePlace(location = join(folder, `${files++}.db`)): Promise<Place> {
+  return {
+    location,
+    open: async () => {
+      const store = await openKeyringStore({ location, auditKey: AUDIT_KEY });
+      opened.push(store);
+      return store;
+    },
+    sql: async (text) => {
+      const db = new DatabaseSync(location, { timeout: 5000 });
+      try {
+        db.exec(text);
+      } finally {
+        db.close();
+      }
+    },
+  };
+}
+
+accountContract(() => makePlace());
+credentialContract(() => makePlace());
+keyContract(() => makePlace());
+logContract(() => makePlace());
+changesContract(() => makePlace());
+
+test("files: private modes, no mix-ups, several processes may make one at once, newer schemas are refused", async () => {
+  const place = await makePlace(join(folder, "deep", "er", "keyring.db"));
+  const add = `for (let i = 0; i < 20; i++) await done(store.addDomain(domainRecord("d" + process.pid + "-" + i + ".test"), entry()));`;
+  await Promise.all([elsewhere(place, add), elsewhere(place, add), elsewhere(place, add)]);
+  const store = await place.open();
+  assert.equal((await store.domains()).length, 60);
+  assert.equal(statSync(join(folder, "deep", "er")).mode & 0o777, 0o700);
+  for (const file of readdirSync(join(folder, "deep", "er"))) {
+    assert.equal(statSync(join(folder, "deep", "er", file)).mode & 0o777, 0o600, file);
+  }
+  assert.throws(() => new SqliteQueueStore(place.location), /another kind/);
+  await place.sql("INSERT INTO schema_version (version, applied_at) VALUES (99, '')");
+  await assert.rejects(place.open(), /newer vsmtp/);
+});
+
+test("a locked file is busy, a full one full, a broken one broken; nothing is half done", async () => {
+  const { location } = await makePlace();
+  const store = new SqliteKeyringStore(location, {
+    auditKey: AUDIT_KEY,
+    busyTimeoutMs: 50,
+    maxOctets: 400_000,
+  });
+  opened.push(store);
+  const account = await withAccount(store, "allice@someisp.test");
+  const other = new DatabaseSync(location);
+  other.exec("BEGIN IMMEDIATE");
+  const busy = { name: "KeyringStoreError", kind: "busy" };
+  await assert.rejects(store.suspend(account.id, 1, entry()), busy);
+  assert.equal((await store.account(account.id))?.state, "active", "reading goes on");
+  other.exec("ROLLBACK");
+  other.close();
+  await done(store.suspend(account.id, 1, entry()));
+
+  let added = 1;
+  await assert.rejects(
+    async () => {
+      for (; ; added++) await withAccount(store, `u${added}@someisp.test`);
+    },
+    { name: "KeyringStoreError", kind: "full" },
+  );
+  assert.equal(await store.countAccounts(null), added);
+  const logged = await store.audit({ action: "account.add", limit: 10_000 });
+  assert.equal(logged.length, added);
+  assert.equal(await store.owner(`u${added}@someisp.test`), null);
+  assert.notEqual(await store.publicRecord(`u${added - 1}@someisp.test`), null);
+  await assert.rejects(store.addDomain(domainRecord("x".repeat(200_000)), entry()), { kind: "full" });
+  await store.close();
+  opened.splice(opened.indexOf(store), 1);
+
+  const text = readFileSync(location);
+  text.fill(0x55, 4096, 60_000);
+  const broken = join(folder, "broken.db");
+  const { writeFileSync } = await import("node:fs");
+  writeFileSync(broken, text);
+  await assert.rejects(openKeyringStore({ location: broken, auditKey: AUDIT_KEY }), {
+    name: "KeyringStoreError",
+    kind: "broken",
+  });
+});

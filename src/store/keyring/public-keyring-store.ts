@@ -1,0 +1,33 @@
+import type { PublicDomain, PublicKeyringStore, PublicRecord } from "../../keyring/index.ts";
+import type { SqlDriver } from "../sql/driver.ts";
+import { publicDomain } from "./domains.ts";
+import { publicRecord } from "./rights.ts";
+
+/** What anyone may know, for a key server without private keys: its statements never read a sealed key. */
+export class SqlPublicKeyringStore implements PublicKeyringStore {
+  protected readonly driver: SqlDriver;
+
+  constructor(driver: SqlDriver) {
+    this.driver = driver;
+  }
+
+  changeCount(): number {
+    return this.driver.changeCount();
+  }
+
+  changedSince(count: number): ReadonlySet<string> | null {
+    return this.driver.changedSince(count);
+  }
+
+  publicDomain(name: string): Promise<PublicDomain | null> {
+    return this.driver.read(publicDomain(name));
+  }
+
+  publicRecord(address: string): Promise<PublicRecord | null> {
+    return this.driver.read(publicRecord(address));
+  }
+
+  close(): Promise<void> {
+    return this.driver.close();
+  }
+}

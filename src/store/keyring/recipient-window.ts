@@ -1,0 +1,76 @@
+// How many recipients an account has written to in any period (LIF-14). A period is cut into 24 slots. What a slot
+// holds counts until the whole slot has left the period: a little longer than it must, so that no window of that
+// length, wherever it begins, ever holds more than the limit.
+
+const SLOTS_IN_PERIOD = 24;
+
+/** Recipients by number of slot; the number is Unix time in slots. */
+export type Slots = readonly (readonly [slot: number, recipients: number])[];
+
+export interface RecipientWindow {
+  readonly periodMs: number;
+  readonly slots: Slots;
+}
+
+export const EMPTY_WINDOW: RecipientWindow = { periodMs: 0, slots: [] };
+
+export function recipientsIn(window: RecipientWindow, periodMs: number, now: number): number {
+  return total(current(window, periodMs, now));
+}
+
+export type Taken =
+  | { readonly kind: "taken"; readonly window: RecipientWindow }
+  | { readonly kind: "limited"; readonly freeAt: number | null };
+
+/** Counts recipients if all of them fit; `freeAt` is when they would, null when they never would. */
+export function takeRecipients(
+  window: RecipientWindow,
+  { recipients, limit, periodMs, now }: { recipients: number; limit: number; periodMs: number; now: number },
+): Taken {
+  const slots = current(window, periodMs, now);
+  const slotMs = periodMs / SLOTS_IN_PERIOD;
+  let used = total(slots);
+  if (used + recipients <= limit) {
+    return { kind: "taken", window: { periodMs, slots: added(slots, Math.floor(now / slotMs), recipients) } };
+  }
+  if (recipients > limit) return { kind: "limited", freeAt: null };
+  for (const [slot, count] of slots) {
+    used -= count;
+    if (used + recipients <= limit) return { kind: "limited", freeAt: endsToCount(slot) * slotMs };
+  }
+  return { kind: "limited", freeAt: null };
+}
+
+/** The first slot at whose beginning all of this one has left the period. */
+function endsToCount(slot: number): number {
+  return slot + SLOTS_IN_PERIOD + 1;
+}
+
+/** The slots that count at this time, in order. Slots that lie ahead, by another machine's clock, count as well. */
+function current({ periodMs: cutAs, slots }: RecipientWindow, periodMs: number, now: number): Slots {
+  const slotMs = periodMs / SLOTS_IN_PERIOD;
+  let known = slots;
+  if (cutAs !== periodMs) {
+    // The settings have changed: what was in a slot is taken to have been at its end.
+    known = [];
+    for (const [slot, count] of slots) {
+      const last = Math.min(
+        ((slot + 1) * cutAs) / SLOTS_IN_PERIOD,
+        Math.max(now, (slot * cutAs) / SLOTS_IN_PERIOD),
+      );
+      known = added(known, Math.floor(last / slotMs), count);
+    }
+  }
+  const nowSlot = Math.floor(now / slotMs);
+  return known.filter(([slot]) => endsToCount(slot) > nowSlot);
+}
+
+function added(slots: Slots, slot: number, recipients: number): Slots {
+  const others = slots.filter(([number]) => number !== slot);
+  const before = slots.find(([number]) => number === slot)?.[1] ?? 0;
+  return [...others, [slot, before + recipients] as const].sort(([a], [b]) => a - b);
+}
+
+function total(slots: Slots): number {
+  return slots.reduce((sum, [, recipients]) => sum + recipients, 0);
+}

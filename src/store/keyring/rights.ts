@@ -1,0 +1,76 @@
+import type { AccountRights, PublicRecord } from "../../keyring/index.ts";
+import { all, type Program, type Row } from "../sql/program.ts";
+import { accountOf, grantOf, integer, publicKeyOf, text } from "./rows.ts";
+
+// An account with its addresses, grants and keys, in one statement: this is what a key server reads for each address
+// that it does not remember, and on PostgreSQL each statement is a journey. The parts of the answer share columns.
+
+const PARTS = { account: 0, address: 1, grant: 2, key: 3 } as const;
+
+const ACCOUNT_PART = `
+  SELECT ${PARTS.account} AS part, 0 AS place, id AS text1, primary_address AS text2, state AS text3,
+    key_lock AS octets, created_at AS number1, state_since AS number2, recipient_limit AS number3
+  FROM owner`;
+const ADDRESS_PART = `
+  SELECT ${PARTS.address}, 1 - is_primary, address, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM address WHERE account = (SELECT id FROM owner)`;
+const GRANT_PART = `
+  SELECT ${PARTS.grant}, sequence, kind, address, domain, NULL, NULL, NULL, NULL
+  FROM grant_held WHERE account = (SELECT id FROM owner)`;
+const KEY_PART = `
+  SELECT ${PARTS.key}, -sequence, kid, algorithm, state, spki, not_before, not_after, NULL
+  FROM key_pair WHERE account = (SELECT id FROM owner)`;
+const ORDER = "ORDER BY part, place, text1";
+
+const RECORD_OF_ADDRESS = `
+  WITH owner AS (
+    SELECT account.* FROM address JOIN account ON account.id = address.account WHERE address.address = ?
+  )
+  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART, KEY_PART].join(" UNION ALL ")} ${ORDER}`;
+const RIGHTS_OF_ACCOUNT = `
+  WITH owner AS (SELECT * FROM account WHERE id = ? AND state <> 'removed')
+  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART].join(" UNION ALL ")} ${ORDER}`;
+
+export function* publicRecord(address: string): Program<PublicRecord | null> {
+  const rows = yield* all(RECORD_OF_ADDRESS, address);
+  const rights = rightsOf(rows);
+  if (rights === null) return null;
+  const keys = part(rows, PARTS.key).map((row) =>
+    publicKeyOf({
+      kid: row.text1,
+      state: row.text3,
+      spki: row.octets,
+      not_before: row.number1,
+      not_after: row.number2,
+    }),
+  );
+  return { ...rights, keys };
+}
+
+export function* rights(accountId: string): Program<AccountRights | null> {
+  return rightsOf(yield* all(RIGHTS_OF_ACCOUNT, accountId));
+}
+
+function rightsOf(rows: readonly Row[]): AccountRights | null {
+  const [account] = part(rows, PARTS.account);
+  if (account === undefined) return null;
+  return {
+    account: accountOf({
+      id: account.text1,
+      primary_address: account.text2,
+      state: account.text3,
+      key_lock: account.octets,
+      created_at: account.number1,
+      state_since: account.number2,
+      recipient_limit: account.number3,
+    }),
+    addresses: part(rows, PARTS.address).map((row) => text(row, "text1")),
+    grants: part(rows, PARTS.grant).map((row) =>
+      grantOf({ kind: row.text1, address: row.text2, domain: row.text3 }),
+    ),
+  };
+}
+
+function part(rows: readonly Row[], which: number): readonly Row[] {
+  return rows.filter((row) => integer(row, "part") === which);
+}

@@ -1,0 +1,31 @@
+/** What differs between the databases where a schema is made; statements that run later are the same for both. */
+export interface Dialect {
+  /** Text that is compared octet by octet (UTF-8). */
+  readonly text: string;
+  /** Signed, 64 bits. */
+  readonly integer: string;
+  readonly octets: string;
+  /** A primary key that counts up by itself. */
+  readonly counter: string;
+  /** What stands after a table's closing parenthesis, when its primary key is what it is read by. */
+  readonly keyed: string;
+  /** The same for tables with a counter or none. */
+  readonly plain: string;
+  /** SQL that makes the database refuse a change of a row. */
+  refuse(rule: RefusedChange): string;
+}
+
+export interface RefusedChange {
+  /** Unique name. */
+  readonly name: string;
+  /** `DELETE`, `UPDATE` or `UPDATE OF column, column`. */
+  readonly change: string;
+  readonly table: string;
+  /** A condition on `OLD` and `NEW`; without it every such change is refused. */
+  readonly when?: string;
+  /** Plain words without quotation marks. */
+  readonly because: string;
+}
+
+/** One step of a schema, as SQL. A step is never edited once it was released. */
+export type Migration = (dialect: Dialect) => string;

@@ -1,0 +1,13 @@
+import type { Dialect } from "../sql/dialect.ts";
+
+export const sqliteDialect: Dialect = {
+  text: "TEXT",
+  integer: "INTEGER",
+  octets: "BLOB",
+  counter: "INTEGER PRIMARY KEY",
+  keyed: "STRICT, WITHOUT ROWID",
+  plain: "STRICT",
+  refuse: ({ name, change, table, when, because }) =>
+    `CREATE TRIGGER ${name} BEFORE ${change} ON ${table} ${when === undefined ? "" : `WHEN ${when}`}
+     BEGIN SELECT raise(ABORT, '${because}'); END;`,
+};

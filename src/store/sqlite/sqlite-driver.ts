@@ -1,0 +1,110 @@
+import { KeyringStoreError } from "../../keyring/index.ts";
+import { ChangeLog } from "../change-log.ts";
+import { journalAfter, journalEnd } from "../keyring/journal.ts";
+import { keyringMigrations } from "../keyring/schema.ts";
+import type { Change, SqlDriver } from "../sql/driver.ts";
+import type { Program } from "../sql/program.ts";
+import { Database, storageProblem } from "./database.ts";
+import { sqliteDialect } from "./dialect.ts";
+
+/** "VSMK" */
+const KEYRING_APPLICATION_ID = 0x56534d4b;
+
+export interface SqliteOptions {
+  readonly busyTimeoutMs?: number;
+  readonly maxOctets?: number;
+}
+
+/** Runs the keyring's programs on one SQLite file, each to its end before anything else happens in this process. */
+export class SqliteDriver implements SqlDriver {
+  readonly #db: Database;
+  readonly #log = new ChangeLog();
+  #dataVersion: number;
+  #journalEnd: number;
+  /** The file was asked in this turn of the event loop. */
+  #asked = false;
+
+  /** @throws KeyringStoreError when the file cannot be used, Error when it is not of this kind or version */
+  constructor(path: string, options: SqliteOptions = {}) {
+    this.#db = attempt(
+      () =>
+        new Database({
+          ...options,
+          path,
+          applicationId: KEYRING_APPLICATION_ID,
+          migrations: keyringMigrations.map((migration) => migration(sqliteDialect)),
+        }),
+    );
+    this.#dataVersion = this.#db.dataVersion();
+    this.#journalEnd = this.#run(journalEnd());
+  }
+
+  async read<T>(program: Program<T>): Promise<T> {
+    return attempt(() => this.#run(program));
+  }
+
+  async readSnapshot<T>(program: Program<T>): Promise<T> {
+    return attempt(() => this.#db.snapshot(() => this.#run(program)));
+  }
+
+  async change<T>(program: Program<Change<T>>): Promise<T> {
+    const { answer, keep, subjects } = attempt(() =>
+      this.#db.transaction(
+        () => this.#run(program),
+        (change) => change.keep,
+      ),
+    );
+    if (keep) this.#log.add(subjects);
+    return answer;
+  }
+
+  /** The file is asked once in a turn of the event loop: whatever arrives later is answered from a later turn. */
+  changeCount(): number {
+    if (!this.#asked) {
+      this.#asked = true;
+      setImmediate(() => {
+        this.#asked = false;
+      });
+      this.#lookForChanges();
+    }
+    return this.#log.count;
+  }
+
+  changedSince(count: number): ReadonlySet<string> | null {
+    return this.#log.since(count);
+  }
+
+  async close(): Promise<void> {
+    this.#db.close();
+  }
+
+  #lookForChanges(): void {
+    try {
+      const dataVersion = this.#db.dataVersion();
+      if (dataVersion === this.#dataVersion) return;
+      const { end, subjects } = this.#run(journalAfter(this.#journalEnd));
+      if (subjects === null) this.#log.forgetAll();
+      else this.#log.add(subjects);
+      this.#journalEnd = end;
+      this.#dataVersion = dataVersion;
+    } catch {
+      // Nothing that is remembered can be trusted. Whoever asks the file itself now learns what is wrong with it.
+      this.#log.forgetAll();
+    }
+  }
+
+  #run<T>(program: Program<T>): T {
+    let step = program.next();
+    while (!step.done) step = program.next(this.#db.execute(step.value));
+    return step.value;
+  }
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const problem = storageProblem(error);
+    throw problem === null ? error : new KeyringStoreError(problem, error);
+  }
+}
