@@ -7,7 +7,14 @@ export type { AuditHead, AuditVerification } from "./audit-verification.ts";
 export { AuditWriter } from "./audit-writer.ts";
 export type { LoadOptions, RefusedAccount } from "./bulk-accounts.ts";
 export type { BulkOptions, Progress } from "./bulk-keys.ts";
+export {
+  type AuthenticationContext,
+  Authenticator,
+  type AuthenticatorOptions,
+} from "./credentials/authenticator.ts";
+export { keysFromFile, keysFromUrl } from "./credentials/issuer-keys.ts";
 export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
+export { TokenVerifier, type TokenVerifierOptions } from "./credentials/token-verifier.ts";
 export type { NewDomainOptions } from "./domain-administration.ts";
 export type { EnrolmentOptions } from "./enrolment.ts";
 export type { GrantOptions } from "./grant.ts";

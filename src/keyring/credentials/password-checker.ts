@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { preparePassword, unmatchableHash, verifyPassword } from "./password-hash.ts";
+import { unmatchableHash, verifyPassword } from "./password-hash.ts";
 
 export interface PasswordCheckerOptions {
   /** How long a successful check is remembered. */
@@ -13,13 +13,26 @@ export interface PasswordCheckerOptions {
   readonly maxWaiting?: number;
 }
 
+/** A stored password hash and whose it is. */
+export interface StoredPassword {
+  readonly accountId: string;
+  readonly hash: string;
+}
+
+export type PasswordCheck<Opened> =
+  | { readonly kind: "match"; readonly opened: Opened }
+  | { readonly kind: "mismatch" }
+  | { readonly kind: "busy" };
+
 /**
- * Checks passwords at a bounded cost. Successful checks are remembered briefly under an HMAC (with a key made at
- * start) of account, stored hash and password: no plain password is kept, and a changed password is a
- * different entry at once. Failures are never remembered.
+ * Checks passwords at a bounded cost. Successful checks are remembered briefly, with what the password opened, under an
+ * HMAC (with a key made at start) of account, stored hash and password: no plain password is kept, and a changed
+ * password is a different entry at once. Failures are never remembered.
+ *
+ * @typeParam Opened what a right password opens: a derivation as costly as the check
  */
-export class PasswordChecker {
-  readonly #remembered: LRUCache<string, true>;
+export class PasswordChecker<Opened> {
+  readonly #remembered: LRUCache<string, { readonly opened: Opened }>;
   readonly #macKey = randomBytes(32);
   readonly #unmatchable = unmatchableHash();
   readonly #maxConcurrent: number;
@@ -31,34 +44,39 @@ export class PasswordChecker {
     this.#remembered = new LRUCache({
       max: options.rememberCount ?? 10_000,
       ttl: options.rememberMs ?? 300_000,
+      ttlAutopurge: true, // what was opened is a secret: it goes when its time is over, asked for or not
     });
     this.#maxConcurrent = options.maxConcurrent ?? 2;
     this.#maxWaiting = options.maxWaiting ?? 100;
   }
 
-  /** @param credential null when there is no such account: checking then costs as much as for a real one */
+  /**
+   * @param stored null when there is no such account: checking then costs as much as for a real one
+   * @param prepared see `preparePassword`; null for what can be no password
+   * @param open called once, when the password matches; a rejection is passed on, and nothing is remembered
+   */
   async check(
-    credential: { readonly accountId: string; readonly hash: string } | null,
-    password: string,
-  ): Promise<"match" | "mismatch" | "busy"> {
-    const prepared = preparePassword(password);
-    const memory = credential && prepared !== null ? this.#memoryKey(credential, prepared) : null;
-    if (memory !== null && this.#remembered.get(memory)) return "match";
-    if (!(await this.#takeSlot())) return "busy";
+    stored: StoredPassword | null,
+    prepared: string | null,
+    open: () => Promise<Opened>,
+  ): Promise<PasswordCheck<Opened>> {
+    const memory = stored !== null && prepared !== null ? this.#memoryKey(stored, prepared) : null;
+    const remembered = memory === null ? undefined : this.#remembered.get(memory);
+    if (remembered !== undefined) return { kind: "match", ...remembered };
+    if (!(await this.#takeSlot())) return { kind: "busy" };
     try {
-      const matches = await verifyPassword(prepared ?? "", credential?.hash ?? this.#unmatchable);
-      if (!matches || memory === null) return "mismatch";
-      this.#remembered.set(memory, true);
-      return "match";
+      const matches = await verifyPassword(prepared ?? "", stored?.hash ?? this.#unmatchable);
+      if (!matches || memory === null) return { kind: "mismatch" };
+      const opened = await open();
+      this.#remembered.set(memory, { opened });
+      return { kind: "match", opened };
     } finally {
       this.#returnSlot();
     }
   }
 
-  #memoryKey(credential: { accountId: string; hash: string }, password: string): string {
-    return createHmac("sha256", this.#macKey)
-      .update(`${credential.accountId}\0${credential.hash}\0${password}`)
-      .digest("base64");
+  #memoryKey({ accountId, hash }: StoredPassword, password: string): string {
+    return createHmac("sha256", this.#macKey).update(`${accountId}\0${hash}\0${password}`).digest("base64");
   }
 
   async #takeSlot(): Promise<boolean> {
