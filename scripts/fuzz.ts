@@ -13,10 +13,13 @@ const { target } = (await import(join(folder, `${name}.ts`))) as { target: FuzzT
 const begin = performance.now();
 const first = only ?? 0;
 const end = only === null ? count : only + 1;
-let deepest = 0;
+let total = 0;
+let most = 0;
 for (let number = first; number < end; number++) {
   try {
-    deepest = Math.max(deepest, await target.run(new Random(seed, number)));
+    const measured = await target.run(new Random(seed, number));
+    total += measured;
+    most = Math.max(most, measured);
   } catch (error) {
     console.error(
       `input ${number} of seed ${seed} broke ${name}; repeat it with --seed ${seed} --only ${number}`,
@@ -24,11 +27,12 @@ for (let number = first; number < end; number++) {
     throw error;
   }
 }
+await target.close?.();
 const seconds = (performance.now() - begin) / 1000;
 const memory = Math.round(process.memoryUsage().rss / 2 ** 20);
 console.log(
   `${name}: ${end - first} inputs of seed ${seed} in ${seconds.toFixed(1)} s, ${memory} MiB, ` +
-    `at most ${deepest} ${target.measure}: nothing broke`,
+    `${total} ${target.measure}, at most ${most} in one: nothing broke`,
 );
 
 function readArguments(): { name: string; count: number; seed: number; only: number | null } {

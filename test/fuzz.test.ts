@@ -8,8 +8,9 @@ import { type FuzzTarget, Random } from "./fuzz/fuzz-target.ts";
 const folder = join(import.meta.dirname, "fuzz");
 
 for (const file of readdirSync(folder).filter((name) => name !== "fuzz-target.ts")) {
-  test(`hostile input: ${file.replace(/\.ts$/, "")}`, async () => {
+  test(`hostile input: ${file.replace(/\.ts$/, "")}`, async (t) => {
     const { target } = (await import(join(folder, file))) as { target: FuzzTarget };
+    t.after(() => target.close?.());
     const seed = Math.floor(Math.random() * 2 ** 32);
     for (let number = 0; number < 3000; number++) {
       try {

@@ -1,9 +1,11 @@
 /** What `npm run fuzz` gives input to. */
 export interface FuzzTarget {
-  /** What `run` returns: "octets held". */
+  /** What `run` counts: "requests". */
   readonly measure: string;
   /** Makes one input from the random numbers, tries it, and throws when something is not as it must be. */
   run(random: Random): number | Promise<number>;
+  /** Ends what was started. */
+  close?(): Promise<void>;
 }
 
 /** Random numbers that a seed and a number decide (mulberry32). */

@@ -56,7 +56,7 @@ const REPLIES: readonly VaultReply[] = [
 ];
 
 export const target: FuzzTarget = {
-  measure: "octets in one input",
+  measure: "octets",
   run(random) {
     const part = random.below(10);
     if (part < 1) return tryH(random);
