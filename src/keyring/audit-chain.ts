@@ -16,7 +16,9 @@ export const AUDIT_CHAIN_START: Uint8Array = new Uint8Array(32);
 
 /** The chain value of an entry, 32 octets. @param previous the chain value of the entry before */
 export function auditChain(auditKey: Uint8Array, previous: Uint8Array, entry: AuditEntry): Uint8Array {
-  return createHmac("sha256", auditKey).update(previous).update(canonicalText(entry)).digest();
+  return new Uint8Array(
+    createHmac("sha256", auditKey).update(previous).update(canonicalText(entry)).digest(),
+  );
 }
 
 const AUDIT_KEY_CONTEXT = "audit key before";
