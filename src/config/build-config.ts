@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Config, HostAndPort, HostedDomain, Mailboxes, Route } from "./config.ts";
+import type { Config, HostAndPort, HostedDomain, Mailboxes, Route, TokenSettings } from "./config.ts";
 import { ListenerBuilder } from "./listener-builder.ts";
 import { formatPath, type Report } from "./problems.ts";
 import type { Settings } from "./schema.ts";
@@ -39,6 +39,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
         newAccountMs: accounts.new_account_period,
       },
       scram: accounts.scram,
+      tokens: accounts.tokens === undefined ? null : buildTokens(accounts.tokens, folder),
     },
     submission: {
       listeners: settings.submission.listen.map((written, index) =>
@@ -86,6 +87,15 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     );
   }
   return config;
+}
+
+function buildTokens(written: NonNullable<Settings["accounts"]["tokens"]>, folder: string): TokenSettings {
+  const { jwks } = written;
+  return {
+    ...written,
+    jwks: jwks.kind === "file" ? { kind: "file", path: resolve(folder, jwks.path) } : jwks,
+    scope: written.scope ?? null,
+  };
 }
 
 function buildDomain(settings: Settings, index: number, dataDirectory: string, report: Report): HostedDomain {

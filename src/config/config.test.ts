@@ -47,6 +47,7 @@ test("the least configuration gets every default", () => {
         newAccountMs: 604_800_000,
       },
       scram: false,
+      tokens: null,
     },
     submission: {
       listeners: [
@@ -101,6 +102,7 @@ period = "1h"
 new_account_recipients = 5
 new_account_period = "2d"
 scram = true
+tokens = { jwks = "jwks.json", issuer = "https://login.test", audience = "mail", claim = "upn", scope = "send" }
 [submission]
 listen = ["127.0.0.1:0", { address = "[::1]:2465", tls = "implicit", certificate = "/c", key = "/k" }]
 [mx]
@@ -151,6 +153,13 @@ idle_timeout = "90s"
   assert.deepEqual(config.accounts, {
     limits: { recipients: 50, periodMs: 3_600_000, newAccountRecipients: 5, newAccountMs: 172_800_000 },
     scram: true,
+    tokens: {
+      jwks: { kind: "file", path: "/etc/vsmtp/jwks.json" },
+      issuer: "https://login.test",
+      audience: "mail",
+      claim: "upn",
+      scope: "send",
+    },
   });
   assert.deepEqual(config.submission.listeners[1], {
     address: "::1",
@@ -220,9 +229,10 @@ test("ACT-8: an action can be set for every result and every reason, in all and 
 
 test("the example file is accepted, and so is each of its settings that are commented out", () => {
   accepted(exampleText);
-  const config = accepted(exampleText.replace(/^#(?=(?:"[^"]+"|[a-z_]+) = )/gm, ""));
+  const config = accepted(exampleText.replace(/^#(?=(?:"[^"]+"|[a-z_.]+) = )/gm, ""));
   assert.equal(config.routes.length, 2);
   assert.deepEqual(config.policy.actions, { revoked: "quarantine" });
+  assert.equal(config.accounts.tokens?.audience, "mail.example.org");
 });
 
 test("the defaults that the example file shows are the defaults", () => {

@@ -72,7 +72,25 @@ export interface AccountSettings {
   };
   /** Passwords that are set get a verifier for SCRAM-SHA-256. */
   readonly scram: boolean;
+  /** Access tokens that are taken instead of a password (OAUTHBEARER); null: none. */
+  readonly tokens: TokenSettings | null;
 }
+
+export interface TokenSettings {
+  readonly jwks: KeySetSource;
+  readonly issuer: string;
+  readonly audience: string;
+  /** The claim that holds the account's address. */
+  readonly claim: string;
+  /** Must be among a token's scopes; null: none need be. */
+  readonly scope: string | null;
+}
+
+/** Where a JWK set is (RFC 7517). */
+export type KeySetSource =
+  | { readonly kind: "file"; readonly path: string }
+  /** https. */
+  | { readonly kind: "url"; readonly url: URL };
 
 export interface Listener {
   /** An IP address, or null for all interfaces. */

@@ -15,6 +15,7 @@ export type {
   Stage,
   StoreSettings,
   TlsFiles,
+  TokenSettings,
 } from "./config.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
 export { formatProblem, type Problem } from "./problems.ts";

@@ -64,6 +64,15 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
       `${least}actions = {\n  none = "tag",\n  nokey = "tag" }`,
       '11: there is no setting "nokey" in domains[0].actions; did you mean "no-key"?',
     ],
+    // tokens
+    [
+      `${least}[accounts]\ntokens = { jwks = "http://login.test/keys", issuer = "i", audience = "a" }`,
+      '10: accounts.tokens.jwks must be a file name or an https URL, not "http://login.test/keys"',
+    ],
+    [
+      `${least}[accounts.tokens]\njwks = "keys.json"\nissuer = "i"`,
+      "9: accounts.tokens.audience is missing; it must be a text in quotes",
+    ],
     // missing
     [
       `${least}[[domains]]\nnext_hop = "a.test:25"`,

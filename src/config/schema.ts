@@ -6,6 +6,7 @@ import {
   durationMs,
   filePath,
   hostAndPort,
+  keySetSource,
   masterKeySource,
   octets,
   redirectTarget,
@@ -57,6 +58,15 @@ export const schema = z.strictObject({
       new_account_recipients: z.int().min(0).max(1_000_000_000).default(200),
       new_account_period: durationMs.default(7 * 24 * HOUR_MS),
       scram: z.boolean().default(false),
+      tokens: z
+        .strictObject({
+          jwks: keySetSource,
+          issuer: z.string().min(1),
+          audience: z.string().min(1),
+          claim: z.string().min(1).default("email"),
+          scope: z.string().min(1).optional(),
+        })
+        .optional(),
     })
     .prefault({}),
   submission: z

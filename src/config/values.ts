@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
-import type { HostAndPort, MasterKeySource } from "./config.ts";
+import type { HostAndPort, KeySetSource, MasterKeySource } from "./config.ts";
 
 // The kinds of text that settings are written in. Each says in one sentence what it wants.
 
@@ -33,6 +33,13 @@ export const masterKeySource = textOf<MasterKeySource>(
     return /^[^\0]+$/.test(text) ? { kind: "file", path: text } : null;
   },
 );
+
+/** Where the public keys of a token issuer are. */
+export const keySetSource = textOf<KeySetSource>("a file name or an https URL", (text) => {
+  if (!text.includes("://")) return /^[^\0]+$/.test(text) ? { kind: "file", path: text } : null;
+  const url = URL.parse(text);
+  return url?.protocol === "https:" ? { kind: "url", url } : null;
+});
 
 /** Where to listen. */
 export const bindAddress = textOf(

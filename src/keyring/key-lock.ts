@@ -9,7 +9,7 @@ import {
   type KeyObject,
 } from "node:crypto";
 
-// The second mode of secrets at rest (decision 0068): an account's private keys are sealed to a public key whose
+// The second mode of secrets at rest (decision 0070): an account's private keys are sealed to a public key whose
 // private half only the account's own passwords open. Sealing needs no password, so keys can be made and replaced
 // at any time. The construction is that of age's X25519 recipients: an ephemeral key pair for each secret.
 
