@@ -22,6 +22,12 @@ export {
   type ReplyLine,
 } from "./grammar.ts";
 export {
+  type IssueOptions,
+  issueStatement,
+  type StatementIssuer,
+  type StatementSubject,
+} from "./issue-statement.ts";
+export {
   isSignedBy,
   judgeStatement,
   type StatementJudgement,

@@ -1,14 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
-  appendStatementSignature,
   type Exposure,
-  formatStatement,
+  issueStatement,
   type KeyReply,
   type KeyRequest,
   type KeyResponder,
   MAX_STATEMENTS,
 } from "../key-protocol/index.ts";
-import { encodeAddress } from "../message/index.ts";
 import { Decoys, type ShownKey } from "./decoys.ts";
 import type { DirectoryDomain, KeyDirectory, StatementSigner } from "./key-directory.ts";
 import { ReplyCache } from "./reply-cache.ts";
@@ -127,23 +125,13 @@ export class KeyAnswerer implements KeyResponder {
   async #statements(
     request: KeyRequest,
     keys: readonly ShownKey[],
-    { epoch, statementKey }: DirectoryDomain,
+    domain: DirectoryDomain,
     now: number,
   ): Promise<KeyReply> {
-    const { signer, ttlSeconds } = this.#options;
-    const { domain } = request.address;
-    const identity = encodeAddress(request.address);
-    // Where the administrator's clock is ahead of ours, a statement may be too: by 300 seconds (STA-11, STA-12).
-    const issuedAt = Math.max(now, epoch ?? 0);
+    const { signer: issuer, ttlSeconds } = this.#options;
     let reply = `+OK ${keys.length}\r\n`;
     for (const key of keys) {
-      const line = formatStatement({ ...key, identity, issuedAt, ttlSeconds, staleSeconds: 0 });
-      const signature = (await signer?.sign(domain, line)) ?? null;
-      if (signature === null && statementKey !== null) {
-        // Without its signature a verifier would take the statement for a forgery (STA-13).
-        throw new Error(`the statement key of ${domain} is not at hand`);
-      }
-      reply += `${signature === null ? line : appendStatementSignature(line, signature)}\r\n`;
+      reply += `${await issueStatement(key, { address: request.address, domain, ttlSeconds, now, issuer })}\r\n`;
     }
     return `${reply}.\r\n`;
   }

@@ -1,4 +1,5 @@
 import type { ChangeFeed } from "../changes/index.ts";
+import type { StatementIssuer } from "../key-protocol/index.ts";
 import type { Address } from "../message/index.ts";
 import type { Algorithm } from "../signature/index.ts";
 
@@ -41,9 +42,7 @@ export interface KeyDirectory extends ChangeFeed {
 }
 
 /** Signs statements under the domain's `dk` (STA-3). Where statements are not signed there is none. */
-export interface StatementSigner {
-  /** The octets of `s` over a statement's text, or null where the domain has no statement key. */
-  sign(domain: string, text: string): Promise<Uint8Array | null>;
+export interface StatementSigner extends StatementIssuer {
   /** Every domain has one, so SIGNED may be announced (STA-5). */
   readonly everyDomain: boolean;
 }

@@ -20,6 +20,7 @@ export type { EnrolmentOptions } from "./enrolment.ts";
 export type { GrantOptions } from "./grant.ts";
 export { KEY_OPERATIONS, KEY_TRANSITIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
 export type { ReleasedKey } from "./key-release.ts";
+export { KeyStatements, type KeyStatementsOptions } from "./key-statements.ts";
 export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {
   type AccountPage,
