@@ -84,7 +84,7 @@ export async function draftAccount(
         });
   if (password !== undefined && credential === null) return badPassword;
   const publicLock = lock?.publicKey ?? null;
-  const key = generateAccountKey({ id, keyLock: publicLock }, at, masterKey);
+  const key = await generateAccountKey({ id, keyLock: publicLock }, at, masterKey);
   return {
     ok: true,
     account: {

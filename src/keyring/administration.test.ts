@@ -168,9 +168,9 @@ for (const place of places) {
     const b = must(await keyring.addAccount({ address: "b@home.test" }));
     const held = await store.activeKey(a.account.id);
     assert.ok(held);
-    const replacement = (id: string) => ({
+    const replacement = async (id: string) => ({
       accountId: id,
-      newKey: { ...generateAccountKey({ id, keyLock: null }, 0, masterKey), spki: held.spki },
+      newKey: { ...(await generateAccountKey({ id, keyLock: null }, 0, masterKey)), spki: held.spki },
       oldKeys: { become: "revoked" } as const,
       requiredState: "active" as const,
       stateAfter: "active" as const,
@@ -178,10 +178,10 @@ for (const place of places) {
       reason: "re-key" as const,
     });
     const entry = { ...(await keyring.audit({ limit: 1 }))[0] } as Parameters<KeyringStore["replaceKeys"]>[1];
-    assert.equal(await store.replaceKeys(replacement(b.account.id), entry), "key-taken");
-    assert.equal(await store.replaceKeys(replacement(a.account.id), entry), "key-taken");
+    assert.equal(await store.replaceKeys(await replacement(b.account.id), entry), "key-taken");
+    assert.equal(await store.replaceKeys(await replacement(a.account.id), entry), "key-taken");
     must(await keyring.removeAccount(a.account.id));
-    assert.equal(await store.replaceKeys(replacement(b.account.id), entry), "key-taken", "for ever");
+    assert.equal(await store.replaceKeys(await replacement(b.account.id), entry), "key-taken", "for ever");
     assert.equal((await store.activeKey(b.account.id))?.kid, b.kid);
     await close();
   });

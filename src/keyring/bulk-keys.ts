@@ -76,7 +76,7 @@ async function newEpoch(administration: Administration, before: DomainRecord): P
   const domain: DomainRecord = {
     ...before,
     ...raisedEpoch(before, administration.now()),
-    statementKey: before.statementKey && generateStatementKey(before.name, masterKey),
+    statementKey: before.statementKey && (await generateStatementKey(before.name, masterKey)),
   };
   const detail = "bulk re-key: epoch raised, new statement key";
   await store.changeDomain(domain, administration.entry("domain.change", { subject: domain.name, detail }));
@@ -104,12 +104,13 @@ async function replaceKeysMadeBefore(
     const last = page.at(-1);
     if (last === undefined) return replaced;
     const domain = await store.domain(domainName);
-    const outcomes = await store.replaceKeysOfMany(
-      page.map((account) => {
-        const { replacement, entry } = draftReplacement(administration, account, domain, operation);
+    const drafts = await Promise.all(
+      page.map(async (account) => {
+        const { replacement, entry } = await draftReplacement(administration, account, domain, operation);
         return [replacement, { ...entry, detail: operation === "rotate" ? "due" : operation }] as const;
       }),
     );
+    const outcomes = await store.replaceKeysOfMany(drafts);
     replaced += outcomes.filter((outcome) => outcome === "done").length;
     onProgress(replaced);
     after = last.primaryAddress;

@@ -22,7 +22,7 @@ export async function addDomain(
   const record: DomainRecord = {
     name: domain,
     epoch: null,
-    statementKey: signStatements ? generateStatementKey(domain, administration.masterKey) : null,
+    statementKey: signStatements ? await generateStatementKey(domain, administration.masterKey) : null,
     releasesKeys: releaseKeys,
     createdAt: administration.now(),
   };
@@ -37,7 +37,7 @@ export function changeDomain(
   { releaseKeys }: { readonly releaseKeys: boolean },
 ): Promise<Outcome<{ domain: DomainRecord }>> {
   const detail = releaseKeys ? "private keys are released" : "private keys are destroyed";
-  return change(administration, name, detail, () => ({ releasesKeys: releaseKeys }));
+  return change(administration, name, detail, async () => ({ releasesKeys: releaseKeys }));
 }
 
 /** A new `dk`; the policy record is to be changed with it (POL-8). */
@@ -45,8 +45,8 @@ export function replaceStatementKey(
   administration: Administration,
   name: string,
 ): Promise<Outcome<{ domain: DomainRecord }>> {
-  return change(administration, name, "new statement key", (domain) => ({
-    statementKey: generateStatementKey(domain.name, administration.masterKey),
+  return change(administration, name, "new statement key", async (domain) => ({
+    statementKey: await generateStatementKey(domain.name, administration.masterKey),
   }));
 }
 
@@ -55,7 +55,9 @@ export function raiseEpoch(
   administration: Administration,
   name: string,
 ): Promise<Outcome<{ domain: DomainRecord }>> {
-  return change(administration, name, "epoch raised", (domain) => raisedEpoch(domain, administration.now()));
+  return change(administration, name, "epoch raised", async (domain) =>
+    raisedEpoch(domain, administration.now()),
+  );
 }
 
 /** It never goes back, even when the clock does. */
@@ -74,13 +76,13 @@ async function change(
   administration: Administration,
   name: string,
   detail: string,
-  changed: (domain: DomainRecord) => Partial<DomainRecord>,
+  changed: (domain: DomainRecord) => Promise<Partial<DomainRecord>>,
 ): Promise<Outcome<{ domain: DomainRecord }>> {
   const parsed = domainName(name);
   if (!parsed.ok) return parsed;
   const before = await administration.store.domain(parsed.domain);
   if (before === null) return refusal("not-hosted", parsed.domain);
-  const domain = { ...before, ...changed(before) };
+  const domain = { ...before, ...(await changed(before)) };
   const entry = administration.entry("domain.change", { subject: domain.name, detail });
   return result(await administration.store.changeDomain(domain, entry), domain.name, { domain });
 }

@@ -26,7 +26,7 @@ export async function replaceKey(
   const account = await administration.store.account(accountId);
   if (account === null) return refusal("no-account", accountId);
   const domain = await administration.store.domain(storedAddress(account.primaryAddress).domain);
-  const { replacement, entry } = draftReplacement(administration, account, domain, operation);
+  const { replacement, entry } = await draftReplacement(administration, account, domain, operation);
   const outcome = await administration.store.replaceKeys(replacement, entry);
   return result(outcome, account.primaryAddress, { kid: replacement.newKey.kid });
 }
@@ -35,16 +35,16 @@ export async function replaceKey(
  * @param domain the one of the account's primary address
  * @param keyLock what the new key is sealed under, where the lock changes with it
  */
-export function draftReplacement(
+export async function draftReplacement(
   administration: Administration,
   account: AccountRecord,
   domain: DomainRecord | null,
   operation: KeyOperation,
   keyLock: Uint8Array | null = account.keyLock,
-): { readonly replacement: KeyReplacement; readonly entry: AuditEntry } {
+): Promise<{ readonly replacement: KeyReplacement; readonly entry: AuditEntry }> {
   const { requiredState, stateAfter, oldKeys, reason } = KEY_OPERATIONS[operation];
   const at = administration.now();
-  const newKey = generateAccountKey({ id: account.id, keyLock }, at, administration.masterKey);
+  const newKey = await generateAccountKey({ id: account.id, keyLock }, at, administration.masterKey);
   return {
     replacement: {
       accountId: account.id,

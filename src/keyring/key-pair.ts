@@ -1,8 +1,12 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPrivateKey, generateKeyPair, type KeyObject } from "node:crypto";
+import { promisify } from "node:util";
 import { keyId } from "../signature/index.ts";
 import { KeyLockError, openWithLock, sealToLock } from "./key-lock.ts";
 import type { MasterKey } from "./master-key.ts";
 import type { AccountRecord, NewKey, SealedKeyPair } from "./records.ts";
+
+/** On a thread of its own: accounts that are made or re-keyed by thousands share the work among processors. */
+const generateKeyPairAsync = promisify(generateKeyPair);
 
 /** A PKCS#8 structure begins with it; what is sealed to a key lock begins with that construction's version, 1. */
 const DER_SEQUENCE = 0x30;
@@ -12,13 +16,13 @@ const DER_SEQUENCE = 0x30;
  * lock where it has one, then under the master key. Keys come from here alone and are never taken from outside, so
  * that none is of small order or ill-formed (LIF-5).
  */
-export function generateAccountKey(
+export async function generateAccountKey(
   account: Pick<AccountRecord, "id" | "keyLock">,
   notBefore: number,
   masterKey: MasterKey,
-): NewKey {
+): Promise<NewKey> {
   const { id, keyLock } = account;
-  const { spki, pkcs8 } = generate();
+  const { spki, pkcs8 } = await generate();
   const kid = keyId(spki);
   const context = accountKeyContext(id, kid);
   const sealed = masterKey.seal(keyLock ? sealToLock(keyLock, pkcs8, context) : pkcs8, context);
@@ -50,8 +54,8 @@ export function openAccountKey(
 }
 
 /** Makes a domain's statement key `dk` (POL-8). */
-export function generateStatementKey(domain: string, masterKey: MasterKey): SealedKeyPair {
-  const { spki, pkcs8 } = generate();
+export async function generateStatementKey(domain: string, masterKey: MasterKey): Promise<SealedKeyPair> {
+  const { spki, pkcs8 } = await generate();
   const sealed = masterKey.seal(pkcs8, statementKeyContext(domain));
   pkcs8.fill(0);
   return { spki, sealed };
@@ -61,8 +65,8 @@ export function openStatementKey(pair: SealedKeyPair, domain: string, masterKey:
   return importAndWipe(masterKey.open(pair.sealed, statementKeyContext(domain)));
 }
 
-function generate(): { spki: Buffer; pkcs8: Buffer } {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519", {
+async function generate(): Promise<{ spki: Buffer; pkcs8: Buffer }> {
+  const { publicKey, privateKey } = await generateKeyPairAsync("ed25519", {
     publicKeyEncoding: { type: "spki", format: "der" },
     privateKeyEncoding: { type: "pkcs8", format: "der" },
   });

@@ -203,7 +203,7 @@ async function relock(
   });
   if (credential === null) return badPassword;
   const domain = await store.domain(storedAddress(account.primaryAddress).domain);
-  const { replacement, entry } = draftReplacement(administration, account, domain, operation, keyLock);
+  const { replacement, entry } = await draftReplacement(administration, account, domain, operation, keyLock);
   const outcome = await store.changePassword(
     { accountId: account.id, password: credential, keyLock, relock: { keyLock, replacement }, at },
     entry,
