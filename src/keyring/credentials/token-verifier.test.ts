@@ -32,6 +32,7 @@ before(async () => {
     ["r", "RS256"],
     ["e", "ES256"],
     ["d", "EdDSA"],
+    ["f", "Ed25519"],
   ] as const) {
     jwks.keys.push(await newKey(kid, alg));
   }
@@ -75,10 +76,11 @@ function token(
 
 const valid = { kind: "valid", name: "allice@someisp.test" };
 
-test("PRV-6 tokens signed with RS256, ES256 and EdDSA", async () => {
+test("PRV-6 tokens signed with RS256, ES256 and Ed25519", async () => {
   const one = verifier();
   assert.deepEqual(await one.verify(await token({}, { kid: "r", alg: "RS256" })), valid);
   assert.deepEqual(await one.verify(await token({}, { kid: "e", alg: "ES256" })), valid);
+  assert.deepEqual(await one.verify(await token({}, { kid: "f", alg: "Ed25519" })), valid);
   assert.deepEqual(await one.verify(await token()), valid);
   assert.deepEqual(await one.verify(await token({ aud: ["other", "mail"], email_verified: true })), valid);
 });

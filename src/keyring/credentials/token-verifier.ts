@@ -21,8 +21,8 @@ export type TokenVerdict =
   /** The issuer's keys cannot be had now. */
   | { readonly kind: "unavailable"; readonly detail: string };
 
-/** Asymmetric only: with others whoever can check a token could make one. */
-const ALGORITHMS = ["RS256", "ES256", "EdDSA"];
+/** Asymmetric only: with others whoever can check a token could make one. The last two are one (RFC 9864). */
+const ALGORITHMS = ["RS256", "ES256", "EdDSA", "Ed25519"];
 const CLOCK_TOLERANCE_S = 30;
 
 /** Checks access tokens that are JWTs (RFC 9068) against the public keys of the one issuer that is trusted. */

@@ -8,6 +8,8 @@ import { chain, type Outcome, say } from "./outcome.ts";
 
 // AUTH (RFC 4954) as a relay: between the client and the handler's exchange octets pass as they are, in base64.
 
+const authenticationFailed = reply(535, "5.7.8", "Authentication failed");
+
 /** What the reply to EHLO lists: nothing outside TLS, and nothing to be bound to what cannot be bound to. */
 export function offeredMechanisms<User>(
   conversation: Conversation<User>,
@@ -83,7 +85,7 @@ function relay<User>(
       case "malformed":
         return say(501, "5.5.2", `That is not ${authentication.mechanism}`);
       case "refused":
-        return refuse(conversation, authentication.mechanism, step.reply ?? null, settings);
+        return refuse(conversation, authentication.mechanism, step.reply ?? authenticationFailed, settings);
     }
   });
 }
@@ -100,20 +102,23 @@ function challenge(octets: Uint8Array): Reply {
 function refuse<User>(
   conversation: Conversation<User>,
   mechanism: string,
-  answer: Reply | null,
+  answer: Reply,
   settings: ServerSettings<User>,
 ): Awaitable<Outcome> {
-  if (answer !== null && answer.code < 500) return { reply: answer };
-  settings.onEvent({ kind: "auth-failed", session: conversation, mechanism });
-  conversation.authFailures++;
-  const outcome: Outcome =
-    conversation.authFailures < settings.limits.authFailures
-      ? { reply: answer ?? reply(535, "5.7.8", "Authentication failed") }
-      : {
-          reply: reply(421, "4.7.0", "Too many failed authentications, closing"),
-          next: { kind: "close", reason: "too-many-auth-failures" },
-        };
+  let outcome: Outcome = { reply: answer };
+  if (answer.code >= 500) {
+    settings.onEvent({ kind: "auth-failed", session: conversation, mechanism });
+    conversation.authFailures++;
+    if (conversation.authFailures >= settings.limits.authFailures) {
+      const text = "Too many failed authentications, closing";
+      outcome = {
+        reply: reply(421, "4.7.0", text),
+        next: { kind: "close", reason: "too-many-auth-failures" },
+      };
+    }
+  }
   const delayMs = settings.deadlines.authFailureDelayMs;
-  // A guesser on one connection is slowed down; the limit makes him reconnect, where other limits see him.
+  // A guesser on one connection is slowed down, also where he is put off (4xx); the limit of failures makes him
+  // reconnect, where other limits see him.
   return delayMs === 0 ? outcome : new Promise((resolve) => setTimeout(resolve, delayMs, outcome));
 }

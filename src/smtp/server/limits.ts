@@ -41,7 +41,7 @@ export interface ServerDeadlines {
   readonly sessionMs: number;
   /** Waited before the greeting for clients that talk too early; 0 looks only at what is there already. */
   readonly greetingDelayMs: number;
-  /** Waited before the reply to a failed AUTH. */
+  /** Waited before the reply to an AUTH that is refused. */
   readonly authFailureDelayMs: number;
 }
 
