@@ -28,6 +28,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 let files = 0;
+const SQLITE_CONSTRAINT = 19;
 
 async function makePlace(location = join(folder, `${files++}.db`)): Promise<Place> {
   return {
@@ -45,6 +46,7 @@ async function makePlace(location = join(folder, `${files++}.db`)): Promise<Plac
         db.close();
       }
     },
+    isRefusal: (error) => ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_CONSTRAINT,
   };
 }
 

@@ -2,21 +2,30 @@ import type { KeyringStore, PublicKeyringStore } from "../keyring/index.ts";
 import { SqliteKeyringStore, SqlitePublicKeyringStore } from "./sqlite/keyring-stores.ts";
 
 export interface KeyringPlace {
-  /** A file, made when it is not there. */
+  /** A SQLite file, made when it is not there, or the URL of a PostgreSQL database. */
   readonly location: string;
 }
 
 /**
- * @param options.auditKey of the audit log's chain: `masterKey.derive("audit")`
+ * @param options.auditKey of the audit log's chain: `auditKeyOf(masterKey)`
  * @throws KeyringStoreError when the store cannot be reached or used now
  */
-export async function openKeyringStore(
-  options: KeyringPlace & { readonly auditKey: Uint8Array },
-): Promise<KeyringStore> {
-  return new SqliteKeyringStore(options.location, { auditKey: options.auditKey });
+export async function openKeyringStore({
+  location,
+  auditKey,
+}: KeyringPlace & { readonly auditKey: Uint8Array }): Promise<KeyringStore> {
+  if (!isPostgresqlUrl(location)) return new SqliteKeyringStore(location, { auditKey });
+  const { openPostgresqlKeyringStore } = await import("./postgresql/keyring-stores.ts");
+  return openPostgresqlKeyringStore(location, auditKey);
 }
 
 /** For processes without private keys: see {@link PublicKeyringStore}. */
 export async function openPublicKeyringStore({ location }: KeyringPlace): Promise<PublicKeyringStore> {
-  return new SqlitePublicKeyringStore(location);
+  if (!isPostgresqlUrl(location)) return new SqlitePublicKeyringStore(location);
+  const { openPostgresqlPublicKeyringStore } = await import("./postgresql/keyring-stores.ts");
+  return openPostgresqlPublicKeyringStore(location);
+}
+
+export function isPostgresqlUrl(location: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(location);
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MAX_GRANTS } from "../../keyring/index.ts";
 import {
+  assertRefused,
   domainRecord,
   done,
   entry,
@@ -273,7 +274,7 @@ export function accountContract(makePlace: MakePlace): void {
       "DELETE FROM account",
       "INSERT INTO address VALUES ('x@nowhere.test', 'nowhere.test', 'nobody', 1)",
     ]) {
-      await assert.rejects(place.sql(sql), sql);
+      await assertRefused(place, sql);
     }
   });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  assertRefused,
   domainRecord,
   done,
   entry,
@@ -151,7 +152,7 @@ export function keyContract(makePlace: MakePlace): void {
       `INSERT INTO key_pair (kid, account, algorithm, state, spki, sealed, not_before, state_since)
        VALUES ('y', '${id}', 'ed25519-sha256', 'active', '', '', 0, 0)`,
     ]) {
-      await assert.rejects(place.sql(sql), sql);
+      await assertRefused(place, sql);
     }
   });
 

@@ -4,6 +4,7 @@ import { AUDIT_CHAIN_START, auditChain, type KeyringStore, type Use } from "../.
 import {
   AUDIT_KEY,
   appPassword,
+  assertRefused,
   done,
   elsewhere,
   entry,
@@ -69,7 +70,7 @@ export function logContract(makePlace: MakePlace): void {
     );
     await assertChain(store);
     for (const sql of ["UPDATE audit SET outcome = 'ok'", "DELETE FROM audit WHERE sequence = 5"]) {
-      await assert.rejects(place.sql(sql), sql);
+      await assertRefused(place, sql);
     }
   });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import type {
@@ -20,6 +20,8 @@ export interface Place {
   open(): Promise<KeyringStore>;
   /** Statements past the store, as somebody with the database's password would send them. */
   sql(text: string): Promise<void>;
+  /** Whether an error says that a rule of the schema was broken. */
+  isRefusal(error: unknown): boolean;
 }
 
 export type MakePlace = () => Promise<Place>;
@@ -116,15 +118,30 @@ export async function done(outcome: Promise<string>): Promise<void> {
   assert.equal(await outcome, "done");
 }
 
+export async function assertRefused(place: Place, sql: string): Promise<void> {
+  await assert.rejects(place.sql(sql), (error) => place.isRefusal(error), sql);
+}
+
 /** Runs a module text in a process of its own, with `store` open on this place. */
-export async function elsewhere(place: Place, text: string): Promise<string> {
+export async function elsewhere({ location }: Pick<Place, "location">, text: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, elsewhereArguments(location, text));
+  return stdout;
+}
+
+/** The same for a process that goes on until it is killed. */
+export function startElsewhere(location: string, text: string): ChildProcess {
+  return spawn(process.execPath, elsewhereArguments(location, text), {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+}
+
+function elsewhereArguments(location: string, text: string): string[] {
   const program = `
     import * as place from ${JSON.stringify(import.meta.url)};
     import { openKeyringStore } from ${JSON.stringify(new URL("../index.ts", import.meta.url))};
     const { entry, newAccount, newKey, replacement, withAccount, domainRecord, NOW, done } = place;
-    const store = await openKeyringStore({ location: ${JSON.stringify(place.location)}, auditKey: place.AUDIT_KEY });
+    const store = await openKeyringStore({ location: ${JSON.stringify(location)}, auditKey: place.AUDIT_KEY });
     ${text}
     await store.close();`;
-  const child = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program]);
-  return child.stdout;
+  return ["--input-type=module", "--eval", program];
 }

@@ -7,6 +7,7 @@ export const keyringMigrations: readonly Migration[] = [
   (dialect) => {
     const { text, integer, octets, counter, keyed, plain } = dialect;
     return `
+    ${dialect.preparation}
     -- One row. Whoever changes anything holds it first, so that changes have one order and one audit chain.
     CREATE TABLE head (
       only_row         ${integer} PRIMARY KEY CHECK (only_row = 1),
@@ -138,15 +139,11 @@ export const keyringMigrations: readonly Migration[] = [
       subject  ${text} NOT NULL
     ) ${plain};
 
-    INSERT INTO head (only_row, audit_sequence, audit_chain) VALUES (1, 0, ${zeroes(dialect, 32)});
+    INSERT INTO head (only_row, audit_sequence, audit_chain) VALUES (1, 0, ${dialect.zeroes(32)});
+    ${dialect.announce("change")}
     ${rules(dialect)}`;
   },
 ];
-
-function zeroes({ octets }: Dialect, count: number): string {
-  const digits = "00".repeat(count);
-  return octets === "BLOB" ? `x'${digits}'` : `'\\x${digits}'`;
-}
 
 /** What the tables of key-lifecycle.ts do not have, the database itself refuses, whoever asks. */
 function rules(dialect: Dialect): string {

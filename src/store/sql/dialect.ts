@@ -11,8 +11,14 @@ export interface Dialect {
   readonly keyed: string;
   /** The same for tables with a counter or none. */
   readonly plain: string;
+  /** A literal of that many zero octets. */
+  zeroes(count: number): string;
+  /** What a schema begins with. */
+  readonly preparation: string;
   /** SQL that makes the database refuse a change of a row. */
   refuse(rule: RefusedChange): string;
+  /** SQL that makes the database tell whoever listens that rows came into a table. */
+  announce(table: string): string;
 }
 
 export interface RefusedChange {

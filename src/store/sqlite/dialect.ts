@@ -7,6 +7,10 @@ export const sqliteDialect: Dialect = {
   counter: "INTEGER PRIMARY KEY",
   keyed: "STRICT, WITHOUT ROWID",
   plain: "STRICT",
+  zeroes: (count) => `x'${"00".repeat(count)}'`,
+  preparation: "",
+  // Whoever asks for `PRAGMA data_version` sees it.
+  announce: () => "",
   refuse: ({ name, change, table, when, because }) =>
     `CREATE TRIGGER ${name} BEFORE ${change} ON ${table} ${when === undefined ? "" : `WHEN ${when}`}
      BEGIN SELECT raise(ABORT, '${because}'); END;`,
