@@ -82,7 +82,7 @@ test("domain add and account add make the store; secrets are for their owner onl
   assert.deepEqual([again.status, again.stdout], [2, ""]);
   assert.match(again.stderr, /^vsmtp: allice@someisp\.test .*already\n$/);
   assert.match(
-    (await vsmtp(["account", "list", "--config", settings])).stdout,
+    (await vsmtp(["account", "list", "--keys", "--config", settings])).stdout,
     /^ADDRESS .*\nallice@someisp\.test +active +\S{22} /,
   );
   for (const file of readdirSync(join(folder, "data"))) {
@@ -94,7 +94,9 @@ test("serve says where it listens, and the key server answers vsmtp lookup (STA-
   program = new RunningProgram(["serve", "--config", settings]);
   await program.line((line) => line.msg === "started");
   assert.equal(program.lines.filter((line) => line.msg === "listening").length, 3);
-  const [account] = (await vsmtp(["account", "list", "--json", "--config", settings])).stdout.split("\n");
+  const [account] = (await vsmtp(["account", "list", "--keys", "--json", "--config", settings])).stdout.split(
+    "\n",
+  );
   const kid = JSON.parse(account ?? "").kids[0];
   const network = [
     "--resolver",
@@ -177,7 +179,7 @@ test("the first statement of a domain added while serve runs is signed (STA-5)",
     "--connect",
     `127.0.0.1:${ports.key}`,
   ];
-  const accounts = await vsmtp(["account", "list", "late.test", "--json", "--config", settings]);
+  const accounts = await vsmtp(["account", "list", "late.test", "--keys", "--json", "--config", settings]);
   const found = await vsmtp(["lookup", "leo@late.test", JSON.parse(accounts.stdout).kids[0], ...network]);
   assert.equal(found.status, 0, found.stdout);
   assert.match(found.stdout, /; s=[A-Za-z0-9+/]{86}==/);

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { userInfo } from "node:os";
 import type { Command } from "commander";
 import { type Config, formatProblem, loadConfig } from "../config/index.ts";
 import { auditKeyOf, Keyring, type KeyringStore, loadMasterKey, MasterKeyError } from "../keyring/index.ts";
@@ -35,15 +36,29 @@ export interface OpenKeyring extends AsyncDisposable {
 
 /** Opens the key store that the settings name; it and its master key are made at first use. */
 export async function openKeyring(config: Config): Promise<OpenKeyring> {
-  const { keyringFile, masterKey: masterKeySource } = config.store;
-  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  const { accounts, dataDirectory, store: place } = config;
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   try {
-    const masterKey = await loadMasterKey(masterKeySource);
-    const store = await openKeyringStore({ location: keyringFile, auditKey: auditKeyOf(masterKey) });
-    const keyring = await Keyring.open({ store, masterKey });
-    return { keyring, store, [Symbol.asyncDispose]: async () => store.close() };
+    const masterKey = await loadMasterKey(place.masterKey);
+    const store = await openKeyringStore({ location: place.keyringFile, auditKey: auditKeyOf(masterKey) });
+    try {
+      const keyring = await Keyring.open({ store, masterKey, actor: `cli:${userName()}`, ...accounts });
+      return { keyring, store, [Symbol.asyncDispose]: () => store.close() };
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
   } catch (error) {
     if (error instanceof MasterKeyError) throw new UsageError(error.message);
     throw error;
+  }
+}
+
+/** For the audit log (PRV-20). In a container the user may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "unknown");
   }
 }

@@ -8,6 +8,8 @@ import { addNetworkOptions, type NetworkOptions } from "./network-options.ts";
 import { openKeyLookup } from "./open-key-lookup.ts";
 import { UsageError } from "./usage-error.ts";
 
+export { kidsAreNoOptions as arrange } from "./arguments.ts";
+
 /** `vsmtp lookup ADDR [KID]`: asks an address's key server as a receiver would, and shows every step. */
 export function define(command: Command, done: (status: number) => void): void {
   addNetworkOptions(command.argument("ADDR", "the address", addressArgument).argument("[KID]", "the key id"))
@@ -27,12 +29,6 @@ export function define(command: Command, done: (status: number) => void): void {
         }
       },
     );
-}
-
-/** One key id in 64 begins with "-": it is no option, wherever it stands. */
-export function arrange(args: readonly string[]): readonly string[] {
-  const kid = args.findIndex((arg) => arg.startsWith("-") && isId16(arg));
-  return kid < 0 || args.includes("--") ? args : [...args.toSpliced(kid, 1), "--", args[kid] ?? ""];
 }
 
 function text(identity: Address, { answer, statement, trail }: LookupReport): string {

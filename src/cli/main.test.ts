@@ -73,9 +73,9 @@ test("what the user can mend is a UsageError of one line", async () => {
   for (const [args, message] of [
     [[], "a subcommand is missing: add, list (vsmtp try --help tells more)"],
     [["ad"], "unknown command 'ad' (Did you mean add?) (vsmtp try --help tells more)"],
-    [["add"], "required option '--rcpt ADDR' not specified (vsmtp try --help tells more)"],
-    [["add", "--rcpt"], "option '--rcpt ADDR' argument missing (vsmtp try --help tells more)"],
-    [["list", "--rcp"], "unknown option '--rcp' (vsmtp try --help tells more)"],
+    [["add"], "required option '--rcpt ADDR' not specified (vsmtp try add --help tells more)"],
+    [["add", "--rcpt"], "option '--rcpt ADDR' argument missing (vsmtp try add --help tells more)"],
+    [["list", "--rcp"], "unknown option '--rcp' (vsmtp try list --help tells more)"],
   ] as const) {
     await assert.rejects(runCommand("try", "summary", file, args), (error) => {
       assert.ok(error instanceof UsageError);

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Address } from "../message/index.ts";
 import { MessageSigner, signPrepared } from "../signature/index.ts";
-import { addressArgument, addressesArgument, secondsArgument, unixNow } from "./arguments.ts";
+import { addressArgument, addressesArgument, collect, secondsArgument, unixNow } from "./arguments.ts";
 import { EXIT } from "./exit-status.ts";
 import { SpooledInput } from "./message-input.ts";
 import { readSigningKey } from "./signing-key.ts";
@@ -76,10 +76,6 @@ function attempt<T>(work: () => T): T {
     if (error instanceof RangeError) throw new UsageError(error.message);
     throw error;
   }
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }
 
 function saltArgument(text: string): Buffer {
