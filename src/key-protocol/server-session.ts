@@ -37,7 +37,7 @@ export interface ServerSessionOptions {
   /** For CAPA (KEY-20). */
   readonly exposure: Exposure;
   /** Announce that every statement carries `s` (KEY-20, STA-5). */
-  readonly signed: boolean;
+  readonly signed: () => boolean;
   /** Default 1000, which is also the most that is allowed (KEY-16). */
   readonly maxRequests?: number;
 }
@@ -55,7 +55,7 @@ const HARVESTING_COST = 10;
 export class KeyServerSession {
   readonly #responder: KeyResponder;
   readonly #exposure: Exposure;
-  readonly #signed: boolean;
+  readonly #signed: () => boolean;
   readonly #maxRequests: number;
   #secure = false;
   #limited = false;
@@ -183,7 +183,7 @@ export class KeyServerSession {
     if (!this.#secure) lines.push("STLS");
     else {
       lines.push("PIPELINING");
-      if (this.#signed) lines.push("SIGNED");
+      if (this.#signed()) lines.push("SIGNED");
     }
     lines.push(`EXPOSURE ${this.#exposure}`, ".", "");
     return lines.join("\r\n");

@@ -27,7 +27,7 @@ const echo: KeyResponder = {
 };
 
 function session(options: Partial<ServerSessionOptions> = {}, secure = true): KeyServerSession {
-  const made = new KeyServerSession({ responder: echo, exposure: "decoy", signed: false, ...options });
+  const made = new KeyServerSession({ responder: echo, exposure: "decoy", signed: () => false, ...options });
   if (secure) made.secured();
   return made;
 }
@@ -94,7 +94,7 @@ describe("server session (KEY-1 to KEY-20)", () => {
 
   test("CAPA announces SIGNED where every statement is signed (KEY-20, STA-5)", () => {
     const capabilities = "+OK\r\nVSMTP 1\r\nPIPELINING\r\nSIGNED\r\nEXPOSURE kid\r\n.\r\n";
-    assert.equal(say(session({ signed: true, exposure: "kid" }), "CAPA\r\n").reply, capabilities);
+    assert.equal(say(session({ signed: () => true, exposure: "kid" }), "CAPA\r\n").reply, capabilities);
   });
 
   test("a line may have 1024 octets with its CRLF and no more (KEY-1, KEY-2)", () => {

@@ -286,14 +286,17 @@ describe("answers (KEY-28 to KEY-36)", () => {
     wire.socket.destroy();
   });
 
-  test("mode changes reach open sessions: a redirect inside TLS (KEY-21), maintenance", async () => {
+  test("mode changes reach open sessions: a redirect inside TLS (KEY-21), maintenance after the answer", async () => {
     const { server, port } = await start();
+    const finishing = await secured(port, "");
     const wire = await secured(port, "");
     server.setMode({ kind: "maintenance" });
-    assert.equal(await ask(wire, `KEY allice@someisp.tld ${kid}`), "-ERR [TEMP] maintenance\r\n");
     const refused = new TestClient(port);
     await refused.expect("-ERR [TEMP] maintenance\r\n");
     await refused.expectClose();
+    finishing.send(`KEY allice@someisp.tld ${kid}\r\nNOOP\r\nKEY nobody@someisp.tld ${kid}\r\n`);
+    await finishing.expectClose();
+    assert.match(finishing.received, /^\+OK 1\r\n.*\r\n\.\r\n\+OK\r\n-ERR \[NOKEY\] unknown\r\n$/);
     server.setMode({ kind: "redirect", target: { host: "keys.someisp.tld", port: 443 } });
     wire.received = "";
     wire.send(`KEY allice@someisp.tld ${kid}\r\n`);
@@ -326,11 +329,29 @@ describe("limits", () => {
     const fourth = new TestClient(port);
     await fourth.expect("+OK VSMTP/1\r\n");
     fourth.socket.destroy();
+    fourth.socket.destroy();
+    const half = { kind: "serve", overflow, overflowAbove: 0.5 } as const;
+    const shared = await start({ limits: { connections: 4 }, mode: half });
+    const taken = [new TestClient(shared.port), new TestClient(shared.port)];
+    for (const client of taken) await client.expect("+OK VSMTP/1\r\n");
+    await new TestClient(shared.port).expect("-FW keys.someisp.tld:8757\r\n");
+    for (const client of taken) client.socket.destroy();
     const narrow = await start({ limits: { connectionsPerPrefix: 1 }, mode: { kind: "serve", overflow } });
     const one = new TestClient(narrow.port);
     await one.expect("+OK VSMTP/1\r\n");
     await new TestClient(narrow.port).expect("-ERR [BUSY] too many connections\r\n");
     one.socket.destroy();
+    const exempt = await start({
+      limits: { connectionsPerPrefix: 1, costPerMinute: 1, exempt: ["127.0.0.0/8"] },
+    });
+    const several = await Promise.all([secured(exempt.port, ""), secured(exempt.port, "")]);
+    for (const client of several) {
+      for (let n = 0; n < 3; n++) {
+        client.send(`KEY nobody@someisp.tld ${kid}\r\n`);
+        await client.expect("-ERR [NOKEY] unknown\r\n");
+      }
+      client.socket.destroy();
+    }
   });
 
   test("a network that asked too much gets [RATE] until time has passed (KEY-37)", async () => {
@@ -366,13 +387,17 @@ describe("limits", () => {
     const wire = new TestClient(port);
     await wire.expect("+OK VSMTP/1\r\n");
     await assert.rejects(wire.startTls(roots, ["smtp"]));
+    const silent = new TestClient(port);
+    await silent.expect("+OK VSMTP/1\r\n");
+    await silent.startTls(roots, []);
+    await silent.expectClose();
     const plain = new TestClient(port);
     await plain.expect("+OK VSMTP/1\r\n");
     plain.send("STLS\r\n");
     await plain.expect("+OK begin\r\n");
     plain.send("KEY allice@someisp.tld\r\n");
     await plain.expectClose();
-    assert.deepEqual(events, ["tls-failed", "tls-failed"]);
+    assert.deepEqual(events, ["tls-failed", "tls-failed", "tls-failed"]);
   });
 
   test("idle clients, and those that only drip, are let go (KEY-16); options outside the protocol are refused", async () => {
@@ -392,8 +417,10 @@ describe("limits", () => {
       { ttlSeconds: 59 },
       { ttlSeconds: 86_401 },
       { decoySecret: Buffer.alloc(15) },
+      { limits: { exempt: ["192.0.2.0"] } },
     ];
-    for (const options of wrong) await assert.rejects(start(options), TypeError);
+    for (const options of wrong)
+      await assert.rejects(start(options), { name: /Error/ }, JSON.stringify(options));
   });
 
   test("close lets replies out and ends", async () => {

@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from "node:net";
+import { BlockList, createServer, isIPv6, type Server, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { clientPrefix, isHostName } from "../dns/index.ts";
 import { type Exposure, type KeyResponder, KeyServerSession } from "../key-protocol/index.ts";
@@ -15,12 +15,18 @@ export interface RedirectTarget {
 }
 
 /**
- * `serve`: answer, and when all connections are taken answer [BUSY] or, with `overflow`, send askers there.
+ * `serve`: answer; when all connections are taken say [BUSY] or, with `overflow`, send new clients there.
  * `redirect`: send every asker elsewhere, in the greeting and in reply to KEY: what an MX host does that does not hold
- * keys itself (DIS-3). `maintenance`: answer [TEMP].
+ * keys itself (DIS-3), or that shall become idle. `maintenance`: new clients are told [TEMP]; those who are there get an
+ * answer to what they have asked, and then the connection ends.
  */
 export type ServerMode =
-  | { readonly kind: "serve"; readonly overflow?: RedirectTarget }
+  | {
+      readonly kind: "serve";
+      readonly overflow?: RedirectTarget;
+      /** Share of the connections above which `overflow` gets the new ones. Default 1: when all are taken. */
+      readonly overflowAbove?: number;
+    }
   | { readonly kind: "redirect"; readonly target: RedirectTarget }
   | { readonly kind: "maintenance" };
 
@@ -34,12 +40,21 @@ export interface KeyServerLimits {
    * Default 60000; Infinity for no limit.
    */
   readonly costPerMinute: number;
+  /** Networks (`192.0.2.0/24`, `2001:db8::/32`) to which the two above do not apply: such as monitoring. */
+  readonly exempt: readonly string[];
   /** At least 30000 (KEY-16). Default 60000. */
   readonly idleMs: number;
   /** Default 10000. */
   readonly handshakeMs: number;
   /** In one session, at most 1000 (KEY-16). Default 1000. */
   readonly requests: number;
+}
+
+export interface ListenOptions {
+  /** Of this place; without it, that of the server. */
+  readonly secureContext?: () => SecureContext;
+  /** Other processes may listen at the same place: each gets its part of the connections. */
+  readonly reusePort?: boolean;
 }
 
 export interface KeyServerOptions {
@@ -83,11 +98,14 @@ const DEFAULT_LIMITS: KeyServerLimits = {
   connections: 2000,
   connectionsPerPrefix: 100,
   costPerMinute: 60_000,
+  exempt: [],
   idleMs: 60_000,
   handshakeMs: 10_000,
   requests: 1000,
 };
 const SWEEP_MS = 1000;
+/** The least that a connection may be idle (KEY-16): as long as it is when clients are to go elsewhere. */
+const LEAST_IDLE_MS = 30_000;
 /** How long a client may take to close its side. */
 const CLOSE_MS = 5000;
 
@@ -100,13 +118,13 @@ export class KeyServer {
   readonly #answerer: KeyAnswerer;
   readonly #limiter: RateLimiter;
   readonly #slab = new OctetSlab();
-  readonly #server: Server;
+  readonly #servers: Server[] = [];
+  readonly #exempt: BlockList;
   readonly #connections = new Set<ServerConnection>();
   readonly #responder: KeyResponder = {
-    recall: (line) => (this.#mode.kind === "serve" ? this.#answerer.recall(line) : undefined),
+    recall: (line) => (this.#mode.kind !== "redirect" ? this.#answerer.recall(line) : undefined),
     answer: (request, line) => {
       if (this.#mode.kind === "redirect") return redirectLine(this.#mode.target);
-      if (this.#mode.kind === "maintenance") return "-ERR [TEMP] maintenance\r\n";
       return this.#answerer.answer(request, line);
     },
   };
@@ -124,7 +142,7 @@ export class KeyServer {
     const ttlSeconds = options.ttlSeconds ?? 600;
     const decoySecret = options.decoySecret ?? null;
     if (ttlSeconds < 60 || ttlSeconds > 86_400) throw new TypeError("ttlSeconds must be 60 to 86400");
-    if (this.#limits.idleMs < 30_000) throw new TypeError("idleMs must be at least 30000");
+    if (this.#limits.idleMs < LEAST_IDLE_MS) throw new TypeError("idleMs must be at least 30000");
     if (this.#limits.requests > 1000) throw new TypeError("requests must be at most 1000");
     if (this.#exposure === "decoy" && (decoySecret === null || decoySecret.length < 16)) {
       throw new TypeError("the exposure decoy needs a decoySecret of at least 16 octets");
@@ -142,33 +160,40 @@ export class KeyServer {
       onFailure: (cause) => options.onEvent?.({ kind: "directory-failed", cause }),
     });
     this.#limiter = new RateLimiter(this.#limits.costPerMinute, this.#nowMs);
-    this.#server = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
+    this.#exempt = networkList(this.#limits.exempt);
     if (options.mode !== undefined) this.setMode(options.mode);
   }
 
-  /** Port 0 takes a free one. */
-  async listen(port: number, host = "::"): Promise<{ host: string; port: number }> {
+  /** Listens at one more place. */
+  async listen(
+    port: number,
+    host = "::",
+    options: ListenOptions = {},
+  ): Promise<{ host: string; port: number }> {
+    const secureContext = options.secureContext ?? this.#options.secureContext;
+    const server = createServer({ noDelay: true }, (socket) => this.#accept(socket, secureContext));
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ port, host, backlog: 1024 }, () => {
-        this.#server.off("error", reject);
+      server.once("error", reject);
+      server.listen({ port, host, backlog: 1024, reusePort: options.reusePort ?? false }, () => {
+        server.off("error", reject);
         resolve();
       });
     });
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
-    const bound = this.#server.address() as { address: string; port: number };
+    this.#servers.push(server);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    const bound = server.address() as { address: string; port: number };
     return { host: bound.address, port: bound.port };
   }
 
   /** Stops taking connections, lets replies go out, and drops after `graceMs` whoever is left. */
   async close(graceMs = 1000): Promise<void> {
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
     for (const connection of this.#connections) connection.end();
     const timer = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
     }, graceMs);
-    await closed;
+    await Promise.all(closed);
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onDrained = resolve));
     clearTimeout(timer);
   }
@@ -193,10 +218,11 @@ export class KeyServer {
     return this.#connections.size;
   }
 
-  #accept(socket: Socket): void {
-    const remoteAddress = socket.remoteAddress ?? "";
+  #accept(socket: Socket, secureContext: () => SecureContext): void {
+    const remoteAddress = (socket.remoteAddress ?? "").replace(/%.*$/, "");
     const prefix = clientPrefix(remoteAddress);
-    const refusal = this.#refusal(prefix, remoteAddress);
+    const isExempt = this.#exempt.check(remoteAddress, isIPv6(remoteAddress) ? "ipv6" : "ipv4");
+    const refusal = this.#refusal(isExempt ? null : prefix, remoteAddress);
     if (refusal !== null) {
       socket.on("error", () => socket.destroy());
       socket.end(refusal, "latin1", () => socket.destroySoon());
@@ -210,13 +236,14 @@ export class KeyServer {
         session: new KeyServerSession({
           responder: this.#responder,
           exposure: this.#exposure,
-          signed: this.#options.signer?.everyDomain ?? false,
+          signed: () => this.#options.signer?.everyDomain ?? false,
           maxRequests: this.#limits.requests,
         }),
-        secureContext: this.#options.secureContext,
+        secureContext,
         slab: this.#slab,
         limiter: this.#limiter,
-        allowance: this.#limiter.of(prefix),
+        allowance: isExempt ? null : this.#limiter.of(prefix),
+        isFinishing: () => this.#mode.kind === "maintenance",
         nowMs: this.#nowMs,
         onClose: () => {
           this.#connections.delete(connection);
@@ -232,21 +259,30 @@ export class KeyServer {
     this.#connections.add(connection);
   }
 
-  /** The greeting that turns a client away, or null. */
-  #refusal(prefix: string, remoteAddress: string): string | null {
+  /**
+   * The greeting that turns a client away, or null.
+   *
+   * @param prefix the network whose connections count; null: they do not
+   */
+  #refusal(prefix: string | null, remoteAddress: string): string | null {
     if (this.#mode.kind === "redirect") return redirectLine(this.#mode.target);
     if (this.#mode.kind === "maintenance") return "-ERR [TEMP] maintenance\r\n";
-    const full = this.#connections.size >= this.#limits.connections;
-    if (!full && (this.#perPrefix.get(prefix) ?? 0) < this.#limits.connectionsPerPrefix) return null;
-    this.#options.onEvent?.({ kind: "refused", remoteAddress, reason: full ? "connections" : "prefix" });
-    const { overflow } = this.#mode;
-    return full && overflow !== undefined ? redirectLine(overflow) : "-ERR [BUSY] too many connections\r\n";
+    const { overflow, overflowAbove = 1 } = this.#mode;
+    const { connections, connectionsPerPrefix } = this.#limits;
+    const taken = this.#connections.size;
+    if (overflow !== undefined && taken >= connections * overflowAbove) return redirectLine(overflow);
+    const isFull = taken >= connections;
+    if (!isFull && (prefix === null || (this.#perPrefix.get(prefix) ?? 0) < connectionsPerPrefix))
+      return null;
+    this.#options.onEvent?.({ kind: "refused", remoteAddress, reason: isFull ? "connections" : "prefix" });
+    return "-ERR [BUSY] too many connections\r\n";
   }
 
   /** Ends connections that only hold a place: no complete request, no end of the handshake. */
   #sweep(): void {
     const now = this.#nowMs();
-    const { idleMs, handshakeMs } = this.#limits;
+    const { handshakeMs } = this.#limits;
+    const idleMs = this.#mode.kind === "serve" ? this.#limits.idleMs : LEAST_IDLE_MS;
     for (const connection of this.#connections) {
       const { for: reason, sinceMs } = connection.waiting;
       const waitedMs = now - sinceMs;
@@ -255,6 +291,16 @@ export class KeyServer {
       else if (reason === "close" && waitedMs > CLOSE_MS) connection.destroy();
     }
   }
+}
+
+/** @throws TypeError for what is no network */
+function networkList(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", prefix = "none"] = network.split("/");
+    list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
+  }
+  return list;
 }
 
 function redirectLine({ host, port }: RedirectTarget): string {

@@ -11,7 +11,10 @@ export interface ConnectionOptions {
   /** Shared by all connections. */
   readonly slab: OctetSlab;
   readonly limiter: RateLimiter;
-  readonly allowance: Allowance;
+  /** Null: it may ask as much as it likes. */
+  readonly allowance: Allowance | null;
+  /** The connection is to end once what was asked is answered. */
+  readonly isFinishing: () => boolean;
   readonly nowMs: () => number;
   /** Called once, when the connection is gone. */
   readonly onClose: () => void;
@@ -76,13 +79,13 @@ export class ServerConnection {
 
   #take(step: SessionStep): void {
     if (this.#ending) return;
-    const { session, limiter, allowance, nowMs } = this.#options;
-    const { next } = step;
+    const { session, limiter, allowance, isFinishing, nowMs } = this.#options;
     const spent = session.cost - this.#chargedFor;
+    const next = step.next === "read" && spent > 0 && isFinishing() ? "close" : step.next;
     if (spent > 0) {
       this.#sinceMs = nowMs();
       this.#chargedFor += spent;
-      this.#limited = !limiter.spend(allowance, spent);
+      this.#limited = allowance !== null && !limiter.spend(allowance, spent);
     }
     // As octets: a TLS socket takes much longer over a string.
     const taken = step.reply === "" || this.#socket.write(this.#options.slab.octets(step.reply));
@@ -122,6 +125,12 @@ export class ServerConnection {
     });
     secure.once("close", () => plain.destroy());
     secure.once("secure", () => {
+      // A client that names other protocols fails the handshake; this one names none (KEY-14).
+      if (secure.alpnProtocol !== ALPN) {
+        this.#options.onTlsFailure(new Error(`the client does not offer ALPN ${ALPN}`));
+        this.destroy();
+        return;
+      }
       this.#handshaking = false;
       this.#sinceMs = this.#options.nowMs();
       this.#options.session.secured();

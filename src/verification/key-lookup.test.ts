@@ -340,9 +340,9 @@ describe("answers", () => {
   });
 
   test("errors: permanent ones are no-key, all others temporary (KEY-31, KEY-32)", async () => {
-    const { server } = await net.keyServer(mx1, ["mx1.someisp.tld"], { exposure: "kid" });
+    const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld"], { exposure: "kid" });
     assert.equal(await ask(fresh(), { kid: null, algorithm: null, signedAt: null }), "no-key");
-    net.onceGreeted(mx1, server, { kind: "maintenance" });
+    directory.isBroken = true;
     assert.equal(await answerOf(), "temperror");
   });
 

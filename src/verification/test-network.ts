@@ -70,6 +70,7 @@ export class TestDirectory implements KeyDirectory {
   readonly accounts = new Map<string, readonly DirectoryKey[]>([["allice@someisp.tld", [activeKey]]]);
   readonly changed: string[] = [];
   asked = 0;
+  isBroken = false;
 
   set(address: string, ...keys: DirectoryKey[]): void {
     this.accounts.set(address, keys);
@@ -86,6 +87,7 @@ export class TestDirectory implements KeyDirectory {
   }
   async keys(address: Address): Promise<readonly DirectoryKey[]> {
     this.asked++;
+    if (this.isBroken) throw new Error("the disk is on fire");
     return this.accounts.get(addressText(address)) ?? [];
   }
 }
