@@ -57,7 +57,15 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       ),
       exposure: keyServer.exposure,
       redirect: keyServer.redirect ?? null,
+      overflow: keyServer.overflow ? { target: keyServer.overflow, above: keyServer.overflow_above } : null,
       remembered: keyServer.remembered,
+      processes: keyServer.processes,
+      limits: {
+        connections: keyServer.limits.connections,
+        connectionsPerPrefix: keyServer.limits.connections_per_prefix,
+        requestsPerMinute: keyServer.limits.requests_per_minute,
+        exempt: keyServer.limits.exempt,
+      },
     },
     domains: settings.domains.map((_, index) => buildDomain(settings, index, dataDirectory, report)),
     routes: Object.entries(settings.routes).flatMap(([pattern, nextHop]) =>

@@ -60,7 +60,10 @@ test("the least configuration gets every default", () => {
       listeners: [{ address: null, port: 8757, tlsFiles }],
       exposure: "decoy",
       redirect: null,
+      overflow: null,
       remembered: 100_000,
+      processes: 1,
+      limits: { connections: 2000, connectionsPerPrefix: 100, requestsPerMinute: 60_000, exempt: [] },
     },
     domains: [
       {
@@ -110,6 +113,11 @@ listen = [{ address = "127.0.0.1:2525", tls = "none" }]
 [key_server]
 exposure = "kid"
 redirect = "keys.example.org:443"
+overflow = "other.example.org:8757"
+overflow_above = 0.75
+remembered = 5000
+processes = 4
+limits = { connections = 1, connections_per_prefix = 2, requests_per_minute = 60, exempt = ["192.0.2.0/24", "2001:db8::/32"] }
 [tls]
 certificate = "c"
 key = "k"
@@ -169,8 +177,20 @@ idle_timeout = "90s"
   });
   assert.deepEqual(config.submission.listeners[0]?.address, "127.0.0.1");
   assert.deepEqual(config.mx.listeners, [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null }]);
-  assert.equal(config.keyServer.exposure, "kid");
-  assert.deepEqual(config.keyServer.redirect, { host: "keys.example.org", port: 443 });
+  assert.deepEqual(config.keyServer, {
+    listeners: config.keyServer.listeners,
+    exposure: "kid",
+    redirect: { host: "keys.example.org", port: 443 },
+    overflow: { target: { host: "other.example.org", port: 8757 }, above: 0.75 },
+    remembered: 5000,
+    processes: 4,
+    limits: {
+      connections: 1,
+      connectionsPerPrefix: 2,
+      requestsPerMinute: 60,
+      exempt: ["192.0.2.0/24", "2001:db8::/32"],
+    },
+  });
   assert.deepEqual(config.domains, [
     {
       name: "one.test",
@@ -239,7 +259,7 @@ test("the defaults that the example file shows are the defaults", () => {
   const shown = (text: string) => {
     // Left out: what has no default, where the file shows an example.
     const { routes, domains, policy, network, keyServer, ...rest } = accepted(text);
-    return { ...rest, keyServer: { ...keyServer, redirect: null } };
+    return { ...rest, keyServer: { ...keyServer, redirect: null, overflow: null } };
   };
   assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));
 });

@@ -34,8 +34,13 @@ export interface Config {
     readonly exposure: "open" | "decoy" | "kid";
     /** Every asker is sent there with `-FW` (KEY-22); null: they are answered here. */
     readonly redirect: HostAndPort | null;
+    /** New clients are sent there while more than a share of the connections, from 0 to 1, are taken. */
+    readonly overflow: { readonly target: HostAndPort; readonly above: number } | null;
     /** How many replies are held in memory. */
     readonly remembered: number;
+    /** That share the ports. */
+    readonly processes: number;
+    readonly limits: KeyServerLimits;
   };
   /** Domains whose mail this host receives. */
   readonly domains: readonly HostedDomain[];
@@ -45,6 +50,16 @@ export interface Config {
   readonly delivery: { readonly giveUpAfterMs: number };
   readonly network: NetworkSettings;
   readonly limits: Limits;
+}
+
+/** Of the key server, in each of its processes. */
+export interface KeyServerLimits {
+  readonly connections: number;
+  readonly connectionsPerPrefix: number;
+  /** Requests without key id, or in vain, count ten (KEY-37). */
+  readonly requestsPerMinute: number;
+  /** Networks, as `192.0.2.0/24`, to which the last two do not apply. */
+  readonly exempt: readonly string[];
 }
 
 export interface StoreSettings {

@@ -7,6 +7,7 @@ import {
   filePath,
   hostAndPort,
   keySetSource,
+  network,
   masterKeySource,
   octets,
   redirectTarget,
@@ -82,7 +83,18 @@ export const schema = z.strictObject({
       listen: listeners({}, ["*:8757"]),
       exposure: z.enum(["open", "decoy", "kid"]).default("decoy"),
       redirect: redirectTarget.optional(),
+      overflow: redirectTarget.optional(),
+      overflow_above: z.number().min(0).max(1).default(1),
       remembered: z.int().min(1000).max(50_000_000).default(100_000),
+      processes: z.int().min(1).max(256).default(1),
+      limits: z
+        .strictObject({
+          connections: z.int().min(1).max(1_000_000).default(2000),
+          connections_per_prefix: z.int().min(1).max(1_000_000).default(100),
+          requests_per_minute: z.int().min(60).max(1_000_000_000).default(60_000),
+          exempt: z.array(network).default([]),
+        })
+        .prefault({}),
     })
     .prefault({}),
   domains: z

@@ -70,6 +70,11 @@ export const redirectTarget = textOf(
   },
 );
 
+export const network = textOf('a network such as "192.0.2.0/24" or "2001:db8::/32"', (text) => {
+  const [, address = "", prefix] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  return Number(prefix) <= (isIP(address) === 6 ? 128 : isIP(address) === 4 ? 32 : -1) ? text : null;
+});
+
 export const hostAndPort = textOf('HOST:PORT such as "mail.example.org:25"', parseTarget);
 
 export const octets = z.unknown().transform((written, context) => {
