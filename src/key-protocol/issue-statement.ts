@@ -7,7 +7,7 @@ export type StatementSubject = Omit<KeyStatement, "identity" | "issuedAt" | "ttl
 
 /** Signs statements under a domain's `dk` (STA-3). */
 export interface StatementIssuer {
-  /** The octets of `s` over a statement's text, or null where the domain has no statement key. */
+  /** The octets of `s` over a statement's text, or null where the domain has no statement key any more. */
   sign(domain: string, text: string): Promise<Uint8Array | null>;
 }
 
@@ -40,9 +40,9 @@ export async function issueStatement(key: StatementSubject, options: IssueOption
   // Where the administrator's clock is ahead of ours, a statement may be too: by 300 seconds (STA-11, STA-12).
   const issuedAt = Math.max(now, domain.epoch ?? 0);
   const line = formatStatement({ ...key, identity, issuedAt, ttlSeconds, staleSeconds: 0 });
+  if (domain.statementKey === null) return line;
   const signature = (await issuer?.sign(address.domain, line)) ?? null;
-  if (signature !== null) return appendStatementSignature(line, signature);
   // Without its signature a verifier would take the statement for a forgery (STA-13).
-  if (domain.statementKey !== null) throw new Error(`the statement key of ${address.domain} is not at hand`);
-  return line;
+  if (signature === null) throw new Error(`the statement key of ${address.domain} is not at hand`);
+  return appendStatementSignature(line, signature);
 }

@@ -41,7 +41,7 @@ export interface KeyDirectory extends ChangeFeed {
   keys(address: Address, now: number): Promise<readonly DirectoryKey[]>;
 }
 
-/** Signs statements under the domain's `dk` (STA-3). Where statements are not signed there is none. */
+/** Signs statements under the `dk` of domains that have one (STA-3). */
 export interface StatementSigner extends StatementIssuer {
   /** Every domain has one, so SIGNED may be announced (STA-5). */
   readonly everyDomain: boolean;

@@ -101,6 +101,7 @@ async function start(
   options: Partial<KeyServerOptions> = {},
 ): Promise<{ server: KeyServer; port: number; directory: TestDirectory }> {
   const directory = new TestDirectory();
+  if (options.signer !== undefined) directory.statementKey = spki;
   const server = new KeyServer({
     directory,
     secureContext: () => context,

@@ -130,6 +130,8 @@ export type UseAnswer =
  */
 export interface PublicKeyringStore extends ChangeFeed {
   publicDomain(name: string): Promise<PublicDomain | null>;
+  /** By name. */
+  publicDomains(): Promise<readonly PublicDomain[]>;
   /** The account that owns the address, with its keys, newest first. */
   publicRecord(address: string): Promise<PublicRecord | null>;
   close(): Promise<void>;

@@ -2,20 +2,19 @@ import { type KeyObject, sign } from "node:crypto";
 import type { ChangeFeed } from "../changes/index.ts";
 import { statementInput } from "../key-protocol/index.ts";
 import { FreshCache } from "./fresh-cache.ts";
-import { openStatementKey } from "./key-pair.ts";
-import type { KeyringStore } from "./keyring-store.ts";
-import type { MasterKey } from "./master-key.ts";
+import type { PublicKeyringStore } from "./keyring-store.ts";
 
 export interface StatementSigningOptions {
-  readonly store: ChangeFeed & Pick<KeyringStore, "domain" | "domains">;
-  readonly masterKey: MasterKey;
+  readonly store: ChangeFeed & Pick<PublicKeyringStore, "publicDomains">;
+  /** The private half of a domain's `dk`; null where there is none. */
+  readonly privateKey: (domain: string) => Promise<KeyObject | null>;
   /** How many domains' keys are held in memory. Default 10,000. */
   readonly remembered?: number;
   /** Is told why the domains could not be read again; until they can be, SIGNED is not announced. */
   readonly onFailure?: (cause: unknown) => void;
 }
 
-/** Signs key statements under the statement keys `dk` of the keyring's domains (STA-3); opens no other keys. */
+/** Signs key statements under the statement keys `dk` of the domains (STA-3); has no other keys. */
 export class StatementSigning {
   readonly #store: StatementSigningOptions["store"];
   readonly #onFailure: (cause: unknown) => void;
@@ -25,18 +24,10 @@ export class StatementSigning {
   #asOf = Number.NaN;
   #reading = false;
 
-  private constructor({ store, masterKey, remembered, onFailure }: StatementSigningOptions) {
+  private constructor({ store, privateKey, remembered, onFailure }: StatementSigningOptions) {
     this.#store = store;
     this.#onFailure = onFailure ?? (() => {});
-    this.#keys = new FreshCache<KeyObject>(
-      store,
-      remembered ?? 10_000,
-      async (name) => {
-        const pair = (await store.domain(name))?.statementKey ?? null;
-        return pair && openStatementKey(pair, name, masterKey);
-      },
-      (_key, name) => [name],
-    );
+    this.#keys = new FreshCache<KeyObject>(store, remembered ?? 10_000, privateKey, (_key, name) => [name]);
   }
 
   static async open(options: StatementSigningOptions): Promise<StatementSigning> {
@@ -80,7 +71,7 @@ export class StatementSigning {
 
   async #read(): Promise<void> {
     const asOf = this.#store.changeCount();
-    const domains = await this.#store.domains();
+    const domains = await this.#store.publicDomains();
     this.#everyDomain = domains.length > 0 && domains.every(({ statementKey }) => statementKey !== null);
     this.#asOf = asOf;
   }

@@ -1,50 +1,88 @@
-import { KeyServer } from "../key-server/index.ts";
-import type { PublicKeyringStore } from "../keyring/index.ts";
-import { PublicKeyView, StatementSigning } from "../keyring/index.ts";
-import type { OpenedKeyring, Place, Running, Shared } from "./role.ts";
+import type { KeyObject } from "node:crypto";
+import type { Config } from "../config/index.ts";
+import { KeyServer, type ServerMode } from "../key-server/index.ts";
+import { type PublicKeyringStore, PublicKeyView, StatementSigning } from "../keyring/index.ts";
+import { DrainWatch } from "./drain-watch.ts";
+import { KeyServerControl } from "./key-server-control.ts";
+import type { Log } from "./log.ts";
+import type { Place, Running } from "./role.ts";
 import { secureContextOf } from "./tls-files.ts";
 
-/** The public interface of the key server. It reads public data; the keyring only signs statements. */
-export async function startKeyServer(
-  { config, log }: Shared,
-  store: PublicKeyringStore,
-  opened: OpenedKeyring | null,
-): Promise<Running> {
-  const view = new PublicKeyView(store);
-  const failed = (cause: unknown): void =>
-    log.error({ role: "key-server", err: cause }, "keys cannot be read");
-  const signer = opened && (await StatementSigning.open({ ...opened, onFailure: failed }));
-  const { redirect } = config.keyServer;
-  const servers: KeyServer[] = [];
-  const places: Place[] = [];
+/** What the public interface needs that is not public: no account's key is among it. */
+export interface KeyServerSecrets {
+  /** Decoys are derived from it (KEY-34); null where there are none. */
+  readonly decoys: Uint8Array | null;
+  /** The keys of TLS session tickets are. */
+  readonly tickets: Uint8Array;
+  /** The private half of a domain's `dk`; null where there is none. */
+  readonly statementKey: (domain: string) => Promise<KeyObject | null>;
+}
+
+export interface KeyServerContext {
+  readonly config: Config;
+  readonly log: Log;
+  readonly store: PublicKeyringStore;
+  readonly secrets: KeyServerSecrets;
+  /** Other processes listen at the same places. */
+  readonly reusePort: boolean;
+}
+
+/** The public interface of the key server, in this process. */
+export async function startKeyServer(context: KeyServerContext): Promise<Running> {
+  const { config, log, store, secrets, reusePort } = context;
+  const settings = config.keyServer;
+  const failed = (what: string) => (err: unknown) => log.error({ role: "key-server", err }, what);
+  const signer = await StatementSigning.open({
+    store,
+    privateKey: secrets.statementKey,
+    onFailure: failed("the domains cannot be read"),
+  });
+  const contexts = settings.listeners.map(({ tlsFiles }) => {
+    if (tlsFiles === null) throw new Error("the key server answers only inside TLS: [tls] names no files");
+    return secureContextOf(tlsFiles, failed("the renewed certificate cannot be used"), secrets.tickets);
+  });
+  const { connections, connectionsPerPrefix, requestsPerMinute, exempt } = settings.limits;
+  const server = new KeyServer({
+    directory: new PublicKeyView(store),
+    secureContext: contexts[0] as (typeof contexts)[0],
+    hostName: config.hostname,
+    exposure: settings.exposure,
+    ...(secrets.decoys === null ? {} : { decoySecret: secrets.decoys }),
+    signer,
+    remembered: settings.remembered,
+    limits: { connections, connectionsPerPrefix, costPerMinute: requestsPerMinute, exempt },
+    onEvent: (event) =>
+      event.kind === "directory-failed"
+        ? log.error({ role: "key-server", err: event.cause }, "keys cannot be read")
+        : log.debug({ role: "key-server", ...event }, event.kind),
+  });
+  const watch = await DrainWatch.start({
+    server,
+    control: new KeyServerControl(config.dataDirectory),
+    usualMode: usualMode(settings),
+    onChange: (drain) => log.info({ role: "key-server", ...drain }, drain === null ? "resumed" : "draining"),
+    onFailure: failed("drain and resume are not obeyed"),
+  });
   const stop = async (): Promise<void> => {
-    await Promise.all(servers.map((server) => server.close()));
+    await Promise.all([server.close(), watch.stop()]);
   };
   try {
-    for (const listener of config.keyServer.listeners) {
-      if (listener.tlsFiles === null)
-        throw new Error("the key server answers only inside TLS: [tls] names no files");
-      const secureContext = secureContextOf(listener.tlsFiles, (err) =>
-        log.error({ role: "key-server", err }, "the renewed certificate cannot be used"),
-      );
-      const server = new KeyServer({
-        directory: view,
-        remembered: config.keyServer.remembered,
-        secureContext,
-        hostName: config.hostname,
-        exposure: config.keyServer.exposure,
-        ...(redirect ? { mode: { kind: "redirect", target: redirect } } : {}),
-        ...(opened ? { decoySecret: opened.masterKey.derive("decoys") } : {}),
-        ...(signer ? { signer } : {}),
-        onEvent: (event) => log.debug({ role: "key-server", ...event }, event.kind),
-      });
-      const { host, port } = await server.listen(listener.port, listener.address ?? "::");
-      servers.push(server);
+    const places: Place[] = [];
+    for (const [index, listener] of settings.listeners.entries()) {
+      const secureContext = contexts[index] as (typeof contexts)[0];
+      const where = listener.address ?? "::";
+      const { host, port } = await server.listen(listener.port, where, { secureContext, reusePort });
       places.push({ role: "key-server", host, port, tls: "starttls" });
     }
+    return { places, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  return { places, stop };
+}
+
+function usualMode({ redirect, overflow }: Config["keyServer"]): ServerMode {
+  if (redirect !== null) return { kind: "redirect", target: redirect };
+  if (overflow === null) return { kind: "serve" };
+  return { kind: "serve", overflow: overflow.target, overflowAbove: overflow.above };
 }

@@ -1,10 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import type { Config, Role } from "../config/index.ts";
 import { auditKeyOf, Keyring, loadMasterKey } from "../keyring/index.ts";
 import { Queue, RetrySchedule } from "../queue/index.ts";
 import { openKeyringStore, openPublicKeyringStore, SqliteQueueStore } from "../store/index.ts";
 import { startDelivery } from "./delivery-role.ts";
-import { startKeyServer } from "./key-server-role.ts";
+import { startKeyServerProcesses } from "./key-server-processes.ts";
+import { type KeyServerSecrets, startKeyServer } from "./key-server-role.ts";
 import type { Log } from "./log.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
@@ -41,13 +43,12 @@ export async function startProvider(
   };
   try {
     const queue = needsQueue(config.roles) ? openQueue(shared, closers) : null;
-    const keyring = needsKeyring(config.roles) ? await openKeyring(config, closers) : null;
+    const keyring = needsKeyring(config) ? await openKeyring(config, closers) : null;
     if (queue && config.roles.has("delivery"))
       started.push(startDelivery(shared, queue, keyring?.keyring ?? null));
     if (config.roles.has("key-server")) {
-      const store = await openPublicKeyringStore({ location: config.store.keyringFile });
-      closers.push(() => store.close());
-      started.push(await startKeyServer(shared, store, keyring));
+      const secrets = keyServerSecrets(config, keyring, closers);
+      started.push(await startPublicInterface(shared, secrets, closers));
     }
     if (queue && config.roles.has("mx")) started.push(await startMx(shared, queue));
     if (queue && keyring && config.roles.has("submission")) {
@@ -65,9 +66,43 @@ function needsQueue(roles: ReadonlySet<Role>): boolean {
   return roles.has("submission") || roles.has("mx") || roles.has("delivery");
 }
 
-/** A key server needs the master key only where it signs statements and makes decoys; `mx` alone never has it. */
-function needsKeyring(roles: ReadonlySet<Role>): boolean {
-  return roles.has("submission") || roles.has("key-server");
+/** The public interface needs one for its decoys; `mx` alone never has it. */
+function needsKeyring({ roles, keyServer }: Config): boolean {
+  return roles.has("submission") || (roles.has("key-server") && keyServer.exposure === "decoy");
+}
+
+async function startPublicInterface(
+  { config, log }: Shared,
+  secrets: KeyServerSecrets,
+  closers: (() => Promise<void> | void)[],
+): Promise<Running> {
+  if (config.keyServer.processes > 1) return startKeyServerProcesses({ config, log, secrets });
+  const store = await openPublicKeyringStore({ location: config.store.keyringFile });
+  closers.push(() => store.close());
+  return startKeyServer({ config, log, store, secrets, reusePort: false });
+}
+
+/**
+ * Where there are no decoys, the master key is not even read before there is a domain whose statements are signed: a
+ * key server for domains without `dk` runs where there is no master key.
+ */
+function keyServerSecrets(
+  config: Config,
+  opened: OpenedKeyring | null,
+  closers: (() => Promise<void> | void)[],
+): KeyServerSecrets {
+  let keyring: Promise<OpenedKeyring> | null = opened && Promise.resolve(opened);
+  return {
+    decoys: config.keyServer.exposure === "decoy" ? (opened?.masterKey.derive("decoys") ?? null) : null,
+    tickets: opened?.masterKey.derive("TLS tickets") ?? randomBytes(32),
+    statementKey: async (domain) => {
+      keyring ??= openKeyring(config, closers).catch((error) => {
+        keyring = null;
+        throw error;
+      });
+      return (await (await keyring).keyring.statementKey(domain))?.privateKey ?? null;
+    },
+  };
 }
 
 function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | void)[]): Queue {

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { TlsFiles } from "../config/index.ts";
@@ -8,19 +9,26 @@ const LOOK_AGAIN_MS = 10_000;
 /**
  * The TLS context of a certificate and its key, read again when the files change.
  *
+ * @param ticketSecret from it the key of session tickets is derived, another one each day: those who share it take up
+ *   each other's sessions. Null: sessions go on in this process only
  * @param onFailure is told why changed files could not be used; the context before goes on serving
  * @throws Error when the files cannot be used at the start
  */
-export function secureContextOf(files: TlsFiles, onFailure: (cause: unknown) => void): () => SecureContext {
-  let stamp = stampOf(files);
-  let context = read(files);
+export function secureContextOf(
+  files: TlsFiles,
+  onFailure: (cause: unknown) => void,
+  ticketSecret: Uint8Array | null = null,
+): () => SecureContext {
+  const stampNow = (): string => `${stampOf(files)} ${ticketSecret === null ? "" : today()}`;
+  let stamp = stampNow();
+  let context = read(files, ticketSecret);
   let lookedAt = Date.now();
   return () => {
     if (Date.now() - lookedAt < LOOK_AGAIN_MS) return context;
     lookedAt = Date.now();
     try {
-      const now = stampOf(files);
-      if (now !== stamp) context = read(files);
+      const now = stampNow();
+      if (now !== stamp) context = read(files, ticketSecret);
       stamp = now;
     } catch (cause) {
       onFailure(cause);
@@ -29,12 +37,21 @@ export function secureContextOf(files: TlsFiles, onFailure: (cause: unknown) => 
   };
 }
 
-function read({ certificate, key }: TlsFiles): SecureContext {
+function read({ certificate, key }: TlsFiles, ticketSecret: Uint8Array | null): SecureContext {
   return createSecureContext({
     cert: readFileSync(certificate),
     key: readFileSync(key),
     minVersion: "TLSv1.2",
+    ...(ticketSecret === null ? {} : { ticketKeys: ticketKeys(ticketSecret) }),
   });
+}
+
+function ticketKeys(secret: Uint8Array): Buffer {
+  return hash("sha512", Buffer.concat([secret, Buffer.from(`tickets ${today()}`)]), "buffer").subarray(0, 48);
+}
+
+function today(): number {
+  return Math.floor(Date.now() / 86_400_000);
 }
 
 function stampOf({ certificate, key }: TlsFiles): string {

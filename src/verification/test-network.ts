@@ -71,6 +71,7 @@ export class TestDirectory implements KeyDirectory {
   readonly changed: string[] = [];
   asked = 0;
   isBroken = false;
+  isSigned = false;
 
   set(address: string, ...keys: DirectoryKey[]): void {
     this.accounts.set(address, keys);
@@ -83,7 +84,7 @@ export class TestDirectory implements KeyDirectory {
     return new Set(this.changed.slice(count));
   }
   async domain(name: string): Promise<DirectoryDomain | null> {
-    return this.domains.has(name) ? { epoch: null, statementKey: null } : null;
+    return this.domains.has(name) ? { epoch: null, statementKey: this.isSigned ? spki : null } : null;
   }
   async keys(address: Address): Promise<readonly DirectoryKey[]> {
     this.asked++;
@@ -175,6 +176,7 @@ export class TestNetwork {
     options: Partial<KeyServerOptions> & { selfSigned?: boolean } = {},
   ): Promise<{ server: KeyServer; directory: TestDirectory }> {
     const directory = new TestDirectory();
+    directory.isSigned = options.signer !== undefined;
     const context = await this.certificate(names, options.selfSigned);
     const server = new KeyServer({
       directory,

@@ -98,7 +98,7 @@ function responder(random: Random): KeyResponder {
 async function trySession(random: Random): Promise<number> {
   const limited = random.oneIn(20);
   const model = new KeyServerModel(limited);
-  const options = { responder: responder(random), exposure: "open", signed: false } as const;
+  const options = { responder: responder(random), exposure: "open", signed: () => false } as const;
   const session = new KeyServerSession(options);
   if (!random.oneIn(5)) {
     session.secured();

@@ -35,6 +35,7 @@ export function accountContract(makePlace: MakePlace): void {
     assert.deepEqual(await store.domains(), [changed]);
     assert.equal(await store.changeDomain(domainRecord("elsewhere.test"), entry()), "not-hosted");
     assert.equal(await store.publicDomain("elsewhere.test"), null);
+    assert.deepEqual(await store.publicDomains(), [{ name: "someisp.test", epoch: NOW, statementKey: null }]);
 
     await done(store.addDomain(domainRecord("other.test"), entry()));
     const account = await withAccount(store, "a@someisp.test");

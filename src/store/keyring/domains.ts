@@ -7,6 +7,10 @@ export function* publicDomain(name: string): Program<PublicDomain | null> {
   return row && publicDomainOf(row);
 }
 
+export function* publicDomains(): Program<readonly PublicDomain[]> {
+  return (yield* all("SELECT name, epoch, statement_spki FROM domain ORDER BY name")).map(publicDomainOf);
+}
+
 export function* domain(name: string): Program<DomainRecord | null> {
   const row = yield* first("SELECT * FROM domain WHERE name = ?", name);
   return row && domainOf(row);

@@ -1,6 +1,6 @@
 import type { PublicDomain, PublicKeyringStore, PublicRecord } from "../../keyring/index.ts";
 import type { SqlDriver } from "../sql/driver.ts";
-import { publicDomain } from "./domains.ts";
+import { publicDomain, publicDomains } from "./domains.ts";
 import { publicRecord } from "./rights.ts";
 
 /** What anyone may know, for a key server without private keys: its statements never read a sealed key. */
@@ -21,6 +21,10 @@ export class SqlPublicKeyringStore implements PublicKeyringStore {
 
   publicDomain(name: string): Promise<PublicDomain | null> {
     return this.driver.read(publicDomain(name));
+  }
+
+  publicDomains(): Promise<readonly PublicDomain[]> {
+    return this.driver.read(publicDomains());
   }
 
   publicRecord(address: string): Promise<PublicRecord | null> {
