@@ -14,6 +14,7 @@ import {
   PublicKeyView,
   StatementSigning,
 } from "./index.ts";
+import { openStatementKey } from "./key-pair.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-statements-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -28,7 +29,13 @@ test("the statement of a key that signs, as a verifier wants it; otherwise none 
   const under = async (key: MasterKey) =>
     new KeyStatements({
       view: new PublicKeyView(store),
-      signing: await StatementSigning.open({ store, masterKey: key }),
+      signing: await StatementSigning.open({
+        store,
+        privateKey: async (name) => {
+          const pair = (await store.domain(name))?.statementKey ?? null;
+          return pair && openStatementKey(pair, name, key);
+        },
+      }),
       clock,
       onFailure: (cause) => failures.push(cause),
     });
