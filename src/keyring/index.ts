@@ -1,4 +1,4 @@
-// A provider's accounts: addresses, grants, passwords, key pairs (LIF-1 to LIF-17); the store is passed in.
+// A provider's accounts: addresses, grants, passwords, key pairs (LIF-1 to LIF-19); the store is passed in.
 export type { ChangeFeed } from "../changes/index.ts";
 export type { MadeAccount, NewAccountOptions } from "./account-administration.ts";
 export { AUDIT_CHAIN_START, auditChain, auditKeyOf } from "./audit-chain.ts";
