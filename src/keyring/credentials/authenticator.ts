@@ -1,13 +1,7 @@
 import { type KeyObject, randomUUID } from "node:crypto";
 import { clientPrefix } from "../../dns/index.ts";
 import { addressText, parseAddress } from "../../message/index.ts";
-import {
-  decoyScramVerifier,
-  type SaslExchange,
-  type SaslOutcome,
-  type ScramCandidate,
-  saslExchange,
-} from "../../sasl/index.ts";
+import { type SaslExchange, type SaslOutcome, type ScramCandidate, saslExchange } from "../../sasl/index.ts";
 import { auditEntry } from "../audit-entry.ts";
 import type { AuditWriter } from "../audit-writer.ts";
 import type { KeyringStore } from "../keyring-store.ts";
@@ -19,7 +13,7 @@ import { FailedLogins } from "./failed-logins.ts";
 import { openKeyLock, openKeyLockByScram } from "./open-key-lock.ts";
 import { PasswordChecker, type PasswordCheckerOptions } from "./password-checker.ts";
 import { preparePassword } from "./password-hash.ts";
-import { openScramVerifier, SCRAM_ITERATIONS } from "./scram-credential.ts";
+import { ScramVerifiers } from "./scram-credential.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 
 export interface AuthenticatorOptions {
@@ -67,14 +61,14 @@ export class Authenticator {
   readonly #clock: { now(): number };
   readonly #passwords: PasswordChecker<KeyObject | null>;
   readonly #failures: FailedLogins;
-  readonly #decoys: Uint8Array;
+  readonly #verifiers: ScramVerifiers;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date;
     this.#passwords = new PasswordChecker(options.passwords);
     this.#failures = new FailedLogins(this.#clock);
-    this.#decoys = options.masterKey.derive("SCRAM decoys");
+    this.#verifiers = new ScramVerifiers(options.masterKey);
     this.mechanisms = [
       ...(options.scram ? ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"] : []),
       ...(options.tokens ? ["OAUTHBEARER"] : []),
@@ -149,12 +143,10 @@ export class Authenticator {
     const { masterKey } = this.#options;
     const { account } = attempt;
     const credential = attempt.credentials.find(({ scram }) => scram !== null);
-    const verifier =
-      account && credential?.scram
-        ? openScramVerifier(credential.scram, account.id, masterKey)
-        : decoyScramVerifier(this.#decoys, attempt.address ?? name, SCRAM_ITERATIONS);
+    const sealed = credential?.scram ?? null;
+    const owned = account && sealed && { sealed, accountId: account.id };
     return {
-      verifier,
+      verifier: this.#verifiers.find(owned, attempt.address ?? name),
       conclude: async (proof) => {
         if (proof.kind === "failed") return this.#failed(attempt, guess, PROOF_FAILURES[proof.reason]);
         if (account === null || credential === undefined) return rejected;

@@ -1,4 +1,4 @@
-import { SCRAM_SALT_OCTETS, type ScramVerifier } from "../../sasl/index.ts";
+import { decoyScramVerifier, SCRAM_SALT_OCTETS, type ScramVerifier } from "../../sasl/index.ts";
 import type { MasterKey } from "../master-key.ts";
 import { openCredentialSecret, sealCredentialSecret } from "./credential-secret.ts";
 
@@ -40,4 +40,37 @@ export function openScramVerifier(
     storedKey: octets.subarray(STORED_KEY_AT, SERVER_KEY_AT),
     serverKey: octets.subarray(SERVER_KEY_AT),
   };
+}
+
+/** What SCRAM is checked with, also for names that have nothing. */
+export class ScramVerifiers {
+  readonly #masterKey: MasterKey;
+  readonly #decoySecret: Uint8Array;
+  readonly #sealedDecoy: Uint8Array;
+
+  constructor(masterKey: MasterKey) {
+    this.#masterKey = masterKey;
+    this.#decoySecret = masterKey.derive("SCRAM decoys");
+    this.#sealedDecoy = sealScramVerifier(this.#decoy(""), "", masterKey);
+  }
+
+  /**
+   * Takes as long, and looks the same, whether there is one or not.
+   *
+   * @param owned the sealed verifier of an account; null where a name has none
+   * @throws MasterKeyError when it was changed, or moved from another account
+   */
+  find(
+    owned: { readonly sealed: Uint8Array; readonly accountId: string } | null,
+    name: string,
+  ): ScramVerifier {
+    const decoy = this.#decoy(name);
+    const { sealed, accountId } = owned ?? { sealed: this.#sealedDecoy, accountId: "" };
+    const opened = openScramVerifier(sealed, accountId, this.#masterKey);
+    return owned === null ? decoy : opened;
+  }
+
+  #decoy(name: string): ScramVerifier {
+    return decoyScramVerifier(this.#decoySecret, name, SCRAM_ITERATIONS);
+  }
 }
