@@ -6,9 +6,12 @@ import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import type { KeyringStore } from "../keyring/index.ts";
 import { accountContract } from "./contract/test-accounts.ts";
+import { administrationContract } from "./contract/test-administration.ts";
+import { auditChainContract } from "./contract/test-audit-chain.ts";
 import { changesContract } from "./contract/test-changes.ts";
 import { credentialContract } from "./contract/test-credentials.ts";
 import { keyContract } from "./contract/test-keys.ts";
+import { lifecycleContract } from "./contract/test-lifecycle.ts";
 import { logContract } from "./contract/test-log.ts";
 import {
   AUDIT_KEY,
@@ -19,6 +22,7 @@ import {
   type Place,
   withAccount,
 } from "./contract/test-place.ts";
+import { userContract } from "./contract/test-users.ts";
 import { openKeyringStore, SqliteKeyringStore, SqliteQueueStore } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-keyring-"));
@@ -55,6 +59,10 @@ credentialContract(() => makePlace());
 keyContract(() => makePlace());
 logContract(() => makePlace());
 changesContract(() => makePlace());
+lifecycleContract(() => makePlace());
+administrationContract(() => makePlace());
+userContract(() => makePlace());
+auditChainContract(() => makePlace());
 
 test("files: private modes, no mix-ups, several processes may make one at once, newer schemas are refused", async () => {
   const place = await makePlace(join(folder, "deep", "er", "keyring.db"));

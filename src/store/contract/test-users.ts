@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseAddress } from "../message/index.ts";
-import {
-  type AccountRecord,
-  AuditWriter,
-  KeyringStoreError,
-  type Outcome,
-  type Use,
-  type User,
-} from "./index.ts";
-import { places, type Stage, stageAt } from "./test-stage.ts";
+import type { AccountRecord, User } from "../../keyring/index.ts";
+import type { MakePlace } from "./test-place.ts";
+import { addressOf, must, problem, type Stage, stageAt } from "./test-stage.ts";
 
 const INPUT = Buffer.from("what is signed");
 
-for (const place of places) {
-  test(`${place.name}: who may write as whom, and whose key signs (SUB-1 to SUB-3)`, async () => {
-    const stage = await stageAt(place);
+export function userContract(makePlace: MakePlace): void {
+  test("who may write as whom, and whose key signs (SUB-1 to SUB-3)", async () => {
+    const stage = await stageAt(await makePlace());
     const { keyring } = stage;
     must(await keyring.addDomain("home.test"));
     must(await keyring.addDomain("other.test"));
@@ -24,9 +17,9 @@ for (const place of places) {
     const team = await account(stage, "team@other.test");
     must(await keyring.grant(agent.id, { kind: "send-as", target: "team@other.test" }));
     must(await keyring.grant(agent.id, { kind: "on-behalf", target: "@home.test" }));
-    const user = await stage.logIn(agent.id, null);
+    const user = await stage.userOf(agent.id);
     const identified = async (written: string, scope: readonly string[] | null = null) => {
-      const answer = await stage.userKeys.identify({ ...user, addresses: scope }, address(written));
+      const answer = await stage.userKeys.identify({ ...user, addresses: scope }, addressOf(written));
       if (answer.kind !== "granted") return answer.kind;
       const { localPart, domain } = answer.identity;
       const key = await keyring.key(answer.keys[0]?.kid ?? "");
@@ -70,13 +63,13 @@ for (const place of places) {
     must(await keyring.suspend(agent.id));
     assert.equal(await identified("agent@home.test"), "suspended");
     assert.equal((await stage.userKeys.spend(user, 1)).kind, "suspended");
-    assert.equal((await stage.userKeys.privateKeys(user, address("agent@home.test"))).kind, "suspended");
+    assert.equal((await stage.userKeys.privateKeys(user, addressOf("agent@home.test"))).kind, "suspended");
     assert.equal(boss.state, "active");
     await stage.close();
   });
 
-  test(`${place.name}: under a key lock, store and master key sign for nobody without the password`, async () => {
-    const stage = await stageAt(place);
+  test("under a key lock, store and master key sign for nobody without the password", async () => {
+    const stage = await stageAt(await makePlace());
     const { keyring, store, masterKey, userKeys } = stage;
     must(await keyring.addDomain("home.test"));
     const made = must(await keyring.addAccount({ address: "a@home.test", password: "first", keyLock: true }));
@@ -85,13 +78,13 @@ for (const place of places) {
     assert.ok(sealed);
     const opened = masterKey.open(sealed.sealed, `account ${id} key ${made.kid}`);
     assert.notEqual(opened[0], 0x30, "no PKCS#8 comes out");
-    const thief = await stage.logIn(id, null);
-    assert.equal((await userKeys.identify(thief, address("a@home.test"))).kind, "locked");
+    const thief = await stage.userOf(id);
+    assert.equal((await userKeys.identify(thief, addressOf("a@home.test"))).kind, "locked");
     assert.equal((await sign(stage, thief, "a@home.test", made.kid)).kind, "locked");
-    assert.equal((await userKeys.privateKeys(thief, address("a@home.test"))).kind, "locked");
+    assert.equal((await userKeys.privateKeys(thief, addressOf("a@home.test"))).kind, "locked");
     assert.equal(await keyring.releaseKeys(async () => {}), 0);
 
-    const user = await stage.logIn(id, "first");
+    const user = await stage.logIn("a@home.test", "first");
     assert.equal((await sign(stage, user, "a@home.test", made.kid)).kind, "signed");
     assert.equal(
       (await sign(stage, thief, "a@home.test", made.kid)).kind,
@@ -99,19 +92,19 @@ for (const place of places) {
       "still, though it is in use",
     );
     const appPassword = must(await keyring.addAppPassword(id, { name: "phone", password: "first" }));
-    assert.equal(await failed(keyring.addAppPassword(id, { name: "x" })), "password-needed");
+    assert.equal(await problem(keyring.addAppPassword(id, { name: "x" })), "password-needed");
     assert.equal(
-      await failed(keyring.addAppPassword(id, { name: "x", password: "wrong" })),
+      await problem(keyring.addAppPassword(id, { name: "x", password: "wrong" })),
       "wrong-password",
     );
-    assert.equal(await failed(keyring.setPassword(id, "x", { oldPassword: "wrong" })), "wrong-password");
+    assert.equal(await problem(keyring.setPassword(id, "x", { oldPassword: "wrong" })), "wrong-password");
 
     // Rotation by the administrator needs no password, and who is logged in goes on.
     const rotated = must(await keyring.rotate(id));
     assert.equal((await sign(stage, user, "a@home.test", rotated.kid)).kind, "signed");
     // A change of the password keeps key and app passwords.
     assert.equal(must(await keyring.setPassword(id, "second", { oldPassword: "first" })).rekeyed, null);
-    const again = await stage.logIn(id, "second");
+    const again = await stage.logIn("a@home.test", "second");
     assert.equal((await sign(stage, again, "a@home.test", rotated.kid)).kind, "signed");
     assert.deepEqual(
       (await keyring.credentials(id)).map((one) => one.id),
@@ -122,7 +115,7 @@ for (const place of places) {
     assert.ok(reset.rekeyed);
     assert.equal((await sign(stage, again, "a@home.test", reset.rekeyed.kid)).kind, "locked");
     assert.equal((await sign(stage, again, "a@home.test", rotated.kid)).kind, "locked");
-    const third = await stage.logIn(id, "third");
+    const third = await stage.logIn("a@home.test", "third");
     assert.equal((await sign(stage, third, "a@home.test", reset.rekeyed.kid)).kind, "signed");
     assert.deepEqual(
       (await keyring.credentials(id)).map((one) => one.id),
@@ -140,24 +133,25 @@ for (const place of places) {
     // Who may send as the account cannot open its key, and writes on its behalf instead.
     const agent = await account(stage, "agent@home.test");
     must(await keyring.grant(agent.id, { kind: "send-as", target: "a@home.test" }));
-    const answer = await userKeys.identify(await stage.logIn(agent.id, null), address("a@home.test"));
+    const answer = await userKeys.identify(await stage.userOf(agent.id), addressOf("a@home.test"));
     assert.equal(answer.kind === "granted" && answer.identity.localPart, "agent");
     await stage.close();
   });
 
-  test(`${place.name}: limits are exact, however many sign at once (LIF-14)`, async () => {
+  test("limits are exact, however many sign at once (LIF-14)", async () => {
     const limits = {
       recipients: 100,
       periodMs: 86_400_000,
       newAccountRecipients: 20,
       newAccountMs: 604_800_000,
     };
+    const place = await makePlace();
     const stage = await stageAt(place, { limits });
-    const other = await stageAt(place, { limits, location: stage.location, masterKey: stage.masterKey });
+    const other = await stageAt(place, { limits, masterKey: stage.masterKey });
     const { keyring, userKeys } = stage;
     must(await keyring.addDomain("home.test"));
     const { id } = await account(stage, "a@home.test");
-    const user = await stage.logIn(id, null);
+    const user = await stage.userOf(id);
     const spend = async (count: number, recipients: number): Promise<number> => {
       const stages = Array.from({ length: count }, (_, index) => (index % 2 === 0 ? stage : other));
       const answers = await Promise.all(stages.map((one) => one.userKeys.spend(user, recipients)));
@@ -210,16 +204,16 @@ for (const place of places) {
     }
   });
 
-  test(`${place.name}: each SIGN and GETKEY is logged with everything but secrets (PRV-20, PRV-21)`, async () => {
-    const stage = await stageAt(place);
+  test("each SIGN and GETKEY is logged with everything but secrets (PRV-20, PRV-21)", async () => {
+    const stage = await stageAt(await makePlace());
     const { keyring, userKeys } = stage;
     must(await keyring.addDomain("home.test"));
     const made = must(await keyring.addAccount({ address: "a@home.test", password: "secret word" }));
     const appPassword = must(await keyring.addAppPassword(made.account.id, { name: "phone" }));
-    const user = await stage.logIn(made.account.id, null);
+    const user = await stage.userOf(made.account.id);
     const begin = await keyring.auditHead();
     await sign(stage, user, "a@home.test", made.kid, { messageIdHash: "AAECAwQFBgcICQoLDA0ODw" });
-    const got = await userKeys.privateKeys(user, address("a@home.test"));
+    const got = await userKeys.privateKeys(user, addressOf("a@home.test"));
     assert.ok(got.kind === "keys");
     await sign(stage, user, "b@home.test", made.kid);
     const entries = await keyring.audit({ after: begin.sequence, limit: 10 });
@@ -275,8 +269,8 @@ for (const place of places) {
     await stage.close();
   });
 
-  test(`${place.name}: the system's sender is made when it is first asserted (PRV-9)`, async () => {
-    const stage = await stageAt(place);
+  test("the system's sender is made when it is first asserted (PRV-9)", async () => {
+    const stage = await stageAt(await makePlace());
     must(await stage.keyring.addDomain("home.test"));
     const by = { actor: "delivery", client: "::1" };
     const assertions = [
@@ -285,50 +279,16 @@ for (const place of places) {
       "x@home.test",
       "mailer-daemon@x.test",
     ];
-    const users = await Promise.all(assertions.map((one) => stage.userKeys.assertUser(address(one), by)));
+    const users = await Promise.all(assertions.map((one) => stage.userKeys.assertUser(addressOf(one), by)));
     assert.deepEqual(
       users.map((user) => user?.account.primaryAddress ?? null),
       ["mailer-daemon@home.test", "mailer-daemon@home.test", null, null],
     );
-    const identity = address("mailer-daemon@home.test");
+    const identity = addressOf("mailer-daemon@home.test");
     assert.ok(users[0]);
     assert.equal((await stage.userKeys.identify(users[0], identity)).kind, "granted");
     await stage.close();
   });
-}
-
-test("uses that come together share a commit; a store that stops is told to those who wait", async () => {
-  const sizes: number[] = [];
-  let broken = false;
-  const audit = new AuditWriter({
-    use: async (uses) => {
-      sizes.push(uses.length);
-      if (broken) throw new KeyringStoreError("full", new Error("no space"));
-      return uses.map(() => ({ kind: "taken" }));
-    },
-  });
-  const use = { entry: {}, take: null, touch: null } as unknown as Use;
-  await Promise.all(Array.from({ length: 1100 }, () => audit.write(use)));
-  assert.deepEqual(sizes, [500, 500, 100]);
-  broken = true;
-  const answers = await Promise.allSettled(Array.from({ length: 10_001 }, () => audit.write(use)));
-  const kinds = answers.map((one) =>
-    one.status === "rejected" ? (one.reason as KeyringStoreError).kind : "taken",
-  );
-  assert.deepEqual(new Set(kinds.slice(0, -1)), new Set(["full"]));
-  assert.equal(kinds.at(-1), "busy");
-  broken = false;
-  assert.deepEqual(await audit.write(use), { kind: "taken" });
-});
-
-function must<T extends object>(outcome: Outcome<T>): T {
-  assert.ok(outcome.ok, outcome.ok ? "" : outcome.detail);
-  return outcome;
-}
-
-async function failed(outcome: Promise<Outcome>): Promise<string> {
-  const settled = await outcome;
-  return settled.ok ? "ok" : settled.problem;
 }
 
 async function account(stage: Stage, name: string, aliases: readonly string[] = []): Promise<AccountRecord> {
@@ -336,7 +296,7 @@ async function account(stage: Stage, name: string, aliases: readonly string[] = 
 }
 
 async function kidOf(stage: Stage, user: User, identity: string): Promise<string> {
-  const answer = await stage.userKeys.identify(user, address(identity));
+  const answer = await stage.userKeys.identify(user, addressOf(identity));
   assert.ok(answer.kind === "granted");
   return answer.keys[0]?.kid ?? "";
 }
@@ -349,12 +309,6 @@ function sign(
   order: { recipientCount?: number; take?: boolean; messageIdHash?: string } = {},
 ) {
   const { recipientCount = 1, take = true, messageIdHash = null } = order;
-  const input = { identity: address(identity), kid, input: INPUT, recipientCount, messageIdHash, take };
+  const input = { identity: addressOf(identity), kid, input: INPUT, recipientCount, messageIdHash, take };
   return stage.userKeys.sign(user, input);
-}
-
-function address(text: string) {
-  const parsed = parseAddress(text);
-  assert.ok(parsed.ok);
-  return parsed.address;
 }

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { test } from "node:test";
-import { keyId } from "../signature/index.ts";
-import type { AccountRecord, KeyringStore, Outcome, RefusedAccount, ReleasedKey } from "./index.ts";
-import { generateAccountKey } from "./key-pair.ts";
-import { recipientLimit } from "./recipient-limits.ts";
-import { type Place, places, type Stage, stageAt } from "./test-stage.ts";
+import type { RefusedAccount, ReleasedKey } from "../../keyring/index.ts";
+import { keyId } from "../../signature/index.ts";
+import type { MakePlace, Place } from "./test-place.ts";
+import { must, problem, type Stage, stageAt } from "./test-stage.ts";
 
 async function homeAt(place: Place): Promise<Stage> {
   const stage = await stageAt(place);
@@ -13,9 +12,9 @@ async function homeAt(place: Place): Promise<Stage> {
   return stage;
 }
 
-for (const place of places) {
-  test(`${place.name}: many accounts are loaded in pages; those that are refused are told one by one`, async () => {
-    const { keyring, close } = await homeAt(place);
+export function administrationContract(makePlace: MakePlace): void {
+  test("many accounts are loaded in pages; those that are refused are told one by one", async () => {
+    const { keyring, close } = await homeAt(await makePlace());
     must(await keyring.addAccount({ address: "user700@home.test" }));
     const refused: RefusedAccount[] = [];
     const progress: number[] = [];
@@ -50,8 +49,8 @@ for (const place of places) {
     await close();
   });
 
-  test(`${place.name}: a re-key of everything that was broken off goes on where it was (LIF-15)`, async () => {
-    const stage = await homeAt(place);
+  test("a re-key of everything that was broken off goes on where it was (LIF-15)", async () => {
+    const stage = await homeAt(await makePlace());
     const { keyring } = stage;
     must(await keyring.addDomain("other.test"));
     const many = Array.from({ length: 450 }, (_, index) => ({ address: `u${index}@home.test` }));
@@ -103,8 +102,8 @@ for (const place of places) {
     await stage.close();
   });
 
-  test(`${place.name}: private keys past their end are published before they are destroyed (LIF-18)`, async () => {
-    const stage = await homeAt(place);
+  test("private keys past their end are published before they are destroyed (LIF-18)", async () => {
+    const stage = await homeAt(await makePlace());
     const { keyring } = stage;
     const made = must(await keyring.addAccount({ address: "a@home.test" }));
     must(await keyring.rotate(made.account.id));
@@ -142,8 +141,8 @@ for (const place of places) {
     await stage.close();
   });
 
-  test(`${place.name}: an address that is reassigned has a new account and key (LIF-19)`, async () => {
-    const stage = await homeAt(place);
+  test("an address that is reassigned has a new account and key (LIF-19)", async () => {
+    const stage = await homeAt(await makePlace());
     const { keyring } = stage;
     const before = must(await keyring.addAccount({ address: "a@home.test", aliases: ["b@home.test"] }));
     const alias = must(await keyring.reassign({ address: "b@home.test" }));
@@ -162,32 +161,8 @@ for (const place of places) {
     await stage.close();
   });
 
-  test(`${place.name}: a public key that is held already is refused, whoever brings it (LIF-3)`, async () => {
-    const { store, keyring, masterKey, close } = await homeAt(place);
-    const a = must(await keyring.addAccount({ address: "a@home.test" }));
-    const b = must(await keyring.addAccount({ address: "b@home.test" }));
-    const held = await store.activeKey(a.account.id);
-    assert.ok(held);
-    const replacement = async (id: string) => ({
-      accountId: id,
-      newKey: { ...(await generateAccountKey({ id, keyLock: null }, 0, masterKey)), spki: held.spki },
-      oldKeys: { become: "revoked" } as const,
-      requiredState: "active" as const,
-      stateAfter: "active" as const,
-      at: 0,
-      reason: "re-key" as const,
-    });
-    const entry = { ...(await keyring.audit({ limit: 1 }))[0] } as Parameters<KeyringStore["replaceKeys"]>[1];
-    assert.equal(await store.replaceKeys(await replacement(b.account.id), entry), "key-taken");
-    assert.equal(await store.replaceKeys(await replacement(a.account.id), entry), "key-taken");
-    must(await keyring.removeAccount(a.account.id));
-    assert.equal(await store.replaceKeys(await replacement(b.account.id), entry), "key-taken", "for ever");
-    assert.equal((await store.activeKey(b.account.id))?.kid, b.kid);
-    await close();
-  });
-
-  test(`${place.name}: enrolments, app passwords and domains are checked as they are written`, async () => {
-    const { keyring, close } = await homeAt(place);
+  test("enrolments, app passwords and domains are checked as they are written", async () => {
+    const { keyring, close } = await homeAt(await makePlace());
     const proof = { kind: "certificate", spkiSha256: "ab".repeat(32) } as const;
     const enrolment = {
       name: "ss1",
@@ -245,27 +220,4 @@ for (const place of places) {
     assert.equal(await problem(keyring.raiseEpoch("home.test")), "not-hosted");
     await close();
   });
-}
-
-test("which limit applies: an account's own, the lower one while it is new, else the usual one (LIF-14)", () => {
-  const settings = { recipients: 100, periodMs: 1, newAccountRecipients: 20, newAccountMs: 10_000 };
-  const limit = (createdAt: number, own: number | null, now: number, some = settings) =>
-    recipientLimit({ createdAt, recipientLimit: own } as AccountRecord, some, now);
-  assert.equal(limit(0, null, 0), 20);
-  assert.equal(limit(0, null, 9_999), 20);
-  assert.equal(limit(0, null, 10_000), 100);
-  assert.equal(limit(0, 5, 0), 5);
-  assert.equal(limit(0, 5000, 0), 5000);
-  assert.equal(limit(0, 0, 10_000), 0);
-  assert.equal(limit(0, null, 0, { ...settings, recipients: 10 }), 10, "a new account is never allowed more");
-});
-
-function must<T extends object>(outcome: Outcome<T>): T {
-  assert.ok(outcome.ok, outcome.ok ? "" : outcome.detail);
-  return outcome;
-}
-
-async function problem(outcome: Promise<Outcome>): Promise<string> {
-  const settled = await outcome;
-  return settled.ok ? "ok" : settled.problem;
 }
