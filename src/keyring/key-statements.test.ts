@@ -23,7 +23,8 @@ test("the statement of a key that signs, as a verifier wants it; otherwise none 
   const masterKey = MasterKey.generate();
   const location = join(folder, "keyring.sqlite");
   const store = await openKeyringStore({ location, auditKey: auditKeyOf(masterKey) });
-  const clock = { now: () => 1_800_000_000_500 };
+  let nowMs = 1_800_000_000_500;
+  const clock = { now: () => nowMs };
   const keyring = await Keyring.open({ store, masterKey, clock });
   const failures: unknown[] = [];
   const under = async (key: MasterKey) =>
@@ -68,6 +69,12 @@ test("the statement of a key that signs, as a verifier wants it; otherwise none 
     [true],
   );
   assert.ok((await keyring.suspend(made.account.id)).ok);
+  assert.equal(
+    await statements.statementOf(identity, kid),
+    line,
+    "the vault asks for those who may sign only",
+  );
+  nowMs += 10_000;
   assert.equal(await statements.statementOf(identity, kid), null);
   await store.close();
 });
