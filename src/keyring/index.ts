@@ -1,12 +1,18 @@
 // A provider's accounts: addresses, grants, passwords, key pairs (LIF-1 to LIF-19); the store is passed in.
 export type { ChangeFeed } from "../changes/index.ts";
-export type { MadeAccount, NewAccountOptions } from "./account-administration.ts";
-export { AUDIT_CHAIN_START, auditChain, auditKeyOf } from "./audit-chain.ts";
-export { type AuditEntry, type AuditFilter, type AuditRecord, auditEntry } from "./audit-entry.ts";
-export type { AuditHead, AuditVerification } from "./audit-verification.ts";
-export { AuditWriter } from "./audit-writer.ts";
-export type { LoadOptions, RefusedAccount } from "./bulk-accounts.ts";
-export type { BulkOptions, Progress } from "./bulk-keys.ts";
+export type { MadeAccount, NewAccountOptions } from "./administration/accounts.ts";
+export type { LoadOptions, RefusedAccount } from "./administration/bulk-accounts.ts";
+export type { BulkOptions, Progress } from "./administration/bulk-keys.ts";
+export type { NewDomainOptions } from "./administration/domains.ts";
+export type { EnrolmentOptions } from "./administration/enrolment.ts";
+export type { GrantOptions } from "./administration/grant.ts";
+export type { ReleasedKey } from "./administration/key-release.ts";
+export type { Failure, Outcome } from "./administration/outcome.ts";
+export type { AppPasswordOptions, CredentialSummary, PasswordSet } from "./administration/passwords.ts";
+export { AUDIT_CHAIN_START, auditChain, auditKeyOf } from "./audit/audit-chain.ts";
+export { type AuditEntry, type AuditFilter, type AuditRecord, auditEntry } from "./audit/audit-entry.ts";
+export type { AuditHead, AuditVerification } from "./audit/audit-verification.ts";
+export { AuditWriter } from "./audit/audit-writer.ts";
 export {
   type AuthenticationContext,
   Authenticator,
@@ -15,11 +21,7 @@ export {
 export { keysFromFile, keysFromUrl } from "./credentials/issuer-keys.ts";
 export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
 export { TokenVerifier, type TokenVerifierOptions } from "./credentials/token-verifier.ts";
-export type { NewDomainOptions } from "./domain-administration.ts";
-export type { EnrolmentOptions } from "./enrolment.ts";
-export type { GrantOptions } from "./grant.ts";
 export { KEY_OPERATIONS, KEY_TRANSITIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
-export type { ReleasedKey } from "./key-release.ts";
 export { KeyStatements, type KeyStatementsOptions } from "./key-statements.ts";
 export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {
@@ -39,8 +41,6 @@ export {
 } from "./keyring-store.ts";
 export { loadMasterKey, type MasterKeySource } from "./load-master-key.ts";
 export { MasterKey, MasterKeyError, newMasterKeyText, parseMasterKey } from "./master-key.ts";
-export type { Failure, Outcome } from "./outcome.ts";
-export type { AppPasswordOptions, CredentialSummary, PasswordSet } from "./password-administration.ts";
 export { type PublicKey, PublicKeyView } from "./public-key-view.ts";
 export { DEFAULT_LIMITS, type LimitSettings, recipientLimit, usualLimit } from "./recipient-limits.ts";
 export type {

@@ -1,5 +1,5 @@
 import type { ChangeFeed } from "../changes/index.ts";
-import type { AuditEntry, AuditFilter, AuditRecord } from "./audit-entry.ts";
+import type { AuditEntry, AuditFilter, AuditRecord } from "./audit/audit-entry.ts";
 import type {
   AccountRecord,
   AccountRights,

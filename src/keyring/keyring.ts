@@ -1,20 +1,26 @@
 import { type Address, addressText } from "../message/index.ts";
-import * as accounts from "./account-administration.ts";
-import { Administration } from "./administration.ts";
-import type { AuditFilter, AuditRecord } from "./audit-entry.ts";
-import { type AuditHead, type AuditVerification, auditHead, verifyAudit } from "./audit-verification.ts";
-import { addAccounts, type LoadOptions } from "./bulk-accounts.ts";
-import { type BulkOptions, type Progress, rekeyAll, rotateDue } from "./bulk-keys.ts";
-import * as domains from "./domain-administration.ts";
-import { type EnrolmentOptions, enrol, removeEnrolment } from "./enrolment.ts";
-import type { GrantOptions } from "./grant.ts";
-import { replaceKey, revokeKey } from "./key-administration.ts";
+import * as accounts from "./administration/accounts.ts";
+import { Administration } from "./administration/administration.ts";
+import { addAccounts, type LoadOptions } from "./administration/bulk-accounts.ts";
+import { type BulkOptions, type Progress, rekeyAll, rotateDue } from "./administration/bulk-keys.ts";
+import * as domains from "./administration/domains.ts";
+import { type EnrolmentOptions, enrol, removeEnrolment } from "./administration/enrolment.ts";
+import type { GrantOptions } from "./administration/grant.ts";
+import { type ReleasedKey, releaseKeys } from "./administration/key-release.ts";
+import { replaceKey, revokeKey } from "./administration/keys.ts";
+import { addressName, domainName } from "./administration/names.ts";
+import * as passwords from "./administration/passwords.ts";
+import { rewrap } from "./administration/rewrap.ts";
+import type { AuditFilter, AuditRecord } from "./audit/audit-entry.ts";
+import {
+  type AuditHead,
+  type AuditVerification,
+  auditHead,
+  verifyAudit,
+} from "./audit/audit-verification.ts";
 import { openStatementKey } from "./key-pair.ts";
-import { type ReleasedKey, releaseKeys } from "./key-release.ts";
 import type { KeyringStore } from "./keyring-store.ts";
 import { type MasterKey, MasterKeyError } from "./master-key.ts";
-import { addressName, domainName } from "./names.ts";
-import * as passwords from "./password-administration.ts";
 import { DEFAULT_LIMITS, type LimitSettings, recipientLimit } from "./recipient-limits.ts";
 import type {
   AccountRecord,
@@ -24,7 +30,6 @@ import type {
   EnrolmentRecord,
   KeyRecord,
 } from "./records.ts";
-import { rewrap } from "./rewrap.ts";
 
 export interface KeyringOptions {
   readonly store: KeyringStore;

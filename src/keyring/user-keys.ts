@@ -1,9 +1,9 @@
 import { type Address, addressText } from "../message/index.ts";
 import { type Algorithm, type SigningKey, signInput } from "../signature/index.ts";
-import { addAccount } from "./account-administration.ts";
-import { Administration } from "./administration.ts";
-import { type AuditEntry, auditEntry } from "./audit-entry.ts";
-import type { AuditWriter } from "./audit-writer.ts";
+import { addAccount } from "./administration/accounts.ts";
+import { Administration } from "./administration/administration.ts";
+import { type AuditEntry, auditEntry } from "./audit/audit-entry.ts";
+import type { AuditWriter } from "./audit/audit-writer.ts";
 import { FreshCache } from "./fresh-cache.ts";
 import { type KeyringStore, KeyringStoreError, type Use, type UseAnswer } from "./keyring-store.ts";
 import type { MasterKey } from "./master-key.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeScramVerifier, type SaslExchange, type SaslStep } from "../../sasl/index.ts";
 import { SqliteKeyringStore } from "../../store/index.ts";
-import { AuditWriter } from "../audit-writer.ts";
+import { AuditWriter } from "../audit/audit-writer.ts";
 import { openWithLock, sealToLock } from "../key-lock.ts";
 import { Keyring } from "../keyring.ts";
 import { MasterKey } from "../master-key.ts";

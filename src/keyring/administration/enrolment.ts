@@ -1,7 +1,7 @@
+import type { EnrolmentRecord } from "../records.ts";
 import type { Administration } from "./administration.ts";
 import { addressName, domainName } from "./names.ts";
 import { type Failure, type Outcome, result } from "./outcome.ts";
-import type { EnrolmentRecord } from "./records.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
 const SHA256_HEX = /^[0-9a-f]{64}$/;

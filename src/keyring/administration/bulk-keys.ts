@@ -1,11 +1,11 @@
+import type { KeyOperation } from "../key-lifecycle.ts";
+import { generateStatementKey } from "../key-pair.ts";
+import type { DomainRecord } from "../records.ts";
 import type { Administration } from "./administration.ts";
-import { raisedEpoch } from "./domain-administration.ts";
-import { draftReplacement } from "./key-administration.ts";
-import type { KeyOperation } from "./key-lifecycle.ts";
-import { generateStatementKey } from "./key-pair.ts";
+import { raisedEpoch } from "./domains.ts";
+import { draftReplacement } from "./keys.ts";
 import { domainName } from "./names.ts";
 import { type Outcome, refusal } from "./outcome.ts";
-import type { DomainRecord } from "./records.ts";
 
 const PAGE = 200;
 

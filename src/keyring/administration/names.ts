@@ -1,4 +1,4 @@
-import { addressText, canonicalDomain, parseAddress } from "../message/index.ts";
+import { addressText, canonicalDomain, parseAddress } from "../../message/index.ts";
 import type { Failure } from "./outcome.ts";
 
 // Names as people write them, in the canonical form of the store.

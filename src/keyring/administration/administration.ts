@@ -1,6 +1,6 @@
-import { type AuditEntry, auditEntry } from "./audit-entry.ts";
-import type { KeyringStore } from "./keyring-store.ts";
-import type { MasterKey } from "./master-key.ts";
+import { type AuditEntry, auditEntry } from "../audit/audit-entry.ts";
+import type { KeyringStore } from "../keyring-store.ts";
+import type { MasterKey } from "../master-key.ts";
 
 /** What every administrative act needs; who acts stands in its audit entry (PRV-20). */
 export class Administration {

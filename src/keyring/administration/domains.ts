@@ -1,8 +1,8 @@
+import { generateStatementKey } from "../key-pair.ts";
+import type { DomainRecord } from "../records.ts";
 import type { Administration } from "./administration.ts";
-import { generateStatementKey } from "./key-pair.ts";
 import { domainName } from "./names.ts";
 import { type Outcome, refusal, result } from "./outcome.ts";
-import type { DomainRecord } from "./records.ts";
 
 export interface NewDomainOptions {
   /** It gets a statement key `dk` (POL-8). */

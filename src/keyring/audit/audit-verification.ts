@@ -1,9 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
+import { REWRAP } from "../administration/rewrap.ts";
+import type { KeyringStore } from "../keyring-store.ts";
+import { type MasterKey, MasterKeyError } from "../master-key.ts";
 import { AUDIT_CHAIN_START, auditChain, auditKeyOf, openAuditKey } from "./audit-chain.ts";
 import type { AuditRecord } from "./audit-entry.ts";
-import type { KeyringStore } from "./keyring-store.ts";
-import { type MasterKey, MasterKeyError } from "./master-key.ts";
-import { REWRAP } from "./rewrap.ts";
 
 const PAGE = 1000;
 

@@ -1,6 +1,6 @@
+import { openAccountKey } from "../key-pair.ts";
+import type { KeyRecord } from "../records.ts";
 import type { Administration } from "./administration.ts";
-import { openAccountKey } from "./key-pair.ts";
-import type { KeyRecord } from "./records.ts";
 
 const PAGE = 200;
 

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
+import { MasterKey } from "../master-key.ts";
 import type { AuditEntry } from "./audit-entry.ts";
-import { MasterKey } from "./master-key.ts";
 
 // The audit log is a chain: each entry carries an HMAC over the one before and itself. Who lacks the key, which is
 // derived from the master key, can neither change, insert, remove nor reorder entries unseen; entries missing at the

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
+import type { AuditEntry } from "../audit/audit-entry.ts";
+import { newPassword } from "../credentials/new-credential.ts";
+import { generateKeyLock } from "../key-lock.ts";
+import { generateAccountKey } from "../key-pair.ts";
+import type { NewAccount, StoreOutcome } from "../keyring-store.ts";
+import type { AccountRecord } from "../records.ts";
 import type { Administration } from "./administration.ts";
-import type { AuditEntry } from "./audit-entry.ts";
-import { newPassword } from "./credentials/new-credential.ts";
 import { type GrantOptions, parseGrant } from "./grant.ts";
-import { generateKeyLock } from "./key-lock.ts";
-import { generateAccountKey } from "./key-pair.ts";
-import type { NewAccount, StoreOutcome } from "./keyring-store.ts";
 import { addressName, addressNames } from "./names.ts";
 import { badPassword, type Failure, type Outcome, refusal, result } from "./outcome.ts";
-import type { AccountRecord } from "./records.ts";
 
 export interface NewAccountOptions {
   /** The primary address, as people write it. */

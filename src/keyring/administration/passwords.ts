@@ -1,13 +1,13 @@
 import type { KeyObject } from "node:crypto";
+import { newAppPassword, newPassword } from "../credentials/new-credential.ts";
+import { openKeyLock } from "../credentials/open-key-lock.ts";
+import { generateKeyLock, KeyLockError } from "../key-lock.ts";
+import type { AccountRecord, CredentialRecord } from "../records.ts";
+import { mayWriteFrom, storedAddress } from "../rights.ts";
 import type { Administration } from "./administration.ts";
-import { newAppPassword, newPassword } from "./credentials/new-credential.ts";
-import { openKeyLock } from "./credentials/open-key-lock.ts";
-import { draftReplacement } from "./key-administration.ts";
-import { generateKeyLock, KeyLockError } from "./key-lock.ts";
+import { draftReplacement } from "./keys.ts";
 import { addressNames } from "./names.ts";
 import { badPassword, type Outcome, refusal, result, wrongPassword } from "./outcome.ts";
-import type { AccountRecord, CredentialRecord } from "./records.ts";
-import { mayWriteFrom, storedAddress } from "./rights.ts";
 
 /** What is shown of a credential: nothing that helps to guess it. */
 export interface CredentialSummary

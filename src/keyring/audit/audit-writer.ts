@@ -1,6 +1,6 @@
-import { GroupCommit } from "../group-commit/index.ts";
+import { GroupCommit } from "../../group-commit/index.ts";
+import { type KeyringStore, KeyringStoreError, type Use, type UseAnswer } from "../keyring-store.ts";
 import type { AuditEntry } from "./audit-entry.ts";
-import { type KeyringStore, KeyringStoreError, type Use, type UseAnswer } from "./keyring-store.ts";
 
 const MAX_USES = 500;
 /** Beyond this many the store has stopped or is far too slow: waiting longer would serve nobody. */

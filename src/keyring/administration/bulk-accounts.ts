@@ -1,4 +1,4 @@
-import { type Draft, draftAccount, type NewAccountOptions } from "./account-administration.ts";
+import { type Draft, draftAccount, type NewAccountOptions } from "./accounts.ts";
 import type { Administration } from "./administration.ts";
 import { type Failure, result } from "./outcome.ts";
 

@@ -1,6 +1,6 @@
+import type { GrantRecord } from "../records.ts";
 import { addressName, domainName } from "./names.ts";
 import type { Failure } from "./outcome.ts";
-import type { GrantRecord } from "./records.ts";
 
 /** A grant as the administrator writes it: an address, or `@domain` for every address of a domain. */
 export interface GrantOptions {

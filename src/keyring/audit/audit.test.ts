@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AuditWriter, auditEntry, KeyringStoreError, type Use } from "./index.ts";
+import { AuditWriter, auditEntry, KeyringStoreError, type Use } from "../index.ts";
 
 test("texts from outside are recorded as any store keeps and any terminal shows them", () => {
   const { subject, detail, actor } = auditEntry({

@@ -1,11 +1,11 @@
+import type { AuditEntry } from "../audit/audit-entry.ts";
+import { KEY_OPERATIONS, type KeyOperation, RETIREMENT_S } from "../key-lifecycle.ts";
+import { generateAccountKey } from "../key-pair.ts";
+import type { KeyReplacement } from "../keyring-store.ts";
+import type { AccountRecord, DomainRecord } from "../records.ts";
+import { storedAddress } from "../rights.ts";
 import type { Administration } from "./administration.ts";
-import type { AuditEntry } from "./audit-entry.ts";
-import { KEY_OPERATIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
-import { generateAccountKey } from "./key-pair.ts";
-import type { KeyReplacement } from "./keyring-store.ts";
 import { type Outcome, refusal, result } from "./outcome.ts";
-import type { AccountRecord, DomainRecord } from "./records.ts";
-import { storedAddress } from "./rights.ts";
 
 const ACTIONS: Record<KeyOperation, string> = {
   rotate: "key.rotate",

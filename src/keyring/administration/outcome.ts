@@ -1,4 +1,4 @@
-import type { Refusal, StoreOutcome } from "./keyring-store.ts";
+import type { Refusal, StoreOutcome } from "../keyring-store.ts";
 
 /** Why an administrative act was not done; `detail` is one sentence for the administrator. */
 export interface Failure {

@@ -1,9 +1,9 @@
+import { auditKeyOf, sealAuditKey } from "../audit/audit-chain.ts";
+import { credentialContext } from "../credentials/credential-secret.ts";
+import { accountKeyContext, statementKeyContext } from "../key-pair.ts";
+import type { Reseal } from "../keyring-store.ts";
+import { type MasterKey, MasterKeyError } from "../master-key.ts";
 import type { Administration } from "./administration.ts";
-import { auditKeyOf, sealAuditKey } from "./audit-chain.ts";
-import { credentialContext } from "./credentials/credential-secret.ts";
-import { accountKeyContext, statementKeyContext } from "./key-pair.ts";
-import type { Reseal } from "./keyring-store.ts";
-import { type MasterKey, MasterKeyError } from "./master-key.ts";
 
 /** The audit action whose entry ends the part of the log that is chained under the master key before. */
 export const REWRAP = "master-key.rewrap";
