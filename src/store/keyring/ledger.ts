@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { type AuditEntry, auditChain, KeyringStoreError, type StoreOutcome } from "../../keyring/index.ts";
 import type { Change } from "../sql/driver.ts";
 import { first, insertRows, type Program, run } from "../sql/program.ts";
@@ -6,7 +7,7 @@ import { integer } from "./rows.ts";
 
 /** What every change is written into: the audit log's chain, and which master key may change anything. */
 export interface Ledger {
-  readonly auditKey: Uint8Array;
+  readonly auditKey: KeyObject;
   /** Check value of the master key in use; null before it is known. */
   masterKeyCheck: string | null;
 }
