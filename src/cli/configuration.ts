@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import type { Command } from "commander";
 import { type Config, formatProblem, loadConfig } from "../config/index.ts";
 import { auditKeyOf, Keyring, type KeyringStore, loadMasterKey, MasterKeyError } from "../keyring/index.ts";
-import { openKeyringStore } from "../store/index.ts";
+import { keyringLocation, openKeyringStore } from "../store/index.ts";
 import { readNamedFile } from "./arguments.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -40,7 +40,10 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   try {
     const masterKey = await loadMasterKey(place.masterKey);
-    const store = await openKeyringStore({ location: place.keyringFile, auditKey: auditKeyOf(masterKey) });
+    const store = await openKeyringStore({
+      location: await keyringLocation(place.keyring),
+      auditKey: auditKeyOf(masterKey),
+    });
     try {
       const keyring = await Keyring.open({ store, masterKey, actor: `cli:${userName()}`, ...accounts });
       return { keyring, store, [Symbol.asyncDispose]: () => store.close() };

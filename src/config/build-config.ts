@@ -14,7 +14,7 @@ import { parseDomain, parseTarget } from "./values.ts";
  */
 export function buildConfig(settings: Settings, folder: string, report: Report): Config {
   const { accounts, key_server: keyServer, network, limits, policy } = settings;
-  const { master_key: masterKey } = settings.store;
+  const { keyring, master_key: masterKey } = settings.store;
   const dataDirectory = resolve(folder, settings.data_directory);
   const roles = new Set(settings.roles);
   const listeners = new ListenerBuilder(settings, folder, report);
@@ -24,7 +24,8 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     dataDirectory,
     logLevel: settings.log_level,
     store: {
-      keyringFile: resolve(dataDirectory, settings.store.keyring),
+      keyring:
+        keyring.kind === "file" ? { kind: "file", path: resolve(dataDirectory, keyring.path) } : keyring,
       queueFile: resolve(dataDirectory, settings.store.queue),
       masterKey:
         masterKey.kind === "file"

@@ -35,7 +35,7 @@ test("the least configuration gets every default", () => {
     dataDirectory: "/var/lib/vsmtp",
     logLevel: "info",
     store: {
-      keyringFile: "/var/lib/vsmtp/keyring.sqlite",
+      keyring: { kind: "file", path: "/var/lib/vsmtp/keyring.sqlite" },
       queueFile: "/var/lib/vsmtp/queue.sqlite",
       masterKey: { kind: "file", path: "/var/lib/vsmtp/master.key" },
     },
@@ -154,7 +154,7 @@ idle_timeout = "90s"
 `);
   assert.equal(config.dataDirectory, "/etc/vsmtp/data");
   assert.deepEqual(config.store, {
-    keyringFile: "/etc/vsmtp/data/k.db",
+    keyring: { kind: "file", path: "/etc/vsmtp/data/k.db" },
     queueFile: "/queue/q.db",
     masterKey: { kind: "file", path: "/etc/vsmtp/data/m" },
   });
@@ -262,6 +262,32 @@ test("the defaults that the example file shows are the defaults", () => {
     return { ...rest, keyServer: { ...keyServer, redirect: null, overflow: null } };
   };
   assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));
+});
+
+test("the keyring is a file or a PostgreSQL database, whose URL nobody is shown", () => {
+  const load = (written: string) =>
+    loadConfig(`${least}\n[store]\nkeyring = "${written}"\n`, "/etc/vsmtp/vsmtp.toml");
+  const keyring = (written: string) => {
+    const result = load(written);
+    assert.ok(result.ok, written);
+    return result.config.store.keyring;
+  };
+  const url = "postgresql://vsmtp:s3cret@db.test:5433/vsmtp?sslmode=verify-full";
+  assert.deepEqual(keyring(url), { kind: "postgresql", url });
+  assert.deepEqual(keyring("postgres://db.test/vsmtp").kind, "postgresql");
+  assert.deepEqual(keyring("credential:keyring-url"), { kind: "credential", name: "keyring-url" });
+  assert.deepEqual(keyring("env:KEYRING_URL"), { kind: "variable", name: "KEYRING_URL" });
+  for (const wrong of [
+    "postgresql://vsmtp:s3cret@db.test",
+    "mysql://u:s3cret@h/d",
+    "http://s3cret",
+    "env:a-b",
+  ]) {
+    const result = load(wrong);
+    assert.ok(!result.ok, wrong);
+    assert.match(JSON.stringify(result.problems), /postgresql:\/\/USER@HOST\/DATABASE/);
+    assert.doesNotMatch(JSON.stringify(result.problems), /s3cret/);
+  }
 });
 
 test("the master key comes from a file, a systemd credential or an environment variable", () => {

@@ -63,12 +63,22 @@ export interface KeyServerLimits {
 }
 
 export interface StoreSettings {
-  /** SQLite files; made at first use. */
-  readonly keyringFile: string;
+  readonly keyring: KeyringSource;
+  /** A SQLite file; made at first use. */
   readonly queueFile: string;
   /** Where the key comes from that encrypts private keys. A file is made at first use. */
   readonly masterKey: MasterKeySource;
 }
+
+export type KeyringSource =
+  /** A SQLite file; made at first use. */
+  | { readonly kind: "file"; readonly path: string }
+  /** It may hold a password: it is never shown. */
+  | { readonly kind: "postgresql"; readonly url: string }
+  /** systemd's, by its name: it holds the URL. */
+  | { readonly kind: "credential"; readonly name: string }
+  /** An environment variable, which holds the URL. */
+  | { readonly kind: "variable"; readonly name: string };
 
 export type MasterKeySource =
   | { readonly kind: "file"; readonly path: string }

@@ -4,6 +4,7 @@ export type {
   Config,
   HostAndPort,
   HostedDomain,
+  KeyringSource,
   Limits,
   Listener,
   Mailboxes,

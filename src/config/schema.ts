@@ -6,6 +6,7 @@ import {
   durationMs,
   filePath,
   hostAndPort,
+  keyringSource,
   keySetSource,
   masterKeySource,
   network,
@@ -47,7 +48,7 @@ export const schema = z.strictObject({
   tls: z.strictObject(tlsFiles).prefault({}),
   store: z
     .strictObject({
-      keyring: filePath.default("keyring.sqlite"),
+      keyring: keyringSource.prefault("keyring.sqlite"),
       queue: filePath.default("queue.sqlite"),
       master_key: masterKeySource.prefault("master.key"),
     })

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
-import type { HostAndPort, KeySetSource, MasterKeySource } from "./config.ts";
+import type { HostAndPort, KeyringSource, KeySetSource, MasterKeySource } from "./config.ts";
 
 // The kinds of text that settings are written in. Each says in one sentence what it wants.
 
@@ -23,16 +23,41 @@ export const domainName = textOf('a domain name such as "example.org"', parseDom
 
 export const filePath = textOf("a file name", (text) => (/^[^\0]+$/.test(text) ? text : null));
 
+/** Where the keyring is; the path of a file is relative still. The message never shows a URL, for its password. */
+export const keyringSource = z.string().transform((text, context): KeyringSource => {
+  const secret = secretSource(text);
+  if (secret !== null && secret !== "malformed") return secret;
+  const isUrl = text.includes("://");
+  const url = isUrl ? URL.parse(text) : null;
+  if (url !== null && /^postgres(?:ql)?:$/.test(url.protocol) && url.pathname.length > 1) {
+    return { kind: "postgresql", url: text };
+  }
+  if (secret === null && !isUrl && /^[^\0]+$/.test(text)) return { kind: "file", path: text };
+  const message =
+    'must be a file name, "postgresql://USER@HOST/DATABASE", or "credential:NAME" or "env:NAME" that hold such a URL';
+  context.addIssue({ code: "custom", message, input: null });
+  return z.NEVER;
+});
+
 /** Where the master key comes from; the path of a file is relative still. */
 export const masterKeySource = textOf<MasterKeySource>(
   'a file name, "credential:NAME" or "env:NAME"',
   (text) => {
-    const [, kind, name = ""] = /^(credential|env):(.*)$/.exec(text) ?? [];
-    if (kind === "credential") return /^[\w.@-]{1,255}$/.test(name) ? { kind, name } : null;
-    if (kind === "env") return /^[A-Za-z_]\w*$/.test(name) ? { kind: "variable", name } : null;
+    const secret = secretSource(text);
+    if (secret !== null) return secret === "malformed" ? null : secret;
     return /^[^\0]+$/.test(text) ? { kind: "file", path: text } : null;
   },
 );
+
+/** Null: none of these. */
+function secretSource(
+  text: string,
+): { kind: "credential"; name: string } | { kind: "variable"; name: string } | "malformed" | null {
+  const [, kind, name = ""] = /^(credential|env):(.*)$/.exec(text) ?? [];
+  if (kind === "credential") return /^[\w.@-]{1,255}$/.test(name) ? { kind, name } : "malformed";
+  if (kind === "env") return /^[A-Za-z_]\w*$/.test(name) ? { kind: "variable", name } : "malformed";
+  return null;
+}
 
 /** Where the public keys of a token issuer are. */
 export const keySetSource = textOf<KeySetSource>("a file name or an https URL", (text) => {

@@ -1,7 +1,7 @@
 // A process of the key server: see key-server-processes.ts. It is given what it needs by its parent and reads public
 // data itself; the master key never comes here.
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { openPublicKeyringStore } from "../store/index.ts";
+import { keyringLocation, openPublicKeyringStore } from "../store/index.ts";
 import type { FromKeyServer, StartKeyServer, ToKeyServer } from "./key-server-messages.ts";
 import { startKeyServer } from "./key-server-role.ts";
 import { createLog } from "./log.ts";
@@ -23,7 +23,7 @@ function askForStatementKey(domain: string): Promise<KeyObject | null> {
 
 async function start({ config, decoys, tickets }: StartKeyServer): Promise<Running> {
   const log = createLog(config.logLevel, process.stdout);
-  const store = await openPublicKeyringStore({ location: config.store.keyringFile });
+  const store = await openPublicKeyringStore({ location: await keyringLocation(config.store.keyring) });
   const secrets = { decoys, tickets, statementKey: askForStatementKey };
   try {
     const running = await startKeyServer({ config, log, store, secrets, reusePort: true });

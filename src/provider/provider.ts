@@ -3,7 +3,12 @@ import { mkdir } from "node:fs/promises";
 import type { Config, Role } from "../config/index.ts";
 import { auditKeyOf, Keyring, loadMasterKey } from "../keyring/index.ts";
 import { Queue, RetrySchedule } from "../queue/index.ts";
-import { openKeyringStore, openPublicKeyringStore, SqliteQueueStore } from "../store/index.ts";
+import {
+  keyringLocation,
+  openKeyringStore,
+  openPublicKeyringStore,
+  SqliteQueueStore,
+} from "../store/index.ts";
 import { startDelivery } from "./delivery-role.ts";
 import { startKeyServerProcesses } from "./key-server-processes.ts";
 import { type KeyServerSecrets, startKeyServer } from "./key-server-role.ts";
@@ -77,7 +82,7 @@ async function startPublicInterface(
   closers: (() => Promise<void> | void)[],
 ): Promise<Running> {
   if (config.keyServer.processes > 1) return startKeyServerProcesses({ config, log, secrets });
-  const store = await openPublicKeyringStore({ location: config.store.keyringFile });
+  const store = await openPublicKeyringStore({ location: await keyringLocation(config.store.keyring) });
   closers.push(() => store.close());
   return startKeyServer({ config, log, store, secrets, reusePort: false });
 }
@@ -118,7 +123,7 @@ function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | vo
 async function openKeyring(config: Config, closers: (() => Promise<void> | void)[]): Promise<OpenedKeyring> {
   const masterKey = await loadMasterKey(config.store.masterKey);
   const store = await openKeyringStore({
-    location: config.store.keyringFile,
+    location: await keyringLocation(config.store.keyring),
     auditKey: auditKeyOf(masterKey),
   });
   closers.push(() => store.close());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -23,7 +23,7 @@ import {
   withAccount,
 } from "./contract/test-place.ts";
 import { userContract } from "./contract/test-users.ts";
-import { openKeyringStore, SqliteKeyringStore, SqliteQueueStore } from "./index.ts";
+import { keyringLocation, openKeyringStore, SqliteKeyringStore, SqliteQueueStore } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-keyring-"));
 const opened: KeyringStore[] = [];
@@ -116,10 +116,24 @@ test("a locked file is busy, a full one full, a broken one broken; nothing is ha
   const text = readFileSync(location);
   text.fill(0x55, 4096, 60_000);
   const broken = join(folder, "broken.db");
-  const { writeFileSync } = await import("node:fs");
   writeFileSync(broken, text);
   await assert.rejects(openKeyringStore({ location: broken, auditKey: AUDIT_KEY }), {
     name: "KeyringStoreError",
     kind: "broken",
   });
+});
+
+test("the keyring's URL comes from a systemd credential or the environment, and is not shown when it is wrong", async () => {
+  const url = "postgresql://vsmtp:s3cret@db.test/vsmtp";
+  const environment = { CREDENTIALS_DIRECTORY: folder, KEYRING_URL: `${url}\n`, WRONG: "mysql://s3cret" };
+  writeFileSync(join(folder, "keyring-url"), url);
+  const find = (kind: "credential" | "variable", name: string) =>
+    keyringLocation({ kind, name }, environment);
+  assert.equal(await find("credential", "keyring-url"), url);
+  assert.equal(await find("variable", "KEYRING_URL"), url);
+  assert.equal(await keyringLocation({ kind: "postgresql", url }), url);
+  assert.equal(await keyringLocation({ kind: "file", path: "/k.db" }), "/k.db");
+  await assert.rejects(find("credential", "nothing"), /credential "nothing" is not there/);
+  await assert.rejects(find("variable", "NOTHING"), /variable NOTHING is not there/);
+  await assert.rejects(find("variable", "WRONG"), (error: Error) => !error.message.includes("s3cret"));
 });

@@ -1,4 +1,5 @@
 import type { KeyringStore, PublicKeyringStore } from "../keyring/index.ts";
+import { isPostgresqlUrl } from "./keyring-location.ts";
 import { SqliteKeyringStore, SqlitePublicKeyringStore } from "./sqlite/keyring-stores.ts";
 
 export interface KeyringPlace {
@@ -24,8 +25,4 @@ export async function openPublicKeyringStore({ location }: KeyringPlace): Promis
   if (!isPostgresqlUrl(location)) return new SqlitePublicKeyringStore(location);
   const { openPostgresqlPublicKeyringStore } = await import("./postgresql/keyring-stores.ts");
   return openPostgresqlPublicKeyringStore(location);
-}
-
-export function isPostgresqlUrl(location: string): boolean {
-  return /^postgres(?:ql)?:\/\//.test(location);
 }

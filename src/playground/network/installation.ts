@@ -7,7 +7,7 @@ import { type Config, formatProblem, loadConfig } from "../../config/index.ts";
 import { auditKeyOf, Keyring, loadMasterKey } from "../../keyring/index.ts";
 import { createLog, type Provider, startProvider } from "../../provider/index.ts";
 import { RetrySchedule } from "../../queue/index.ts";
-import { openKeyringStore } from "../../store/index.ts";
+import { keyringLocation, openKeyringStore } from "../../store/index.ts";
 import type { Authority } from "./authority.ts";
 import type { Observer } from "./observer.ts";
 import { type InstallationPlan, type Surroundings, settingsText } from "./settings.ts";
@@ -114,7 +114,7 @@ export class Installation {
 async function hostDomains({ store }: Config, { domains }: InstallationPlan): Promise<void> {
   const masterKey = await loadMasterKey(store.masterKey);
   const keyringStore = await openKeyringStore({
-    location: store.keyringFile,
+    location: await keyringLocation(store.keyring),
     auditKey: auditKeyOf(masterKey),
   });
   try {

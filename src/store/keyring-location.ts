@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { KeyringStoreError } from "../keyring/index.ts";
+
+/** Where the settings say that the keyring is. A credential is systemd's; like the variable, it holds a URL. */
+export type KeyringSource =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "postgresql"; readonly url: string }
+  | { readonly kind: "credential"; readonly name: string }
+  | { readonly kind: "variable"; readonly name: string };
+
+/**
+ * The location that a store is opened at. It may hold a password: it is for nobody's eyes.
+ *
+ * @throws KeyringStoreError when it is not where the settings say
+ */
+export async function keyringLocation(
+  source: KeyringSource,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  if (source.kind === "file") return source.path;
+  if (source.kind === "postgresql") return source.url;
+  const [text, name] =
+    source.kind === "variable"
+      ? [environment[source.name], `the environment variable ${source.name}`]
+      : [await readCredential(source.name, environment), `the systemd credential "${source.name}"`];
+  if (text === undefined) throw new KeyringStoreError("broken", `${name} is not there`);
+  const url = text.trim();
+  if (isPostgresqlUrl(url)) return url;
+  throw new KeyringStoreError("broken", `${name} does not hold a URL "postgresql://…"`);
+}
+
+export function isPostgresqlUrl(location: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(location);
+}
+
+async function readCredential(name: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const directory = environment.CREDENTIALS_DIRECTORY;
+  if (directory === undefined) return undefined;
+  return readFile(join(directory, name), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+}
