@@ -14,6 +14,10 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       load: () => import("./playground.ts"),
     },
     serve: { summary: "run the roles that a configuration file names", load: () => import("./serve.ts") },
+    "key-server": {
+      summary: "send clients away from this host's key server, and take them again",
+      load: () => import("./key-server/index.ts"),
+    },
   },
   "Domains, accounts and keys (a running server follows at once)": {
     domain: { summary: "domains that are hosted here", load: () => import("./domain/index.ts") },

@@ -20,3 +20,4 @@ export type {
 } from "./config.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
 export { formatProblem, type Problem } from "./problems.ts";
+export { parseRedirectTarget } from "./values.ts";

@@ -87,13 +87,15 @@ export const resolverAddress = textOf('ADDRESS or ADDRESS:PORT such as "127.0.0.
 /** Where `-FW` sends askers: clients refuse anything else (KEY-23). */
 export const redirectTarget = textOf(
   'HOST:PORT such as "keys.example.org:8757", the host a name and the port 443 or at least 1024',
-  (text) => {
-    const target = parseTarget(text);
-    const allowed =
-      target !== null && isIP(target.host) === 0 && (target.port === 443 || target.port >= 1024);
-    return allowed ? target : null;
-  },
+  parseRedirectTarget,
 );
+
+/** Null where clients would not go. */
+export function parseRedirectTarget(text: string): HostAndPort | null {
+  const target = parseTarget(text);
+  const allowed = target !== null && isIP(target.host) === 0 && (target.port === 443 || target.port >= 1024);
+  return allowed ? target : null;
+}
 
 export const network = textOf('a network such as "192.0.2.0/24" or "2001:db8::/32"', (text) => {
   const [, address = "", prefix] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];

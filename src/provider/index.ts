@@ -1,4 +1,5 @@
 // One installation: stores, network and servers put together as its settings say.
+export { type Drain, KeyServerControl, type KeyServerProcess } from "./key-server-control.ts";
 export { createLog, type Log } from "./log.ts";
 export { type Network, openNetwork } from "./network.ts";
 export { type Provider, startProvider } from "./provider.ts";
