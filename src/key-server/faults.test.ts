@@ -278,6 +278,23 @@ describe("a directory that fails", () => {
   });
 });
 
+test("a directory that does not answer is [TEMP] before the asker gives up, and order is kept (KEY-17)", async () => {
+  const directory = directoryOf(({ localPart }) =>
+    localPart === "hangs" ? new Promise(() => {}) : Promise.resolve([key]),
+  );
+  const failures: unknown[] = [];
+  const { port } = await start({
+    directory,
+    limits: { answerMs: 50 },
+    onEvent: (event) => failures.push(event.kind),
+  });
+  const client = await secured(port);
+  client.send(`KEY hangs@x.tld ${kid}\r\nKEY a@x.tld AAAAAAAAAAAAAAAAAAAAAA\r\n`);
+  await client.expect(`-ERR [TEMP] come back later\r\n${NO_KEY}`);
+  assert.deepEqual(failures, ["directory-failed"]);
+  client.socket.destroy();
+});
+
 describe("memory", () => {
   let child: ChildProcess;
   let port = 0;

@@ -23,6 +23,8 @@ export interface KeyAnswererOptions {
   readonly remembered: number;
   /** What might tell who has an account leaves this long after it was asked for, in milliseconds (KEY-36). */
   readonly veilMs: number;
+  /** Milliseconds that an answer may take. */
+  readonly answerMs: number;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
   /** From 0 up to 1; spreads the ends of what is remembered. */
@@ -72,9 +74,24 @@ export class KeyAnswerer implements KeyResponder {
   answer(request: KeyRequest, line: string): Promise<KeyReply> {
     const pending = this.#pending.get(line);
     if (pending !== undefined) return pending;
-    const answer = this.#veiled(request, line).finally(() => this.#pending.delete(line));
+    const answer = this.#inTime(this.#veiled(request, line)).finally(() => this.#pending.delete(line));
     this.#pending.set(line, answer);
     return answer;
+  }
+
+  /** A database that hangs says nothing at all: who asked hears of it before they give up. */
+  #inTime(making: Promise<KeyReply>): Promise<KeyReply> {
+    const { answerMs, onFailure } = this.#options;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        onFailure(new Error(`the directory took more than ${answerMs} ms`));
+        resolve(TEMPORARY);
+      }, answerMs);
+      void making.then((reply) => {
+        clearTimeout(timer);
+        resolve(reply);
+      });
+    });
   }
 
   async #veiled(request: KeyRequest, line: string): Promise<KeyReply> {

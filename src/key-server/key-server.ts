@@ -46,6 +46,8 @@ export interface KeyServerLimits {
   readonly idleMs: number;
   /** Default 10000. */
   readonly handshakeMs: number;
+  /** How long the directory may take; then the answer is [TEMP]. Askers wait for 10000 (KEY-17). Default 5000. */
+  readonly answerMs: number;
   /** In one session, at most 1000 (KEY-16). Default 1000. */
   readonly requests: number;
 }
@@ -91,7 +93,7 @@ export interface KeyServerOptions {
 export type KeyServerEvent =
   | { readonly kind: "refused"; readonly remoteAddress: string; readonly reason: "connections" | "prefix" }
   | { readonly kind: "tls-failed"; readonly remoteAddress: string; readonly cause: Error }
-  /** The directory threw or rejected; the client was told [TEMP]. */
+  /** The directory threw, rejected or took too long; the client was told [TEMP]. */
   | { readonly kind: "directory-failed"; readonly cause: unknown };
 
 const DEFAULT_LIMITS: KeyServerLimits = {
@@ -101,6 +103,7 @@ const DEFAULT_LIMITS: KeyServerLimits = {
   exempt: [],
   idleMs: 60_000,
   handshakeMs: 10_000,
+  answerMs: 5000,
   requests: 1000,
 };
 const SWEEP_MS = 1000;
@@ -155,6 +158,7 @@ export class KeyServer {
       ttlSeconds,
       remembered: options.remembered ?? 100_000,
       veilMs: options.veilMs ?? 2,
+      answerMs: this.#limits.answerMs,
       nowMs: this.#nowMs,
       random: options.random ?? Math.random,
       onFailure: (cause) => options.onEvent?.({ kind: "directory-failed", cause }),
