@@ -5,9 +5,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { KeyringStore } from "../keyring/index.ts";
 import { accountContract } from "./contract/test-accounts.ts";
+import { administrationContract } from "./contract/test-administration.ts";
+import { auditChainContract } from "./contract/test-audit-chain.ts";
 import { changesAfter, changesContract } from "./contract/test-changes.ts";
 import { credentialContract } from "./contract/test-credentials.ts";
 import { keyContract } from "./contract/test-keys.ts";
+import { lifecycleContract } from "./contract/test-lifecycle.ts";
 import { logContract } from "./contract/test-log.ts";
 import {
   AUDIT_KEY,
@@ -20,6 +23,7 @@ import {
   startElsewhere,
   withAccount,
 } from "./contract/test-place.ts";
+import { userContract } from "./contract/test-users.ts";
 import { openKeyringStore } from "./index.ts";
 import { FreezingProxy } from "./test-freezing-proxy.ts";
 import { TestPostgresql } from "./test-postgresql.ts";
@@ -55,6 +59,10 @@ function tryPostgresql(postgresql: TestPostgresql): void {
   keyContract(makePlace);
   logContract(makePlace);
   changesContract(makePlace);
+  lifecycleContract(makePlace);
+  administrationContract(makePlace);
+  userContract(makePlace);
+  auditChainContract(makePlace);
 
   test("LIF-7, LIF-10 several processes see a suspension and a new key within a second, however the news fares", async () => {
     const place = await makePlace();
