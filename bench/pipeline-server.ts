@@ -7,16 +7,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { generate } from "selfsigned";
-import { Keyring, MasterKey } from "../src/keyring/index.ts";
 import { decodeAddress } from "../src/message/index.ts";
 import { MxHandler } from "../src/mx/index.ts";
 import { Queue, RetrySchedule } from "../src/queue/index.ts";
 import { keyId, sign } from "../src/signature/index.ts";
-import { KeyringSigner } from "../src/signing/index.ts";
+import type { Login } from "../src/signing/index.ts";
 import { SmtpServer } from "../src/smtp/index.ts";
-import { SqliteKeyringStore, SqliteQueueStore } from "../src/store/index.ts";
-import { SubmissionHandler, type Submitter } from "../src/submission/index.ts";
+import { SqliteQueueStore } from "../src/store/index.ts";
+import { SubmissionHandler } from "../src/submission/index.ts";
 import { Verification } from "../src/verification/index.ts";
+import { openLocalVault } from "../test/support/local-vault.ts";
 import { letter } from "./sample-messages.ts";
 import { announce } from "./server-process.ts";
 
@@ -41,24 +41,18 @@ if (process.argv[2] === "submission") await serveSubmission();
 else await serveMx();
 
 async function serveSubmission(): Promise<void> {
-  const store = new SqliteKeyringStore(join(folder, "keyring.db"));
-  const keyring = await Keyring.open({ store, masterKey: MasterKey.generate() });
+  const { store, keyring, vault } = await openLocalVault(join(folder, "keyring.db"));
   await keyring.addDomain("someisp.test");
   const made = await keyring.addAccount({ address: "allice@someisp.test", password: "secret" });
   assert.ok(made.ok);
-  const handler = new SubmissionHandler({
-    hostname: HOSTNAME,
-    keyring,
-    signer: new KeyringSigner(keyring),
-    queue,
-  });
+  const handler = new SubmissionHandler({ hostname: HOSTNAME, vault, queue });
   const { cert, private: key } = await generate([{ name: "commonName", value: HOSTNAME }], {
     keyType: "ec",
     algorithm: "sha256",
     extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: HOSTNAME }] }],
   });
   const secureContext = createSecureContext({ cert, key });
-  const server = new SmtpServer<Submitter>({
+  const server = new SmtpServer<Login>({
     hostname: HOSTNAME,
     handler,
     tlsMode: "implicit",
@@ -69,7 +63,7 @@ async function serveSubmission(): Promise<void> {
   const ready: PipelineReady = { port, certificate: cert, message: message.toString("base64") };
   announce(ready, async () => {
     await closeQueue(server);
-    store.close();
+    await store.close();
     rmSync(folder, { recursive: true });
   });
 }

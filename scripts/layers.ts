@@ -17,7 +17,7 @@ export interface Module {
 export type Layers = Readonly<Record<string, Module>>;
 
 // Each of these roles must be able to run in a process that holds no private keys.
-const privateKeys = ["keyring", "signing", "store"];
+const privateKeys = ["keyring", "signing", "store", "vault"];
 
 export const layers: Layers = {
   message: { layer: 0, pure: true },
@@ -37,11 +37,12 @@ export const layers: Layers = {
   queue: { layer: 2 },
 
   "key-server": { layer: 3, neverLoads: privateKeys },
-  signing: { layer: 3 },
+  signing: { layer: 3, neverLoads: ["keyring", "store"] },
   verification: { layer: 3, neverLoads: privateKeys },
   delivery: { layer: 3 },
 
-  submission: { layer: 4 },
+  vault: { layer: 4 },
+  submission: { layer: 4, neverLoads: ["keyring", "store", "vault"] },
   mx: { layer: 4, neverLoads: privateKeys },
 
   // What the package "vsmtp" offers to other programs.

@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type KeySource, keyId, MessageSigner, sign, type Verdict, verify } from "../src/index.ts";
-import { Keyring, MasterKey, PublicKeyView } from "../src/keyring/index.ts";
+import { PublicKeyView } from "../src/keyring/index.ts";
 import { type Address, addressText, fieldText, parseHeader } from "../src/message/index.ts";
 import { signSubmission } from "../src/signing/index.ts";
-import { SqliteKeyringStore } from "../src/store/index.ts";
 import { missingCorpus, readCorpus } from "./support/corpus.ts";
 import { edgeMessages } from "./support/edge-messages.ts";
 import { EveryAuthor } from "./support/every-author.ts";
+import { openLocalVault } from "./support/local-vault.ts";
 import { missingPostfix } from "./support/postfix.ts";
 import { RelayHop } from "./support/relay-hop.ts";
 import { Tally } from "./support/tally.ts";
@@ -46,7 +46,7 @@ const libraryKeySource: KeySource = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-corpus-"));
-const store = new SqliteKeyringStore(join(folder, "keyring.db"));
+const { store, keyring, vault } = await openLocalVault(join(folder, "keyring.db"));
 let hop: RelayHop;
 const signedByLibrary: Copy[] = [];
 const signedBySubmission: Copy[] = [];
@@ -56,7 +56,7 @@ before(async () => {
 });
 after(async () => {
   await hop?.stop();
-  store.close();
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -104,20 +104,19 @@ test("SUB-4, SUB-6 the submission server signs each message and it passes, or sa
   skip: noCorpus,
 }, async () => {
   const tally = new Tally(`The submission server on ${messages.length} messages:`);
-  const keyring = await Keyring.open({ store, masterKey: MasterKey.generate() });
-  const signer = new EveryAuthor(keyring);
+  const authors = new EveryAuthor(keyring, vault);
   for (const [index, message] of messages.entries()) {
     const recipient = { localPart: `submission-${index}`, domain: "dest.test" };
+    authors.next();
     const result = await signSubmission(
       {
-        account: "",
         message: [message.octets],
         recipients: [addressText(recipient)],
         smtputf8: needsSmtpUtf8(message.octets),
         authservIds: ["mail.someisp.test"],
         now,
       },
-      signer,
+      authors,
     );
     if (result.kind === "refused") {
       assert.equal(result.cause, null, `${message.name}: ${result.cause}`);

@@ -1,5 +1,13 @@
 import { resolve } from "node:path";
-import type { Config, HostAndPort, HostedDomain, Mailboxes, Route, TokenSettings } from "./config.ts";
+import type {
+  Config,
+  HostAndPort,
+  HostedDomain,
+  Mailboxes,
+  RemoteVaultSettings,
+  Route,
+  TokenSettings,
+} from "./config.ts";
 import { ListenerBuilder } from "./listener-builder.ts";
 import { formatPath, type Report } from "./problems.ts";
 import type { Settings } from "./schema.ts";
@@ -46,6 +54,19 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       listeners: settings.submission.listen.map((written, index) =>
         listeners.buildSmtp("submission", written, ["submission", "listen", index]),
       ),
+      vault:
+        settings.submission.vault === undefined
+          ? null
+          : buildVault(settings.submission.vault, folder, report),
+    },
+    vault: {
+      listeners: settings.vault.listen.map((written, index) =>
+        listeners.build("vault", written, ["vault", "listen", index]),
+      ),
+      socketDirectory:
+        settings.vault.socket_directory === undefined
+          ? null
+          : resolve(folder, settings.vault.socket_directory),
     },
     mx: {
       listeners: settings.mx.listen.map((written, index) =>
@@ -104,6 +125,37 @@ function buildTokens(written: NonNullable<Settings["accounts"]["tokens"]>, folde
     ...written,
     jwks: jwks.kind === "file" ? { kind: "file", path: resolve(folder, jwks.path) } : jwks,
     scope: written.scope ?? null,
+  };
+}
+
+function buildVault(
+  written: NonNullable<Settings["submission"]["vault"]>,
+  folder: string,
+  report: Report,
+): RemoteVaultSettings | null {
+  const { connect, mode, certificate, key, ca_file: caFile, server_spki: serverSpki } = written;
+  const path = ["submission", "vault"];
+  if (connect.kind === "unix") {
+    for (const name of ["certificate", "key", "ca_file", "server_spki"] as const) {
+      if (written[name] === undefined) continue;
+      report([...path, name], `${formatPath([...path, name])} has no meaning for a Unix socket; remove it`);
+    }
+    return { place: { kind: "unix", path: resolve(folder, connect.path) }, mode };
+  }
+  if (certificate === undefined || key === undefined) {
+    report(path, `${formatPath(path)} needs certificate and key: the vault tells submission servers by them`);
+    return null;
+  }
+  const tlsFiles = { certificate: resolve(folder, certificate), key: resolve(folder, key) };
+  return {
+    place: {
+      kind: "tcp",
+      target: connect.target,
+      tlsFiles,
+      caFile: caFile === undefined ? null : resolve(folder, caFile),
+      serverSpki: serverSpki ?? null,
+    },
+    mode,
   };
 }
 

@@ -54,7 +54,9 @@ test("the least configuration gets every default", () => {
         { address: null, port: 465, tls: "implicit", tlsFiles },
         { address: null, port: 587, tls: "starttls", tlsFiles },
       ],
+      vault: null,
     },
+    vault: { listeners: [{ address: "127.0.0.1", port: 8758, tlsFiles }], socketDirectory: null },
     mx: { listeners: [{ address: null, port: 25, tls: "starttls", tlsFiles }] },
     keyServer: {
       listeners: [{ address: null, port: 8757, tlsFiles }],
@@ -258,8 +260,13 @@ test("the example file is accepted, and so is each of its settings that are comm
 test("the defaults that the example file shows are the defaults", () => {
   const shown = (text: string) => {
     // Left out: what has no default, where the file shows an example.
-    const { routes, domains, policy, network, keyServer, ...rest } = accepted(text);
-    return { ...rest, keyServer: { ...keyServer, redirect: null, overflow: null } };
+    const { routes, domains, policy, network, keyServer, submission, vault, ...rest } = accepted(text);
+    return {
+      ...rest,
+      keyServer: { ...keyServer, redirect: null, overflow: null },
+      submission: { ...submission, vault: null },
+      vault: { ...vault, socketDirectory: null },
+    };
   };
   assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));
 });
@@ -300,4 +307,29 @@ test("the master key comes from a file, a systemd credential or an environment v
     const result = loadConfig(`${least}\n[store]\nmaster_key = "${wrong}"\n`, "/etc/vsmtp/vsmtp.toml");
     assert.equal(result.ok, false, wrong);
   }
+});
+
+test("a submission server's vault is in this process, at a Unix socket, or behind TLS (PRV-1, PRV-16)", () => {
+  const vault = (written: string) =>
+    accepted(`${least}\n[submission]\nvault = { ${written} }\n`).submission.vault;
+  assert.deepEqual(vault('connect = "unix:/run/vsmtp/mx1.sock"'), {
+    place: { kind: "unix", path: "/run/vsmtp/mx1.sock" },
+    mode: "sign",
+  });
+  const spki = "AB".repeat(32);
+  assert.deepEqual(
+    vault(
+      `connect = "Vault.test:8758", mode = "getkey", certificate = "c.pem", key = "k.pem", server_spki = "${spki}"`,
+    ),
+    {
+      place: {
+        kind: "tcp",
+        target: { host: "vault.test", port: 8758 },
+        tlsFiles: { certificate: "/etc/vsmtp/c.pem", key: "/etc/vsmtp/k.pem" },
+        caFile: null,
+        serverSpki: spki.toLowerCase(),
+      },
+      mode: "getkey",
+    },
+  );
 });

@@ -1,5 +1,5 @@
 /** What `vsmtp serve` runs in one process. */
-export type Role = "submission" | "mx" | "key-server" | "delivery";
+export type Role = "submission" | "mx" | "key-server" | "vault" | "delivery";
 
 /** How far a receiver goes with mail that does not pass (ACT-4). */
 export type Stage = "observe" | "enforce" | "require";
@@ -26,7 +26,17 @@ export interface Config {
   readonly logLevel: "error" | "warn" | "info" | "debug";
   readonly store: StoreSettings;
   readonly accounts: AccountSettings;
-  readonly submission: { readonly listeners: readonly SmtpListener[] };
+  readonly submission: {
+    readonly listeners: readonly SmtpListener[];
+    /** The vault where users log in and their keys are; null: in this process. */
+    readonly vault: RemoteVaultSettings | null;
+  };
+  /** The private interface for enrolled submission servers (PRV-1). */
+  readonly vault: {
+    readonly listeners: readonly Listener[];
+    /** Where the sockets of enrolled Unix users and groups are made; null: there are none. */
+    readonly socketDirectory: string | null;
+  };
   readonly mx: { readonly listeners: readonly SmtpListener[] };
   readonly keyServer: {
     readonly listeners: readonly Listener[];
@@ -116,6 +126,23 @@ export type KeySetSource =
   | { readonly kind: "file"; readonly path: string }
   /** https. */
   | { readonly kind: "url"; readonly url: URL };
+
+export interface RemoteVaultSettings {
+  readonly place:
+    | { readonly kind: "unix"; readonly path: string }
+    | {
+        readonly kind: "tcp";
+        readonly target: HostAndPort;
+        /** What this server proves itself with. */
+        readonly tlsFiles: TlsFiles;
+        /** PEM file of the authorities that the vault's certificate may come from; null: the system's. */
+        readonly caFile: string | null;
+        /** SHA-256 (hex) of the public key that the vault's certificate must have; then authorities do not count. */
+        readonly serverSpki: string | null;
+      };
+  /** Keys stay in the vault (SIGN), or are lent to this process (GETKEY). */
+  readonly mode: "sign" | "getkey";
+}
 
 export interface Listener {
   /** An IP address, or null for all interfaces. */

@@ -10,6 +10,7 @@ export type {
   Mailboxes,
   NetworkSettings,
   Outcome,
+  RemoteVaultSettings,
   Role,
   Route,
   SmtpListener,

@@ -73,6 +73,20 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
       `${least}[accounts.tokens]\njwks = "keys.json"\nissuer = "i"`,
       "9: accounts.tokens.audience is missing; it must be a text in quotes",
     ],
+    // vault
+    [
+      `${least}[submission]\nvault = { connect = "vault.test:8758" }`,
+      "10: submission.vault needs certificate and key: the vault tells submission servers by them",
+    ],
+    [
+      `${least}[submission]\nvault = { connect = "unix:/run/x.sock", key = "k" }`,
+      "10: submission.vault.key has no meaning for a Unix socket; remove it",
+    ],
+    [
+      `${least}[submission]\nvault = { connect = "vault.test", server_spki = "00" }`,
+      '10: submission.vault.connect must be HOST:PORT such as "vault.example.org:8758" or "unix:/run/vsmtp/submission.sock", not "vault.test"',
+      '10: submission.vault.server_spki must be a SHA-256 in 64 hexadecimal digits, not "00"',
+    ],
     // missing
     [
       `${least}[[domains]]\nnext_hop = "a.test:25"`,
@@ -90,11 +104,11 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     // types and values
     [
       least.replace('"delivery"', "7"),
-      '1: roles[3] must be "submission", "mx", "key-server" or "delivery", not 7',
+      '1: roles[3] must be "submission", "mx", "key-server", "vault" or "delivery", not 7',
     ],
     [
       least.replace("delivery", "deliver"),
-      '1: roles[3] must be "submission", "mx", "key-server" or "delivery", not "deliver"; did you mean "delivery"?',
+      '1: roles[3] must be "submission", "mx", "key-server", "vault" or "delivery", not "deliver"; did you mean "delivery"?',
     ],
     [least.replace(/\[".*"\]/, "[]"), "1: roles must be a list of at least one, not an empty list"],
     [least.replace('"MX1.Bücher.example"', "1979-05-27"), "2: hostname must be a text in quotes, not a date"],

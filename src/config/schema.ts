@@ -13,6 +13,8 @@ import {
   octets,
   redirectTarget,
   resolverAddress,
+  sha256Hex,
+  vaultPlace,
 } from "./values.ts";
 
 // The file as operators write it: names in snake_case, defaults, what each value may be. `vsmtp.example.toml`
@@ -41,7 +43,7 @@ function listeners<Shape extends z.core.$ZodLooseShape>(shape: Shape, addresses:
 const mailbox = z.record(z.string().min(1), filePath);
 
 export const schema = z.strictObject({
-  roles: z.array(z.enum(["submission", "mx", "key-server", "delivery"])).min(1),
+  roles: z.array(z.enum(["submission", "mx", "key-server", "vault", "delivery"])).min(1),
   hostname: domainName,
   data_directory: filePath.default("/var/lib/vsmtp"),
   log_level: z.enum(["error", "warn", "info", "debug"]).default("info"),
@@ -74,7 +76,19 @@ export const schema = z.strictObject({
   submission: z
     .strictObject({
       listen: listeners({ tls: z.enum(["implicit", "starttls"]).optional() }, ["*:465", "*:587"]),
+      vault: z
+        .strictObject({
+          connect: vaultPlace,
+          mode: z.enum(["sign", "getkey"]).default("sign"),
+          ...tlsFiles,
+          ca_file: filePath.optional(),
+          server_spki: sha256Hex.optional(),
+        })
+        .optional(),
     })
+    .prefault({}),
+  vault: z
+    .strictObject({ listen: listeners({}, ["127.0.0.1:8758"]), socket_directory: filePath.optional() })
     .prefault({}),
   mx: z
     .strictObject({ listen: listeners({ tls: z.enum(["starttls", "none"]).default("starttls") }, ["*:25"]) })

@@ -102,6 +102,21 @@ export const network = textOf('a network such as "192.0.2.0/24" or "2001:db8::/3
   return Number(prefix) <= (isIP(address) === 6 ? 128 : isIP(address) === 4 ? 32 : -1) ? text : null;
 });
 
+/** Where a vault is. */
+export const vaultPlace = textOf(
+  'HOST:PORT such as "vault.example.org:8758" or "unix:/run/vsmtp/submission.sock"',
+  (text) => {
+    if (text.startsWith("unix:/")) return { kind: "unix" as const, path: text.slice("unix:".length) };
+    const target = parseTarget(text);
+    return target && { kind: "tcp" as const, target };
+  },
+);
+
+/** SHA-256 in hexadecimal digits. */
+export const sha256Hex = textOf("a SHA-256 in 64 hexadecimal digits", (text) =>
+  /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : null,
+);
+
 export const hostAndPort = textOf('HOST:PORT such as "mail.example.org:25"', parseTarget);
 
 export const octets = z.unknown().transform((written, context) => {

@@ -181,7 +181,7 @@ export class Delivery {
     for (const piece of await attempt.content()) reader.write(piece);
     const content = formatBounce(message, failed, reader.finish(), {
       hostname,
-      from: bounceFrom?.(message.sender) ?? `mailer-daemon@${hostname}`,
+      from: bounceFrom?.(message) ?? `mailer-daemon@${hostname}`,
       now: new Date(this.#clock.now()),
       id: newId?.() ?? randomUUID(),
     });

@@ -26,8 +26,8 @@ export interface DeliveryOptions {
    * when it rejects, permanent failures are tried once more later instead of being forgotten.
    */
   readonly onBounce: (bounce: Bounce) => Promise<void>;
-  /** The From address of a bounce to this address; by default mailer-daemon at this host. */
-  readonly bounceFrom?: (recipient: string) => string;
+  /** The From address of the bounce of a message; by default mailer-daemon at this host. */
+  readonly bounceFrom?: (message: { readonly sender: string; readonly account: string | null }) => string;
   /** For the log. Must not throw. */
   readonly onEvent?: (event: DeliveryEvent) => void;
   /** The SMTP dialogue with each target, line by line; messages in work at one time mix. */

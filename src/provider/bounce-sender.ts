@@ -1,72 +1,74 @@
 import { isAscii } from "node:buffer";
 import type { Bounce } from "../delivery/index.ts";
-import type { Keyring } from "../keyring/index.ts";
-import { parseAddress } from "../message/index.ts";
+import { type Address, parseAddress } from "../message/index.ts";
 import type { NewMessage, Queue } from "../queue/index.ts";
-import { KeyringSigner, signSubmission } from "../signing/index.ts";
+import { signSubmission, type Vault } from "../signing/index.ts";
 
 /** Who writes the bounces of a domain: a role account that nobody can log in to. */
 const ROLE = "mailer-daemon";
 
-/**
- * Sends bounces. Those to our own senders come from their domain's mailer-daemon and carry its signature, like all
- * mail of a domain that signs everything; the role account is made when it is first needed. Without the keyring,
- * or to senders elsewhere, they come from this host, unsigned.
- */
-export function bounceSender(
-  hostname: string,
-  queue: Queue,
-  keyring: Keyring | null,
-): { readonly send: (bounce: Bounce) => Promise<void>; readonly from: (recipient: string) => string } {
-  const hosted = new Set<string>();
-  const from = (recipient: string): string => {
-    const parsed = parseAddress(recipient);
-    return parsed.ok && hosted.has(parsed.address.domain)
-      ? `${ROLE}@${parsed.address.domain}`
-      : `${ROLE}@${hostname}`;
-  };
-  if (keyring === null)
-    return { from, send: async (bounce) => void (await queue.enqueue([unsigned(bounce)])) };
-  const readDomains = async (): Promise<void> => {
-    for (const { name } of await keyring.domains()) hosted.add(name);
-  };
-  const send = async (bounce: Bounce): Promise<void> => {
-    const signed = bounce.account === null ? null : await sign(bounce, hostname, keyring);
-    await queue.enqueue(signed ?? [unsigned(bounce)]);
-    await readDomains();
-  };
-  readDomains().catch(() => {}); // read again with each bounce; until then bounces come from this host
-  return { from, send };
+export interface BounceSender {
+  /** Rejects when it is to be tried again. */
+  readonly send: (bounce: Bounce) => Promise<void>;
+  /** Who the bounce of a message is from. */
+  readonly from: (message: { readonly sender: string; readonly account: string | null }) => string;
 }
 
-async function sign(bounce: Bounce, hostname: string, keyring: Keyring): Promise<NewMessage[] | null> {
-  const to = parseAddress(bounce.recipient);
-  if (!to.ok) return null;
-  const role = { localPart: ROLE, domain: to.address.domain };
-  let account = await keyring.owner(role);
-  if (account === null) {
-    const made = await keyring.addAccount({ address: `${role.localPart}@${role.domain}` });
-    account = made.ok ? made.account : await keyring.owner(role);
-  }
-  if (account === null) return null;
-  const result = await signSubmission(
-    {
-      account: account.id,
-      message: [bounce.content],
-      recipients: [bounce.recipient],
-      smtputf8: !isAscii(Buffer.from(bounce.recipient)),
-      authservIds: [hostname],
-      now: Date.now(),
+/**
+ * Sends bounces. Those to our own senders come from their domain's mailer-daemon and carry its signature, like all mail of
+ * a domain that signs everything; the vault makes the role account when it is first needed. Without a vault, or to
+ * senders elsewhere, they come from this host, unsigned.
+ */
+export function bounceSender(hostname: string, queue: Queue, vault: Vault | null): BounceSender {
+  return {
+    from: ({ sender, account }) => {
+      const role = vault === null || account === null ? null : roleFor(sender);
+      return `${ROLE}@${role?.domain ?? hostname}`;
     },
-    new KeyringSigner(keyring),
-  );
-  if (result.kind === "refused") return null;
-  return result.copies.map(({ recipients, signatures }) => ({
-    ...unsigned(bounce),
-    recipients,
-    prefix: signatures,
-    content: result.content,
-  }));
+    send: async (bounce) => {
+      const signed = vault === null || bounce.account === null ? null : await sign(bounce, hostname, vault);
+      await queue.enqueue(signed ?? [unsigned(bounce)]);
+    },
+  };
+}
+
+function roleFor(sender: string): Address | null {
+  const parsed = parseAddress(sender);
+  return parsed.ok ? { localPart: ROLE, domain: parsed.address.domain } : null;
+}
+
+/** Null where the vault has nobody who could sign it. */
+async function sign(bounce: Bounce, hostname: string, vault: Vault): Promise<NewMessage[] | null> {
+  const role = roleFor(bounce.recipient);
+  const login = role && (await vault.assert(role, { client: "", channelBinding: null }));
+  if (login === null) return null;
+  if ("kind" in login) throw new Error("the bounce cannot be signed now", { cause: login.cause });
+  try {
+    const result = await signSubmission(
+      {
+        message: [bounce.content],
+        recipients: [bounce.recipient],
+        smtputf8: !isAscii(Buffer.from(bounce.recipient)),
+        authservIds: [hostname],
+        now: Date.now(),
+      },
+      login,
+    );
+    if (result.kind === "refused") {
+      const { reply, cause } = result;
+      if (reply.code < 500)
+        throw new Error("the bounce cannot be signed now", { cause: cause ?? reply.text });
+      return null;
+    }
+    return result.copies.map(({ recipients, signatures }) => ({
+      ...unsigned(bounce),
+      recipients,
+      prefix: signatures,
+      content: result.content,
+    }));
+  } finally {
+    login.end();
+  }
 }
 
 /** The null reverse path keeps bounces from bouncing (RFC 5321 §4.5.5). */

@@ -1,6 +1,6 @@
 import { Delivery, type DeliveryEvent } from "../delivery/index.ts";
-import type { Keyring } from "../keyring/index.ts";
 import type { Queue } from "../queue/index.ts";
+import type { Vault } from "../signing/index.ts";
 import { bounceSender } from "./bounce-sender.ts";
 import { maildirOf } from "./mailboxes.ts";
 import type { Running, Shared } from "./role.ts";
@@ -9,9 +9,9 @@ import type { Running, Shared } from "./role.ts";
 export function startDelivery(
   { config, log, network, watchers, retry }: Shared,
   queue: Queue,
-  keyring: Keyring | null,
+  vault: Vault | null,
 ): Running {
-  const bounces = bounceSender(config.hostname, queue, keyring);
+  const bounces = bounceSender(config.hostname, queue, vault);
   const { onWire } = watchers;
   const delivery = new Delivery({
     queue,

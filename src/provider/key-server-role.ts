@@ -39,7 +39,9 @@ export async function startKeyServer(context: KeyServerContext): Promise<Running
   });
   const contexts = settings.listeners.map(({ tlsFiles }) => {
     if (tlsFiles === null) throw new Error("the key server answers only inside TLS: [tls] names no files");
-    return secureContextOf(tlsFiles, failed("the renewed certificate cannot be used"), secrets.tickets);
+    return secureContextOf(tlsFiles, failed("the renewed certificate cannot be used"), {
+      ticketSecret: secrets.tickets,
+    });
   });
   const { connections, connectionsPerPrefix, requestsPerMinute, exempt } = settings.limits;
   const server = new KeyServer({

@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import type { Config, Role } from "../config/index.ts";
-import { auditKeyOf, Keyring, loadMasterKey } from "../keyring/index.ts";
+import type { Keyring } from "../keyring/index.ts";
 import { Queue, RetrySchedule } from "../queue/index.ts";
-import {
-  keyringLocation,
-  openKeyringStore,
-  openPublicKeyringStore,
-  SqliteQueueStore,
-} from "../store/index.ts";
+import type { Vault } from "../signing/index.ts";
+import { keyringLocation, openPublicKeyringStore, SqliteQueueStore } from "../store/index.ts";
+import { KeyringVault } from "../vault/index.ts";
 import { startDelivery } from "./delivery-role.ts";
 import { startKeyServerProcesses } from "./key-server-processes.ts";
 import { type KeyServerSecrets, startKeyServer } from "./key-server-role.ts";
+import { accessTo, type KeyringAccess, type OpenedKeyring, openKeyring } from "./keyring-access.ts";
 import type { Log } from "./log.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
-import type { OpenedKeyring, Running, Shared, Watchers } from "./role.ts";
+import type { Running, Shared, Watchers } from "./role.ts";
 import { startSubmission } from "./submission-role.ts";
+import { openRemoteVault } from "./submission-vault.ts";
+import { startVault } from "./vault-role.ts";
 
 /** A running installation: the roles that its settings name, in one process. */
 export interface Provider extends Running {
@@ -49,15 +49,20 @@ export async function startProvider(
   try {
     const queue = needsQueue(config.roles) ? openQueue(shared, closers) : null;
     const keyring = needsKeyring(config) ? await openKeyring(config, closers) : null;
-    if (queue && config.roles.has("delivery"))
-      started.push(startDelivery(shared, queue, keyring?.keyring ?? null));
+    const access = keyring && (await accessTo(keyring, shared));
+    if (keyring && access && config.roles.has("vault")) {
+      started.push(await startVault(shared, keyring.store, access));
+    }
+    const vault = queue && (await openSubmissionVault(shared, access));
+    if (vault) closers.push(() => vault.close());
+    if (queue && config.roles.has("delivery")) started.push(startDelivery(shared, queue, vault));
     if (config.roles.has("key-server")) {
       const secrets = keyServerSecrets(config, keyring, closers);
       started.push(await startPublicInterface(shared, secrets, closers));
     }
     if (queue && config.roles.has("mx")) started.push(await startMx(shared, queue));
-    if (queue && keyring && config.roles.has("submission")) {
-      started.push(await startSubmission(shared, queue, keyring.keyring));
+    if (queue && vault && config.roles.has("submission")) {
+      started.push(await startSubmission(shared, queue, vault));
     }
     const places = started.flatMap((running) => running.places);
     return { places, keyring: keyring?.keyring ?? null, queue, stop };
@@ -71,9 +76,23 @@ function needsQueue(roles: ReadonlySet<Role>): boolean {
   return roles.has("submission") || roles.has("mx") || roles.has("delivery");
 }
 
-/** The public interface needs one for its decoys; `mx` alone never has it. */
-function needsKeyring({ roles, keyServer }: Config): boolean {
-  return roles.has("submission") || (roles.has("key-server") && keyServer.exposure === "decoy");
+/**
+ * The public interface needs one for its decoys; `mx` alone never has it, nor does a submission server whose vault is
+ * elsewhere.
+ */
+function needsKeyring({ roles, keyServer, submission }: Config): boolean {
+  const submitsHere = roles.has("submission") && submission.vault === null;
+  return submitsHere || roles.has("vault") || (roles.has("key-server") && keyServer.exposure === "decoy");
+}
+
+/** Where users log in, and who signs bounces; null where nobody does. */
+async function openSubmissionVault(
+  { config, log }: Shared,
+  access: KeyringAccess | null,
+): Promise<Vault | null> {
+  const { vault } = config.submission;
+  if (!config.roles.has("submission") && !config.roles.has("delivery")) return null;
+  return vault === null ? access && new KeyringVault(access) : openRemoteVault(vault, log);
 }
 
 async function startPublicInterface(
@@ -118,14 +137,4 @@ function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | vo
     () => queue.close(),
   );
   return queue;
-}
-
-async function openKeyring(config: Config, closers: (() => Promise<void> | void)[]): Promise<OpenedKeyring> {
-  const masterKey = await loadMasterKey(config.store.masterKey);
-  const store = await openKeyringStore({
-    location: await keyringLocation(config.store.keyring),
-    auditKey: auditKeyOf(masterKey),
-  });
-  closers.push(() => store.close());
-  return { keyring: await Keyring.open({ store, masterKey, ...config.accounts }), store, masterKey };
 }

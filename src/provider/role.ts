@@ -1,6 +1,5 @@
 import type { Config, Role } from "../config/index.ts";
 import type { DeliveryEvent } from "../delivery/index.ts";
-import type { Keyring, KeyringStore, MasterKey } from "../keyring/index.ts";
 import type { MxEvent } from "../mx/index.ts";
 import type { RetrySchedule } from "../queue/index.ts";
 import type { KeyQuery } from "../signature/index.ts";
@@ -41,10 +40,4 @@ export interface Shared {
   readonly network: Network;
   readonly watchers: Watchers;
   readonly retry: RetrySchedule;
-}
-
-export interface OpenedKeyring {
-  readonly keyring: Keyring;
-  readonly store: KeyringStore;
-  readonly masterKey: MasterKey;
 }

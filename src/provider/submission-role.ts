@@ -1,35 +1,35 @@
-import type { Keyring } from "../keyring/index.ts";
 import type { Queue } from "../queue/index.ts";
-import { KeyringSigner } from "../signing/index.ts";
-import { SubmissionHandler } from "../submission/index.ts";
+import type { Vault } from "../signing/index.ts";
+import { type SubmissionEvent, SubmissionHandler } from "../submission/index.ts";
 import type { Running, Shared } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
-/** Takes mail from users: signs it with their accounts' keys and queues it. */
-export function startSubmission(shared: Shared, queue: Queue, keyring: Keyring): Promise<Running> {
+/** Takes mail from users: has it signed with their accounts' keys and queues it. */
+export function startSubmission(shared: Shared, queue: Queue, vault: Vault): Promise<Running> {
   const { config, log, watchers } = shared;
   const handler = new SubmissionHandler({
     hostname: config.hostname,
-    keyring,
-    signer: new KeyringSigner(keyring),
+    vault,
     queue,
     onEvent: (event) => {
-      if (event.kind === "queued") log.info({ role: "submission", ...event }, "queued");
-      else {
-        const { cause, reply, ...rest } = event;
-        log.info(
-          {
-            role: "submission",
-            ...rest,
-            code: reply.code,
-            enhanced: reply.enhanced,
-            err: cause ?? undefined,
-          },
-          "refused",
-        );
-      }
+      logEvent(log, event);
       watchers.onSubmission?.(event);
     },
   });
   return listenSmtp(shared, "submission", config.submission.listeners, { handler, requireAuth: true });
+}
+
+function logEvent(log: Shared["log"], event: SubmissionEvent): void {
+  const role = "submission";
+  if (event.kind === "queued") {
+    log.info({ role, ...event }, event.kind);
+    return;
+  }
+  const { kind, cause, ...rest } = event;
+  const err = cause ?? undefined;
+  if (!("reply" in rest)) log.error({ role, ...rest, err }, kind);
+  else {
+    const { reply, ...others } = rest;
+    log.info({ role, ...others, code: reply.code, enhanced: reply.enhanced, err }, kind);
+  }
 }

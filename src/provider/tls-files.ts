@@ -6,29 +6,37 @@ import type { TlsFiles } from "../config/index.ts";
 /** How often the files are looked at: a renewed certificate is used without a restart. */
 const LOOK_AGAIN_MS = 10_000;
 
+export interface TlsFilesOptions {
+  /**
+   * From it the key of session tickets is derived, another one each day: those who share it take up each other's sessions.
+   * Null: sessions go on in this process only.
+   */
+  readonly ticketSecret?: Uint8Array | null;
+  /** PEM of the certificate authorities that the other side's certificate may come from; null: the system's. */
+  readonly authorities?: Uint8Array | null;
+}
+
 /**
  * The TLS context of a certificate and its key, read again when the files change.
  *
- * @param ticketSecret from it the key of session tickets is derived, another one each day: those who share it take up
- *   each other's sessions. Null: sessions go on in this process only
  * @param onFailure is told why changed files could not be used; the context before goes on serving
  * @throws Error when the files cannot be used at the start
  */
 export function secureContextOf(
   files: TlsFiles,
   onFailure: (cause: unknown) => void,
-  ticketSecret: Uint8Array | null = null,
+  { ticketSecret = null, authorities = null }: TlsFilesOptions = {},
 ): () => SecureContext {
   const stampNow = (): string => `${stampOf(files)} ${ticketSecret === null ? "" : today()}`;
   let stamp = stampNow();
-  let context = read(files, ticketSecret);
+  let context = read(files, ticketSecret, authorities);
   let lookedAt = Date.now();
   return () => {
     if (Date.now() - lookedAt < LOOK_AGAIN_MS) return context;
     lookedAt = Date.now();
     try {
       const now = stampNow();
-      if (now !== stamp) context = read(files, ticketSecret);
+      if (now !== stamp) context = read(files, ticketSecret, authorities);
       stamp = now;
     } catch (cause) {
       onFailure(cause);
@@ -37,11 +45,16 @@ export function secureContextOf(
   };
 }
 
-function read({ certificate, key }: TlsFiles, ticketSecret: Uint8Array | null): SecureContext {
+function read(
+  { certificate, key }: TlsFiles,
+  ticketSecret: Uint8Array | null,
+  authorities: Uint8Array | null,
+): SecureContext {
   return createSecureContext({
     cert: readFileSync(certificate),
     key: readFileSync(key),
     minVersion: "TLSv1.2",
+    ...(authorities === null ? {} : { ca: Buffer.from(authorities) }),
     ...(ticketSecret === null ? {} : { ticketKeys: ticketKeys(ticketSecret) }),
   });
 }

@@ -1,10 +1,26 @@
-// From a submission to signed copies: who may send as whom, header edits, recipient binding, local or remote keys.
+// From a submission to signed copies: who may send as whom, header edits, recipient binding; keys are a vault's.
 export { type Copy, splitIntoCopies } from "./copies.ts";
-export { KeyringSigner } from "./keyring-signer.ts";
-export type { Authorization, Authors, KeyName, Signed, Signer, SigningOrder, Unavailable } from "./signer.ts";
+export { noUse } from "./refusal-reply.ts";
+export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
 export {
   type SignedCopy,
   type SignedSubmission,
   type SubmissionToSign,
   signSubmission,
 } from "./submission-signing.ts";
+export type {
+  Ended,
+  Identification,
+  KeyName,
+  Limited,
+  Login,
+  LoginContext,
+  LoginExchange,
+  LoginStep,
+  NoUse,
+  Signed,
+  SigningOrder,
+  Spent,
+  Unavailable,
+  Vault,
+} from "./vault.ts";

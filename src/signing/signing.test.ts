@@ -5,24 +5,33 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
-import { Keyring, MasterKey, PublicKeyView } from "../keyring/index.ts";
+import {
+  AuditWriter,
+  Authenticator,
+  auditKeyOf,
+  Keyring,
+  MasterKey,
+  PublicKeyView,
+  UserKeys,
+} from "../keyring/index.ts";
 import { type Address, parseAddress, parseHeader } from "../message/index.ts";
 import { type KeySource, type Verdict, verify } from "../signature/index.ts";
 import { SqliteKeyringStore } from "../store/index.ts";
-import {
-  KeyringSigner,
-  type SignedSubmission,
-  type Signer,
-  signSubmission,
-  splitIntoCopies,
-} from "./index.ts";
+import { KeyringVault } from "../vault/index.ts";
+import { type Login, type SignedSubmission, signSubmission, splitIntoCopies } from "./index.ts";
 
 const now = 1_073_304_000_000;
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-signing-"));
 const path = join(folder, "keyring.db");
-const store = new SqliteKeyringStore(path, { busyTimeoutMs: 10 });
-const keyring = await Keyring.open({ store, masterKey: MasterKey.generate(), clock: { now: () => now } });
-const signer = new KeyringSigner(keyring);
+const masterKey = MasterKey.generate();
+const store = new SqliteKeyringStore(path, { busyTimeoutMs: 10, auditKey: auditKeyOf(masterKey) });
+const clock = { now: () => now };
+const keyring = await Keyring.open({ store, masterKey, clock });
+const audit = new AuditWriter(store);
+const vault = new KeyringVault({
+  authenticator: new Authenticator({ store, masterKey, clock, audit, scram: false }),
+  keys: new UserKeys({ store, masterKey, clock, audit }),
+});
 const view = new PublicKeyView(store);
 const accounts = new Map<string, string>();
 
@@ -43,13 +52,20 @@ before(async () => {
     assert.ok((await keyring.grant(account("secretary"), { kind: "on-behalf", target })).ok);
   }
 });
-after(() => {
-  store.close();
+after(async () => {
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 
 function account(name: string): string {
   return accounts.get(name) ?? assert.fail(name);
+}
+
+async function login(name: string): Promise<Login> {
+  const address = { localPart: name, domain: "someisp.test" };
+  const found = await vault.assert(address, { client: "192.0.2.1", channelBinding: null });
+  assert.ok(found !== null && !("kind" in found));
+  return found;
 }
 
 /** What a key server would answer: the keys as the public view shows them. */
@@ -69,25 +85,36 @@ interface Wanted {
   body?: string;
   to?: string[];
   smtputf8?: boolean;
-  by?: Signer;
+  /** What is done by somebody else before each signature. */
+  meanwhile?: () => Promise<void>;
 }
 
-function submit(name: string, wanted: Wanted = {}): Promise<SignedSubmission> {
+async function submit(name: string, wanted: Wanted = {}): Promise<SignedSubmission> {
   const header = [
     `From: ${wanted.from ?? `${name}@someisp.test`}`,
     ...(wanted.header ?? ["To: bob@dest.test"]),
   ];
   const text = `${header.join("\r\n")}\r\n\r\n${wanted.body ?? "Hi Bob,\r\n"}`;
+  const user = await login(name);
+  const by: Login = {
+    ...user,
+    identify: (address) => user.identify(address),
+    spend: (recipients) => user.spend(recipients),
+    sign: async (order) => {
+      await wanted.meanwhile?.();
+      return user.sign(order);
+    },
+    end: () => user.end(),
+  };
   return signSubmission(
     {
-      account: account(name),
       message: [Buffer.from(text.slice(0, 30)), Buffer.from(text.slice(30))],
       recipients: wanted.to ?? ["bob@dest.test"],
       smtputf8: wanted.smtputf8 ?? false,
       authservIds: ["mx.someisp.test"],
       now,
     },
-    wanted.by ?? signer,
+    by,
   );
 }
 
@@ -272,22 +299,15 @@ test("LIF-10, SUB-6 suspended accounts and keys out of reach: never unsigned", a
   await refusal(submit("boss"), 550, "5.7.1", /suspended/);
   assert.ok((await keyring.resume(account("boss"))).ok);
 
-  const racing: Signer = {
-    authorize: (...given) => signer.authorize(...given),
-    sign: async (order) => {
-      assert.ok((await keyring.rotate(order.account)).ok);
-      return signer.sign(order);
-    },
+  let rotations = 0;
+  const rotating = async (): Promise<void> => {
+    if (rotations++ === 0) assert.ok((await keyring.rotate(account("boss"))).ok);
   };
-  await refusal(submit("boss", { by: racing }), 451, "4.4.3", /cannot be signed now/);
-  const suspending: Signer = {
-    authorize: (...given) => signer.authorize(...given),
-    sign: async (order) => {
-      assert.ok((await keyring.suspend(order.account)).ok);
-      return signer.sign(order);
-    },
-  };
-  await refusal(submit("boss", { by: suspending }), 550, "5.7.1", /suspended/);
+  assert.equal((await verdictOf(await submit("boss", { meanwhile: rotating }))).result, "pass");
+  const always = async (): Promise<void> => void (await keyring.rotate(account("boss")));
+  await refusal(submit("boss", { meanwhile: always }), 451, "4.4.3", /cannot be signed now/);
+  const suspending = async (): Promise<void> => void (await keyring.suspend(account("boss")));
+  await refusal(submit("boss", { meanwhile: suspending }), 550, "5.7.1", /suspended/);
   assert.ok((await keyring.resume(account("boss"))).ok);
 
   const raw = new DatabaseSync(path);

@@ -11,15 +11,16 @@ import {
   HeaderReader,
   parseHeader,
   parseMailboxes,
+  sameAddress,
 } from "../message/index.ts";
 import { MessageSigner, type PreparedMessage } from "../signature/index.ts";
 import { type Reply, reply } from "../smtp/index.ts";
 import { type Copy, splitIntoCopies } from "./copies.ts";
 import { editHeader } from "./header-edit.ts";
-import type { Authorization, Authors, KeyName, Signer } from "./signer.ts";
+import { noUse, overLimit } from "./refusal-reply.ts";
+import type { KeyName, Login, NoUse, Signed } from "./vault.ts";
 
 export interface SubmissionToSign {
-  readonly account: string;
   /** The message as the client sent it, CRLF line ends, in pieces of any size. */
   readonly message: readonly Uint8Array[];
   /** Forward paths without brackets. */
@@ -57,18 +58,15 @@ export type SignedSubmission =
 
 type Refused = SignedSubmission & { kind: "refused" };
 
-/** Copies signed in one turn of the event loop: about 10 ms. */
-const COPIES_A_TURN = 64;
+/** Copies signed at the same time: they share the key server's round trip, and its commits. */
+const COPIES_AT_ONCE = 32;
 
 /**
  * Turns a submission into signed copies: who may send as whom (SUB-1 to SUB-3), what the header lacks or must not
- * hold (SUB-4), who gets which copy (RCP-4), and a signature of its own for each (RCP-5). It is signed whole or
- * refused whole, and never unsigned (SUB-6).
+ * hold (SUB-4), who gets which copy (RCP-4), whether so many may (LIF-14), and a signature of its own for each (RCP-5).
+ * It is signed whole or refused whole, and never unsigned (SUB-6).
  */
-export async function signSubmission(
-  submission: SubmissionToSign,
-  signer: Signer,
-): Promise<SignedSubmission> {
+export async function signSubmission(submission: SubmissionToSign, login: Login): Promise<SignedSubmission> {
   const reader = new HeaderReader();
   const body = submission.message.map((piece) => reader.write(piece)).filter(({ length }) => length > 0);
   const header = parseHeader(reader.finish());
@@ -77,8 +75,8 @@ export async function signSubmission(
   const authors = readAuthors(header);
   if ("kind" in authors) return authors;
 
-  const authorization = await signer.authorize(submission.account, authors);
-  if (authorization.kind !== "authorized") return notAuthorized(authorization);
+  const authorization = await authorize(login, authors);
+  if (authorization.kind !== "authorized") return authorization;
   const { identity, addSender } = authorization;
   if (addSender && !submission.smtputf8 && !isAscii(formatAddress(identity))) {
     return refused(550, "5.6.7", `Sender ${encodeAddress(identity)} has to be added, which needs SMTPUTF8`);
@@ -92,25 +90,81 @@ export async function signSubmission(
   const mismatch = prepared.check(identity, 0);
   if (mismatch) return refused(550, "5.7.1", mismatch.detail);
 
-  const copies: SignedCopy[] = [];
-  for (const copy of splitIntoCopies(submission.recipients, header)) {
-    const signatures = await signCopy(prepared, copy, submission, authorization, signer);
-    if (!Buffer.isBuffer(signatures)) return signatures;
-    copies.push({ recipients: copy.recipients, signatures });
-    if (copies.length % COPIES_A_TURN === 0) await nextTurn();
+  const unsigned = splitIntoCopies(submission.recipients, header);
+  const spent = await login.spend(unsigned.reduce((count, { recipients }) => count + recipients.length, 0));
+  if (spent.kind === "limited") return refusal(overLimit(spent, submission.now));
+  if (spent.kind !== "spent") return notUsed(spent);
+  const signing: Signing = { prepared, login, identity, keys: authorization.keys, now: submission.now };
+  let result = await signCopies(signing, unsigned);
+  if (result === "replaced") {
+    // Keys were replaced meanwhile, or a remembered answer is older than they are.
+    const renewed = await login.identify(identity);
+    if (renewed.kind !== "granted") return notIdentified(renewed, identity);
+    result = await signCopies({ ...signing, keys: renewed.keys }, unsigned);
   }
-  const kids = authorization.keys.map(({ kid }) => kid);
-  return { kind: "signed", identity: encodeAddress(identity), kids, content, copies };
+  if (result === "replaced")
+    return unavailable(new Error("keys are replaced faster than a message is signed"));
+  if (!("copies" in result)) return result;
+  return { kind: "signed", identity: encodeAddress(identity), content, ...result };
+}
+
+type Authorized = {
+  readonly kind: "authorized";
+  /** Who signs: the responsible identity (IDY-1), Sender being added where `addSender` says so. */
+  readonly identity: Address;
+  readonly addSender: boolean;
+  readonly keys: readonly KeyName[];
+};
+
+/** SUB-1 to SUB-3: each author is the user's or granted; Sender, or else the sole author, signs if the user may. */
+async function authorize(login: Login, { from, sender }: Authors): Promise<Authorized | Refused> {
+  let agent: Authorized | null = null;
+  for (const author of from) {
+    const answer = await login.identify(author);
+    if (answer.kind !== "granted") return notIdentified(answer, author);
+    const { identity, keys } = answer;
+    const addSender = from.length > 1 || !sameAddress(identity, author);
+    agent ??= { kind: "authorized", identity, addSender, keys };
+  }
+  if (sender === null) return agent ?? malformed("no From address");
+  const answer = await login.identify(sender);
+  if (answer.kind !== "granted") return notIdentified(answer, sender);
+  const { identity, keys } = answer;
+  // In Sender nobody stands on behalf of whom somebody else writes.
+  if (!sameAddress(identity, sender)) return notIdentified({ kind: "not-granted" }, sender);
+  return { kind: "authorized", identity, addSender: false, keys };
+}
+
+interface Signing {
+  readonly prepared: PreparedMessage;
+  readonly login: Login;
+  readonly identity: Address;
+  readonly keys: readonly KeyName[];
+  readonly now: number;
+}
+
+async function signCopies(
+  signing: Signing,
+  unsigned: readonly Copy[],
+): Promise<Pick<SignedSubmission & { kind: "signed" }, "copies" | "kids"> | Refused | "replaced"> {
+  const copies: SignedCopy[] = [];
+  while (copies.length < unsigned.length) {
+    const some = unsigned.slice(copies.length, copies.length + COPIES_AT_ONCE);
+    const answers = await Promise.all(some.map((copy) => signCopy(signing, copy)));
+    for (const [index, answer] of answers.entries()) {
+      if (!Buffer.isBuffer(answer)) return answer;
+      copies.push({ recipients: some[index]?.recipients ?? [], signatures: answer });
+    }
+    await nextTurn();
+  }
+  return { copies, kids: signing.keys.map(({ kid }) => kid) };
 }
 
 /** One field for each key, alike except in `a`, `k` and `b` (SIG-52). */
 async function signCopy(
-  prepared: PreparedMessage,
+  { prepared, login, identity, keys, now }: Signing,
   copy: Copy,
-  { account, now }: SubmissionToSign,
-  { identity, keys }: { identity: Address; keys: readonly KeyName[] },
-  signer: Signer,
-): Promise<Buffer | Refused> {
+): Promise<Buffer | Refused | "replaced"> {
   const signedAt = Math.floor(now / 1000);
   const salt = crypto.getRandomValues(new Uint8Array(16));
   const fields: Uint8Array[] = [];
@@ -118,11 +172,19 @@ async function signCopy(
     const draft = prepared.draft({ identity, kid, algorithm, signedAt, salt, recipients: copy.bound });
     const { headerCanonical, input } = draft;
     const recipientCount = copy.recipients.length;
-    const signed = await signer.sign({ account, identity, kid, recipientCount, headerCanonical, input });
-    if (signed.kind !== "signed") return notAuthorized(signed);
+    const signed = await login.sign({ identity, kid, recipientCount, headerCanonical, input });
+    if (signed.kind !== "signed") return notSigned(signed, now);
     fields.push(draft.complete(signed.signature));
   }
   return Buffer.concat(fields);
+}
+
+/** Whom a message names as its authors: what SUB-1 to SUB-3 are decided on. */
+interface Authors {
+  /** Every From mailbox. */
+  readonly from: readonly Address[];
+  /** The Sender mailbox; null when there is no Sender field. */
+  readonly sender: Address | null;
 }
 
 /** From and Sender as far as ownership needs them; what else is wrong with them, preparing the message finds out. */
@@ -145,15 +207,37 @@ function readAuthors(header: Header): Authors | Refused {
   return { from, sender };
 }
 
-function notAuthorized(answer: Exclude<Authorization, { kind: "authorized" }>): Refused {
-  if (answer.kind === "suspended")
-    return refused(550, "5.7.1", "This account is suspended; ask your provider");
-  if (answer.kind === "not-granted") {
-    const address = encodeAddress(answer.address);
-    return refused(550, "5.7.1", `${address} in From or Sender is neither your address nor granted to you`);
+function notIdentified(answer: NoUse | { readonly kind: "not-granted" }, address: Address): Refused {
+  if (answer.kind !== "not-granted") return notUsed(answer);
+  const text = `${encodeAddress(address)} in From or Sender is neither your address nor granted to you`;
+  return refused(550, "5.7.1", text);
+}
+
+function notSigned(answer: Exclude<Signed, { kind: "signed" }>, now: number): Refused | "replaced" {
+  switch (answer.kind) {
+    case "replaced":
+      return "replaced";
+    case "refused":
+      return refused(550, "5.7.1", `The key server refuses to sign: ${answer.detail}`);
+    case "limited":
+      return refusal(overLimit(answer, now));
+    default:
+      return notUsed(answer);
   }
+}
+
+function notUsed(answer: NoUse): Refused {
+  if (answer.kind === "unavailable") return unavailable(answer.cause);
+  return refusal(noUse(answer));
+}
+
+function unavailable(cause: unknown): Refused {
   const text = "The message cannot be signed now, so it is not sent; try again later";
-  return { kind: "refused", reply: reply(451, "4.4.3", text), cause: answer.cause };
+  return { kind: "refused", reply: reply(451, "4.4.3", text), cause };
+}
+
+function refusal(answer: Reply): Refused {
+  return { kind: "refused", reply: answer, cause: null };
 }
 
 function malformed(detail: string): Refused {
@@ -161,7 +245,7 @@ function malformed(detail: string): Refused {
 }
 
 function refused(code: number, enhanced: string, text: string): Refused {
-  return { kind: "refused", reply: reply(code, enhanced, text), cause: null };
+  return refusal(reply(code, enhanced, text));
 }
 
 function isAscii(text: string): boolean {

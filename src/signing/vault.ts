@@ -62,6 +62,19 @@ export interface Vault {
   close(): Promise<void>;
 }
 
+/** The login has ended by itself (PRV-14): SMTP 421, the user logs in again. */
+export interface Ended {
+  readonly kind: "ended";
+}
+
+/** Why a user gets nothing. */
+export type NoUse =
+  | { readonly kind: "suspended" }
+  /** The account's key opens by its own password only, and this login was another one: 550 5.7.1. */
+  | { readonly kind: "locked" }
+  | Ended
+  | Unavailable;
+
 /** May the user write as an address? */
 export type Identification =
   | {
@@ -73,20 +86,21 @@ export type Identification =
     }
   /** Neither owned nor granted (SUB-1). */
   | { readonly kind: "not-granted" }
-  | { readonly kind: "suspended" }
-  | Unavailable;
+  | NoUse;
 
-export type Spent =
-  | { readonly kind: "spent" }
-  /** LIF-14. `freeAt`: when that many recipients would fit, Unix milliseconds; null: never, the limit is smaller. */
-  | { readonly kind: "limited"; readonly limit: number; readonly freeAt: number | null }
-  | { readonly kind: "suspended" }
-  | Unavailable;
+/** LIF-14. `freeAt`: when that many recipients would fit, Unix milliseconds; null: never, the limit is smaller. */
+export interface Limited {
+  readonly kind: "limited";
+  readonly limit: number;
+  readonly freeAt: number | null;
+}
+
+export type Spent = { readonly kind: "spent" } | Limited | NoUse;
 
 export interface SigningOrder {
   readonly identity: Address;
   readonly kid: string;
-  /** How many recipients the copy is bound to. */
+  /** How many recipients the copy has. */
   readonly recipientCount: number;
   /** H and M of SIG-50 and SIG-51: a remote signer is sent H and makes M itself. */
   readonly headerCanonical: Uint8Array;
@@ -95,17 +109,18 @@ export interface SigningOrder {
 
 export type Signed =
   | { readonly kind: "signed"; readonly signature: Uint8Array }
-  | { readonly kind: "suspended" }
-  /** The key server looked into H and refused (PRV-17). */
+  /** Another key signs for the identity by now: identify again. */
+  | { readonly kind: "replaced" }
+  /** The key server looked into H and refused (PRV-17), or the user may not sign as the identity any more. */
   | { readonly kind: "refused"; readonly detail: string }
-  | { readonly kind: "limited"; readonly limit: number; readonly freeAt: number | null }
-  | Unavailable;
+  | Limited
+  | NoUse;
 
 /** A user who logged in. Its rights are asked afresh each time, or at most 60 s old (PRV-19). */
 export interface Login {
   /** Names the account in queue and log. */
   readonly accountId: string;
-  readonly primaryAddress: string;
+  readonly primary: Address;
   identify(address: Address): Promise<Identification>;
   /** Counts a submission's recipients, all or none, before its copies are signed (LIF-14). */
   spend(recipients: number): Promise<Spent>;

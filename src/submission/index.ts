@@ -1,7 +1,2 @@
-// Mail submission: authenticates, checks who may send as whom, signs, queues.
-export {
-  type SubmissionEvent,
-  SubmissionHandler,
-  type SubmissionOptions,
-  type Submitter,
-} from "./submission-handler.ts";
+// Mail submission: logs users in, checks who may send as whom, signs, queues. Accounts and keys are a vault's.
+export { type SubmissionEvent, SubmissionHandler, type SubmissionOptions } from "./submission-handler.ts";

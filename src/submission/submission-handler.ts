@@ -1,11 +1,4 @@
 import { isAscii } from "node:buffer";
-import {
-  type AccountRecord,
-  type Keyring,
-  KeyringStoreError,
-  mayWriteFrom,
-  storedAddress,
-} from "../keyring/index.ts";
 import { parseAddress } from "../message/index.ts";
 import {
   type MessageId,
@@ -14,8 +7,14 @@ import {
   type Queue,
   QueueStoreError,
 } from "../queue/index.ts";
-import { type SaslBackend, type SaslOutcome, type SaslStep, saslExchange } from "../sasl/index.ts";
-import { type SignedSubmission, type Signer, signSubmission } from "../signing/index.ts";
+import {
+  type Login,
+  type LoginStep,
+  noUse,
+  type SignedSubmission,
+  signSubmission,
+  type Vault,
+} from "../signing/index.ts";
 import {
   type AuthExchange,
   type AuthStep,
@@ -31,12 +30,6 @@ import {
   type SessionInfo,
   type SmtpHandler,
 } from "../smtp/index.ts";
-
-/** Who logged in: the user of a submission session. */
-export interface Submitter {
-  readonly accountId: string;
-  readonly primaryAddress: string;
-}
 
 /** What became of a message, for the log: no message text, no recipients (SPEC §10.2). */
 export type SubmissionEvent =
@@ -59,31 +52,38 @@ export type SubmissionEvent =
       readonly reply: Reply;
       /** What failed on our side; null where the message was at fault. */
       readonly cause: unknown;
+    }
+  /** The vault could not be asked, at AUTH or MAIL. */
+  | {
+      readonly kind: "vault-failed";
+      readonly session: string;
+      /** Null before the login. */
+      readonly account: string | null;
+      readonly cause: unknown;
     };
 
 export interface SubmissionOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
   readonly hostname: string;
-  readonly keyring: Pick<Keyring, "authenticate" | "owner" | "rights">;
-  readonly signer: Signer;
+  /** Where users log in, and where their keys are. */
+  readonly vault: Pick<Vault, "mechanisms" | "logIn">;
   readonly queue: Pick<Queue, "enqueue">;
   readonly clock?: { now(): number };
   /** Octets held for messages in all sessions together; further ones are answered 452. */
   readonly bufferOctets?: number;
-  /** How long signing may take, since a remote signer can hang; then 451 4.4.3. */
+  /** How long the vault may take for a message, since a remote one can hang; then 451 4.4.3. */
   readonly signingTimeoutMs?: number;
   /** Whether Received names the client: off, since it tells receivers where users are. */
   readonly showClient?: boolean;
   readonly onEvent?: (event: SubmissionEvent) => void;
 }
 
-const SUSPENDED = reply(550, "5.7.1", "This account is suspended; ask your provider");
 /** Signing takes this much: the message itself, and its copy with the edited header. */
 const SHARE = 2;
 const LATER = "try again later";
 
 /** Mail submission (RFC 6409) for ports 465 and 587: who is it, may they, sign, queue, and only then 250. */
-export class SubmissionHandler implements SmtpHandler<Submitter> {
+export class SubmissionHandler implements SmtpHandler<Login> {
   readonly #options: SubmissionOptions;
   readonly #clock: { now(): number };
   readonly #budget: OctetBudget;
@@ -100,64 +100,60 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
   }
 
   mechanisms(): readonly string[] {
-    return ["PLAIN", "LOGIN"];
+    return this.#options.vault.mechanisms;
   }
 
   authenticate(
-    _session: SessionInfo<Submitter>,
+    session: SessionInfo<Login>,
     mechanism: string,
     channelBinding: Uint8Array | null,
-  ): AuthExchange<Submitter> | null {
-    if (!this.mechanisms().includes(mechanism)) return null;
-    const backend: SaslBackend<Submitter> = {
-      password: (given) => this.#checkPassword(given),
-      scram: async () => ({ kind: "rejected" }),
-      token: async () => ({ kind: "rejected" }),
+  ): AuthExchange<Login> | null {
+    const exchange = this.#options.vault.logIn(mechanism, { client: session.remoteAddress, channelBinding });
+    if (exchange === null) return null;
+    let gone = false;
+    return {
+      respond: async (response) => {
+        const step = await exchange.respond(response);
+        // Nobody is there to use it.
+        if (gone && step.kind === "accepted") step.login.end();
+        return this.#authStep(session, step);
+      },
+      cancel: () => {
+        gone = true;
+        exchange.cancel();
+      },
     };
-    const exchange = saslExchange(mechanism, { backend, channelBinding });
-    return (
-      exchange && {
-        respond: async (response) => {
-          try {
-            return authStep(await exchange.respond(response));
-          } catch (error) {
-            if (!(error instanceof KeyringStoreError)) throw error;
-            return { kind: "refused", reply: reply(454, "4.7.0", `Logins cannot be checked now; ${LATER}`) };
-          }
-        },
-        cancel: () => exchange.cancel(),
-      }
-    );
   }
 
-  async #checkPassword(given: {
-    authcid: string;
-    authzid: string;
-    password: string;
-  }): Promise<SaslOutcome<Submitter>> {
-    const answer = await this.#options.keyring.authenticate(given.authcid, given.password);
-    if (answer.kind !== "authenticated") return answer;
-    const { account } = answer;
-    if (!(await this.#mayActAs(account, given.authzid))) return { kind: "rejected" };
-    return { kind: "accepted", user: { accountId: account.id, primaryAddress: account.primaryAddress } };
+  disconnect(session: SessionInfo<Login>): void {
+    session.user?.end();
   }
 
   /** The reverse path gets the bounces: it has to be the account's own, granted to it, or empty. */
-  async mail(session: SessionInfo<Submitter>, { reversePath }: Envelope): Promise<Reply | null> {
-    try {
-      const rights = await this.#options.keyring.rights(submitter(session).accountId);
-      if (rights === null || rights.account.state === "suspended") return SUSPENDED;
-      if (reversePath === null) return null;
-      const parsed = parseAddress(reversePath.text);
-      if (parsed.ok && mayWriteFrom(rights, parsed.address)) return null;
-      return reply(550, "5.7.1", `<${reversePath.text}> is neither your address nor granted to you`);
-    } catch (error) {
-      if (!(error instanceof KeyringStoreError)) throw error;
-      return reply(451, "4.3.0", `The sender address cannot be checked now; ${LATER}`);
+  async mail(session: SessionInfo<Login>, { reversePath }: Envelope): Promise<Reply | null> {
+    const login = submitter(session);
+    const parsed = reversePath === null ? null : parseAddress(reversePath.text);
+    // Asked in any case: whoever is suspended shall hear it before the message is sent.
+    const answer = await login.identify(parsed?.ok ? parsed.address : login.primary);
+    switch (answer.kind) {
+      case "granted":
+        return parsed === null || parsed.ok ? null : notYours(reversePath);
+      case "not-granted":
+        return reversePath === null ? null : notYours(reversePath);
+      case "unavailable":
+        this.#options.onEvent?.({
+          kind: "vault-failed",
+          session: session.id,
+          account: login.accountId,
+          cause: answer.cause,
+        });
+        return reply(451, "4.4.3", `The sender address cannot be checked now; ${LATER}`);
+      default:
+        return noUse(answer);
     }
   }
 
-  data(session: SessionInfo<Submitter>, envelope: Envelope): DataSink | Reply {
+  data(session: SessionInfo<Login>, envelope: Envelope): DataSink | Reply {
     if (!this.#budget.hasRoomFor(SHARE * (envelope.declaredOctets ?? 0))) return busyReply;
     return new BufferedSink({
       budget: this.#budget,
@@ -167,23 +163,23 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
   }
 
   async #accept(
-    session: SessionInfo<Submitter>,
+    session: SessionInfo<Login>,
     envelope: Envelope,
     message: readonly Uint8Array[],
   ): Promise<Reply> {
-    const { accountId, primaryAddress } = submitter(session);
+    const login = submitter(session);
+    const { accountId } = login;
     const now = this.#clock.now();
-    const recipients = envelope.recipients.map((recipient) => forwardPath(recipient, primaryAddress));
+    const recipients = envelope.recipients.map((recipient) => forwardPath(recipient, login));
     const signing = signSubmission(
       {
-        account: accountId,
         message,
         recipients,
         smtputf8: envelope.smtputf8,
         authservIds: [this.#options.hostname],
         now,
       },
-      this.#options.signer,
+      login,
     );
     const result = await withinDeadline(signing, this.#options.signingTimeoutMs ?? 30_000);
     if (result.kind === "refused") return this.#refuse(session, result.reply, result.cause);
@@ -214,7 +210,7 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
   }
 
   #copies(
-    session: SessionInfo<Submitter>,
+    session: SessionInfo<Login>,
     envelope: Envelope,
     result: SignedSubmission & { kind: "signed" },
     now: number,
@@ -250,42 +246,49 @@ export class SubmissionHandler implements SmtpHandler<Submitter> {
     });
   }
 
-  #refuse(session: SessionInfo<Submitter>, answer: Reply, cause: unknown): Reply {
+  #refuse(session: SessionInfo<Login>, answer: Reply, cause: unknown): Reply {
     const account = submitter(session).accountId;
     this.#options.onEvent?.({ kind: "refused", session: session.id, account, reply: answer, cause });
     return answer;
   }
 
-  /** RFC 4616: acting as somebody else is not offered, naming oneself by another address is fine. */
-  async #mayActAs(account: AccountRecord, authzid: string): Promise<boolean> {
-    if (authzid === "") return true;
-    const parsed = parseAddress(authzid);
-    return parsed.ok && (await this.#options.keyring.owner(parsed.address))?.id === account.id;
-  }
-}
-
-function authStep(step: SaslStep<Submitter>): AuthStep<Submitter> {
-  switch (step.kind) {
-    case "busy":
-      return { kind: "refused", reply: reply(454, "4.7.0", `Too many logins at once; ${LATER}`) };
-    case "suspended":
-      return { kind: "refused", reply: SUSPENDED };
-    case "rejected":
-      return { kind: "refused" };
-    default:
-      return step;
+  #authStep(session: SessionInfo<Login>, step: LoginStep): AuthStep<Login> {
+    switch (step.kind) {
+      case "accepted":
+        return { kind: "accepted", user: step.login };
+      case "busy":
+        return { kind: "refused", reply: reply(454, "4.7.0", `Too many logins at once; ${LATER}`) };
+      case "suspended":
+        return { kind: "refused", reply: noUse(step) };
+      case "rejected":
+        return { kind: "refused" };
+      case "unavailable":
+        this.#options.onEvent?.({
+          kind: "vault-failed",
+          session: session.id,
+          account: null,
+          cause: step.cause,
+        });
+        return { kind: "refused", reply: reply(454, "4.7.0", `Logins cannot be checked now; ${LATER}`) };
+      default:
+        return step;
+    }
   }
 }
 
 /** The server refuses MAIL before AUTH (`requireAuth`), so a session without user is a mistake in its set-up. */
-function submitter(session: SessionInfo<Submitter>): Submitter {
+function submitter(session: SessionInfo<Login>): Login {
   if (session.user === null) throw new Error("submission needs a server with requireAuth");
   return session.user;
 }
 
+function notYours(reversePath: Mailbox | null): Reply {
+  return reply(550, "5.7.1", `<${reversePath?.text ?? ""}> is neither your address nor granted to you`);
+}
+
 /** RFC 5321 §4.5.1: `<Postmaster>` without a domain is the one of the sender's own domain. */
-function forwardPath(recipient: Mailbox, primaryAddress: string): string {
-  return recipient.domain === "" ? `postmaster@${storedAddress(primaryAddress).domain}` : recipient.text;
+function forwardPath(recipient: Mailbox, login: Login): string {
+  return recipient.domain === "" ? `postmaster@${login.primary.domain}` : recipient.text;
 }
 
 async function withinDeadline(

@@ -27,6 +27,7 @@ export const errorCodes = [
   "UNSUPP", // no such request, or no such mechanism
   "TICKET", // not, or no longer, a ticket of this enrolment
   "NOKEY", // the key id is none that signs for the address now
+  "LOCKED", // the account's key opens by its own password only
   "DENIED", // the enrolment has not this mode or right
   "BUSY",
   "TEMP",

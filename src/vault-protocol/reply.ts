@@ -14,10 +14,12 @@ export interface Capabilities {
 export interface NamedKey {
   readonly kid: string;
   readonly algorithm: Algorithm;
+  /** The signed statement about it, for stapling; null without one. */
+  readonly statement: string | null;
 }
 
-/** The same with its private half, as GETKEY gives it. */
-export interface LentKey extends NamedKey {
+/** A key with its private half, as GETKEY gives it. */
+export interface LentKey extends Omit<NamedKey, "statement"> {
   /** Seconds from now. */
   readonly expiresIn: number;
   readonly pkcs8: Uint8Array;
@@ -86,7 +88,7 @@ export function formatReply(reply: VaultReply): string {
     case "ticket":
       return `+OK tk=${reply.ticket}; i=${encodeAddress(reply.primary)}; ac=${reply.accountId}\r\n`;
     case "identified":
-      return block(` i=${encodeAddress(reply.identity)}`, reply.keys.map(keyTags));
+      return block(` i=${encodeAddress(reply.identity)}`, reply.keys.map(namedKeyLine));
     case "signature":
       return `+OK b=${toBase64(reply.octets)}\r\n`;
     case "keys":
@@ -132,16 +134,20 @@ export function parseIdentity(text: string): Address | null {
 /** A line of ID. */
 export function parseNamedKey(line: string): NamedKey | null {
   const tags = parseTags(line);
-  return tags && namedKey(tags);
+  const key = tags && keyOf(tags);
+  const written = tags?.get("ks");
+  const statement = written === undefined ? null : decodeBase64(written);
+  if (!key || (written !== undefined && statement === null)) return null;
+  return { ...key, statement: statement?.toString("latin1") ?? null };
 }
 
 /** A line of GETKEY. */
 export function parseLentKey(line: string): LentKey | null {
   const tags = parseTags(line);
-  const named = tags && namedKey(tags);
+  const key = tags && keyOf(tags);
   const expiresIn = parseCount(tags?.get("exp"), 900); // PRV-18
   const pkcs8 = decodeBase64(tags?.get("sk") ?? "");
-  return named && expiresIn !== null && pkcs8 && pkcs8.length > 0 ? { ...named, expiresIn, pkcs8 } : null;
+  return key && expiresIn !== null && pkcs8 && pkcs8.length > 0 ? { ...key, expiresIn, pkcs8 } : null;
 }
 
 /** The text of `+OK` to SIGN. */
@@ -150,7 +156,7 @@ export function parseSignature(text: string): Uint8Array | null {
   return octets && octets.length > 0 ? octets : null;
 }
 
-function namedKey(tags: ReadonlyMap<string, string>): NamedKey | null {
+function keyOf(tags: ReadonlyMap<string, string>): Omit<NamedKey, "statement"> | null {
   const kid = tags.get("k") ?? "";
   const algorithm = tags.get("a") ?? "";
   return isId16(kid) && isAlgorithm(algorithm) ? { kid, algorithm } : null;
@@ -167,8 +173,15 @@ function parseTags(text: string): ReadonlyMap<string, string> | null {
   return tags;
 }
 
-function keyTags({ kid, algorithm }: NamedKey): string {
+function keyTags({ kid, algorithm }: Omit<NamedKey, "statement">): string {
   return `k=${kid}; a=${algorithm}`;
+}
+
+function namedKeyLine(key: NamedKey): string {
+  const { statement } = key;
+  return statement === null
+    ? keyTags(key)
+    : `${keyTags(key)}; ks=${toBase64(Buffer.from(statement, "latin1"))}`;
 }
 
 function capabilityLines({ mechanisms, modes, mayAssert }: Capabilities): string[] {

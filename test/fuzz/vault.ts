@@ -47,7 +47,7 @@ const REPLIES: readonly VaultReply[] = [
   { kind: "done" },
   { kind: "challenge", octets: Buffer.from("challenge") },
   { kind: "ticket", ticket: TICKET, primary: address, accountId: "0123456789abcdef01234567" },
-  { kind: "identified", identity: address, keys: [named] },
+  { kind: "identified", identity: address, keys: [{ ...named, statement: null }] },
   { kind: "signature", octets: Buffer.alloc(64) },
   { kind: "keys", keys: [{ ...named, expiresIn: 900, pkcs8: Buffer.alloc(48) }] },
   { kind: "capabilities", capabilities: { mechanisms: ["PLAIN"], modes: ["SIGN"], mayAssert: true } },

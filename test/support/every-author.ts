@@ -1,37 +1,58 @@
 import assert from "node:assert/strict";
 import type { Keyring } from "../../src/keyring/index.ts";
 import { type Address, addressText } from "../../src/message/index.ts";
-import { type Authors, KeyringSigner, type Signer } from "../../src/signing/index.ts";
+import type { Login, SigningOrder, Vault } from "../../src/signing/index.ts";
 
 /** Signs for every author as if each were an account here, who may also write for the others of its domain. */
-export class EveryAuthor implements Signer {
+export class EveryAuthor implements Login {
+  readonly accountId = "";
+  readonly primary = { localPart: "every-author", domain: "corpus.test" };
   readonly #keyring: Keyring;
-  readonly #signer: KeyringSigner;
+  readonly #vault: Vault;
+  #login: Login | null = null;
 
-  constructor(keyring: Keyring) {
+  constructor(keyring: Keyring, vault: Vault) {
     this.#keyring = keyring;
-    this.#signer = new KeyringSigner(keyring);
+    this.#vault = vault;
   }
 
-  async authorize(_account: string, authors: Authors): ReturnType<Signer["authorize"]> {
-    const author = authors.sender ?? authors.from[0];
-    assert.ok(author);
-    return this.#signer.authorize(await this.#accountOf(author), authors);
+  /** Another message comes: whoever is asked for first, writes it. */
+  next(): void {
+    this.#login = null;
   }
 
-  async sign(order: Parameters<Signer["sign"]>[0]): ReturnType<Signer["sign"]> {
-    return this.#signer.sign({ ...order, account: await this.#accountOf(order.identity) });
+  async identify(author: Address): ReturnType<Login["identify"]> {
+    this.#login ??= await this.#logInAs(author);
+    return this.#login.identify(author);
   }
 
-  async #accountOf(author: Address): Promise<string> {
-    const owner = await this.#keyring.owner(author);
-    if (owner) return owner.id;
+  spend(recipients: number): ReturnType<Login["spend"]> {
+    assert.ok(this.#login);
+    return this.#login.spend(recipients);
+  }
+
+  sign(order: SigningOrder): ReturnType<Login["sign"]> {
+    assert.ok(this.#login);
+    return this.#login.sign(order);
+  }
+
+  end(): void {}
+
+  async #logInAs(author: Address): Promise<Login> {
+    if ((await this.#keyring.owner(author)) === null) await this.#addAccount(author);
+    const login = await this.#vault.assert(author, { client: "", channelBinding: null });
+    assert.ok(login !== null && !("kind" in login));
+    return login;
+  }
+
+  async #addAccount(author: Address): Promise<void> {
     await this.#keyring.addDomain(author.domain);
     const made = await this.#keyring.addAccount({ address: addressText(author) });
     assert.ok(made.ok, addressText(author));
-    const { id } = made.account;
-    const granted = await this.#keyring.grant(id, { kind: "on-behalf", target: `@${author.domain}` });
+    const granted = await this.#keyring.grant(made.account.id, {
+      kind: "on-behalf",
+      target: `@${author.domain}`,
+    });
     assert.ok(granted.ok);
-    return id;
   }
 }

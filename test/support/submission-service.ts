@@ -4,14 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { type Verdict, verify } from "../../src/index.ts";
-import { Keyring, MasterKey, PublicKeyView } from "../../src/keyring/index.ts";
+import { PublicKeyView } from "../../src/keyring/index.ts";
 import { type Address, parseAddress } from "../../src/message/index.ts";
 import { Queue, RetrySchedule } from "../../src/queue/index.ts";
-import { KeyringSigner } from "../../src/signing/index.ts";
+import type { Login } from "../../src/signing/index.ts";
 import { SmtpServer } from "../../src/smtp/index.ts";
-import { SqliteKeyringStore, SqliteQueueStore } from "../../src/store/index.ts";
-import { SubmissionHandler, type Submitter } from "../../src/submission/index.ts";
+import { SqliteQueueStore } from "../../src/store/index.ts";
+import { SubmissionHandler } from "../../src/submission/index.ts";
 import { createAuthority } from "./certificates.ts";
+import { openLocalVault } from "./local-vault.ts";
 
 /** A message as it waits in the queue, with what its recipients' server would say of it. */
 export interface QueuedMail {
@@ -55,9 +56,8 @@ export class SubmissionService {
     writeFileSync(caFile, authority.cert);
     const secureContext = createSecureContext(await authority.issue(["localhost"]));
 
-    const keyringStore = new SqliteKeyringStore(join(folder, "keyring.db"));
+    const { store: keyringStore, keyring, vault } = await openLocalVault(join(folder, "keyring.db"));
     const queueStore = new SqliteQueueStore(join(folder, "queue.db"));
-    const keyring = await Keyring.open({ store: keyringStore, masterKey: MasterKey.generate() });
     const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
     assert.ok((await keyring.addDomain("someisp.test")).ok);
     for (const [address, password] of Object.entries(accounts)) {
@@ -65,11 +65,11 @@ export class SubmissionService {
     }
 
     const hostname = "mail.someisp.test";
-    const handler = new SubmissionHandler({ hostname, keyring, signer: new KeyringSigner(keyring), queue });
-    const servers: SmtpServer<Submitter>[] = [];
+    const handler = new SubmissionHandler({ hostname, vault, queue });
+    const servers: SmtpServer<Login>[] = [];
     const listen = async (tlsMode: "implicit" | "starttls-required"): Promise<number> => {
       const options = { hostname, handler, tlsMode, requireAuth: true, secureContext: () => secureContext };
-      const server = new SmtpServer<Submitter>(options);
+      const server = new SmtpServer<Login>(options);
       servers.push(server);
       return (await server.listen({ host: "127.0.0.1", port: 0 })).port;
     };
@@ -79,7 +79,7 @@ export class SubmissionService {
       await Promise.all(servers.map((server) => server.close()));
       await queue.close();
       queueStore.close();
-      keyringStore.close();
+      await keyringStore.close();
       rmSync(folder, { recursive: true });
     });
   }

@@ -31,7 +31,7 @@ function reportSubmission(terminal: Terminal, at: string, event: SubmissionEvent
     const recipients = event.recipientCount === 1 ? "one recipient" : `${event.recipientCount} recipients`;
     say(terminal, `${at} signed a message of ${event.identity} for ${recipients}`);
     detail(terminal, `key ${event.kids.join(", ")}`);
-  } else {
+  } else if (event.kind === "refused") {
     const { code, enhanced, text } = event.reply;
     say(terminal, `${at} refused a message of a user`);
     detail(terminal, `${code} ${enhanced} ${[text].flat().join(" ")}`);

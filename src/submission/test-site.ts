@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createSecureContext } from "node:tls";
+import { PublicKeyView } from "../keyring/index.ts";
+import { type Address, parseAddress } from "../message/index.ts";
+import { type LeasedMessage, Queue, RetrySchedule } from "../queue/index.ts";
+import { verify } from "../signature/index.ts";
+import type { Login } from "../signing/index.ts";
+import { SmtpServer, type TlsMode } from "../smtp/index.ts";
+import { SqliteQueueStore } from "../store/index.ts";
+import { type SubmissionEvent, SubmissionHandler } from "./index.ts";
+import { certificate, certificateKey } from "./test-certificate.ts";
+import { Client } from "./test-client.ts";
+import { Mode, type ModeName } from "./test-modes.ts";
+
+export interface QueuedMessage {
+  readonly leased: LeasedMessage;
+  readonly octets: Buffer;
+}
+
+/** The submission side of someisp.test with allice, boss and secretary, in one of the modes. */
+export class Site {
+  readonly mode: Mode;
+  readonly queuePath: string;
+  readonly events: SubmissionEvent[] = [];
+  readonly handler: SubmissionHandler;
+  readonly ports: Partial<Record<TlsMode, number>> = {};
+  /** Ids by name. */
+  readonly accounts = new Map<string, string>();
+  readonly #folder: string;
+  readonly #queueStore: SqliteQueueStore;
+  readonly #queue: Queue;
+  readonly #servers: SmtpServer<Login>[] = [];
+
+  private constructor(mode: Mode, clock: { now(): number }) {
+    this.mode = mode;
+    this.#folder = mkdtempSync(join(tmpdir(), "vsmtp-submission-"));
+    this.queuePath = join(this.#folder, "queue.db");
+    this.#queueStore = new SqliteQueueStore(this.queuePath, { busyTimeoutMs: 10 });
+    this.#queue = new Queue({ store: this.#queueStore, retry: new RetrySchedule() });
+    this.handler = new SubmissionHandler({
+      hostname: "mail.someisp.test",
+      vault: mode.vault,
+      queue: this.#queue,
+      clock,
+      bufferOctets: 400_000,
+      signingTimeoutMs: 10_000,
+      onEvent: (event) => this.events.push(event),
+    });
+  }
+
+  static async start(name: ModeName, clock: { now(): number }): Promise<Site> {
+    const site = new Site(await Mode.start(name, { clock, limit: 100, replyMs: 1500 }), clock);
+    const { keyring } = site.mode;
+    assert.ok((await keyring.addDomain("someisp.test")).ok);
+    const aliases = ["al@someisp.test"];
+    for (const [account, options] of [
+      ["allice", { aliases, password: "secret" }],
+      ["boss", {}],
+      ["secretary", { password: "secret" }],
+    ] as const) {
+      const made = await keyring.addAccount({ address: `${account}@someisp.test`, ...options });
+      assert.ok(made.ok);
+      site.accounts.set(account, made.account.id);
+    }
+    for (const tlsMode of ["implicit", "starttls-required"] as const) {
+      const server = new SmtpServer<Login>({
+        hostname: "mail.someisp.test",
+        handler: site.handler,
+        tlsMode,
+        requireAuth: true,
+        secureContext: () => createSecureContext({ cert: certificate, key: certificateKey }),
+        deadlines: { authFailureDelayMs: 0 },
+      });
+      site.#servers.push(server);
+      site.ports[tlsMode] = (await server.listen({ host: "127.0.0.1", port: 0 })).port;
+    }
+    return site;
+  }
+
+  account(name: string): string {
+    return this.accounts.get(name) ?? assert.fail(name);
+  }
+
+  connect(): Promise<Client> {
+    return Client.open(this.ports.implicit ?? 0);
+  }
+
+  async logIn(name = "allice", password = "secret"): Promise<Client> {
+    const client = await this.connect();
+    assert.match(await client.logIn(`${name}@someisp.test`, password), /^235 2\.7\.0/);
+    return client;
+  }
+
+  /** Logged in as allice, with sender and recipients given. */
+  async inTransaction(recipients: readonly string[] = ["bob@dest.test"]): Promise<Client> {
+    const client = await this.logIn();
+    await client.begin("allice@someisp.test", recipients);
+    return client;
+  }
+
+  /** Takes everything out of the queue. */
+  async drain(): Promise<QueuedMessage[]> {
+    const messages = [];
+    for (const leased of await this.#queue.lease(1000)) {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of this.#queue.content(leased)) pieces.push(piece);
+      messages.push({ leased, octets: Buffer.concat(pieces) });
+      const outcomes = leased.recipients.map(({ index }) => ({
+        index,
+        kind: "delivered" as const,
+        detail: "",
+      }));
+      await this.#queue.settle(leased, outcomes);
+    }
+    return messages;
+  }
+
+  /** As a receiver sees a message now. */
+  async verdictOf(message: QueuedMessage, nowMs: number): Promise<string> {
+    const view = new PublicKeyView(this.mode.store);
+    const now = Math.floor(nowMs / 1000);
+    const recipients = message.leased.recipients.map(({ address }): Address => {
+      const parsed = parseAddress(address);
+      assert.ok(parsed.ok);
+      return parsed.address;
+    });
+    const verdict = await verify(message.octets, {
+      now,
+      recipients,
+      keys: {
+        lookUp: async ({ identity, kid }) => {
+          const key = (await view.keys(identity, now)).find((one) => one.kid === kid);
+          if (key?.state !== "active") return { kind: "fail", reason: "no-key", detail: "" };
+          return { kind: "key", spki: key.spki, grants: key.grants, trust: null };
+        },
+      },
+    });
+    return `${verdict.result} ${verdict.align} ${verdict.rcpt}`;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.close(0)));
+    await this.#queue.close();
+    this.#queueStore.close();
+    await this.mode.stop();
+    rmSync(this.#folder, { recursive: true });
+  }
+}

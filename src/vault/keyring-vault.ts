@@ -1,0 +1,73 @@
+import { type Authenticator, KeyringStoreError, MasterKeyError, type UserKeys } from "../keyring/index.ts";
+import type { Address } from "../message/index.ts";
+import type { LoginContext, LoginStep, Unavailable, Vault } from "../signing/index.ts";
+import { KeyringLogin, type StatementOf } from "./keyring-login.ts";
+
+export interface KeyringVaultOptions {
+  readonly authenticator: Authenticator;
+  readonly keys: UserKeys;
+  /** For the audit log: who asks. Default `submission`. */
+  readonly actor?: string;
+  readonly statementOf?: StatementOf | null;
+}
+
+export type KeyringLoginStep =
+  | (LoginStep & { kind: Exclude<LoginStep["kind"], "accepted"> })
+  | { readonly kind: "accepted"; readonly login: KeyringLogin };
+
+/** The vault in this process: accounts, keys and passwords are those of its keyring. */
+export class KeyringVault implements Vault {
+  readonly #authenticator: Authenticator;
+  readonly #keys: UserKeys;
+  readonly #actor: string;
+  readonly #statementOf: StatementOf | null;
+
+  constructor({ authenticator, keys, actor = "submission", statementOf = null }: KeyringVaultOptions) {
+    this.#authenticator = authenticator;
+    this.#keys = keys;
+    this.#actor = actor;
+    this.#statementOf = statementOf;
+  }
+
+  get mechanisms(): readonly string[] {
+    return this.#authenticator.mechanisms;
+  }
+
+  logIn(
+    mechanism: string,
+    context: LoginContext,
+  ): { respond(response: Uint8Array | null): Promise<KeyringLoginStep>; cancel(): void } | null {
+    const exchange = this.#authenticator.logIn(mechanism, { ...context, actor: this.#actor });
+    if (exchange === null) return null;
+    return {
+      respond: (response) =>
+        this.#unlessBroken(async () => {
+          const step = await exchange.respond(response);
+          if (step.kind !== "accepted") return step;
+          return { kind: "accepted", login: new KeyringLogin(step.user, this.#keys, this.#statementOf) };
+        }),
+      cancel: () => exchange.cancel(),
+    };
+  }
+
+  assert(address: Address, { client }: LoginContext): Promise<KeyringLogin | null | Unavailable> {
+    return this.#unlessBroken(async () => {
+      const user = await this.#keys.assertUser(address, { actor: this.#actor, client });
+      return user && new KeyringLogin(user, this.#keys, this.#statementOf);
+    });
+  }
+
+  /** The keyring is whoever's who opened it. */
+  async close(): Promise<void> {}
+
+  async #unlessBroken<T>(ask: () => Promise<T>): Promise<T | Unavailable> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof KeyringStoreError || error instanceof MasterKeyError) {
+        return { kind: "unavailable", cause: error };
+      }
+      throw error;
+    }
+  }
+}

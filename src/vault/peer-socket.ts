@@ -1,0 +1,82 @@
+import { randomBytes } from "node:crypto";
+import { chmod, chown, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+
+/** Whom a Unix socket is for: exactly one of the two. */
+export interface SocketOwner {
+  readonly user: string | null;
+  readonly group: string | null;
+}
+
+/** The socket of one enrolment, which only its Unix user or group can open (PRV-33). */
+export class PeerSocket {
+  readonly path: string;
+  readonly #server: Server;
+
+  private constructor(path: string, server: Server) {
+    this.path = path;
+    this.#server = server;
+  }
+
+  /**
+   * Makes `<folder>/<name>.sock`, in place of a stale one. It is made under a name that nobody can guess and moved when
+   * owner and mode are right, so there is no moment at which somebody else could open it.
+   *
+   * @throws Error when the owner does not exist or cannot be given the socket
+   */
+  static async open(
+    folder: string,
+    name: string,
+    owner: SocketOwner,
+    accept: (socket: Socket) => void,
+  ): Promise<PeerSocket> {
+    const path = join(folder, `${name}.sock`);
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    const made = join(folder, `.${randomBytes(12).toString("base64url")}`);
+    const server = createServer({ noDelay: true }, accept);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(made, () => {
+          server.off("error", reject);
+          resolve();
+        });
+      });
+      await giveTo(made, owner);
+      await rename(made, path);
+    } catch (error) {
+      server.close();
+      await rm(made, { force: true });
+      throw error;
+    }
+    return new PeerSocket(path, server);
+  }
+
+  /** Takes no more connections; those that are open are their owner's to end. */
+  async close(): Promise<void> {
+    await rm(this.path, { force: true });
+    this.#server.close();
+  }
+}
+
+async function giveTo(path: string, { user, group }: SocketOwner): Promise<void> {
+  if (group !== null) {
+    await chown(path, -1, await idOf("/etc/group", group));
+    await chmod(path, 0o660);
+  } else {
+    const uid = await idOf("/etc/passwd", user ?? "");
+    if (uid !== process.getuid?.()) await chown(path, uid, -1);
+    await chmod(path, 0o600);
+  }
+}
+
+/** The number of a user or group: it is the third column in both files. Names of directory services: give the number. */
+async function idOf(file: string, name: string): Promise<number> {
+  if (/^\d{1,10}$/.test(name)) return Number(name);
+  for (const line of (await readFile(file, "utf8")).split("\n")) {
+    const [found, , id] = line.split(":");
+    if (found === name && id !== undefined) return Number(id);
+  }
+  throw new Error(`${file} has no "${name}"; a number can stand for it`);
+}

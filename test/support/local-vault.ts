@@ -1,0 +1,27 @@
+import {
+  AuditWriter,
+  Authenticator,
+  auditKeyOf,
+  Keyring,
+  MasterKey,
+  UserKeys,
+} from "../../src/keyring/index.ts";
+import { SqliteKeyringStore } from "../../src/store/index.ts";
+import { KeyringVault } from "../../src/vault/index.ts";
+
+/** A key store in a file with all that asks it, as a process has it that submits with keys of its own. */
+export async function openLocalVault(path: string) {
+  const masterKey = MasterKey.generate();
+  const store = new SqliteKeyringStore(path, { auditKey: auditKeyOf(masterKey) });
+  const audit = new AuditWriter(store);
+  const limits = {
+    recipients: 1_000_000,
+    periodMs: 86_400_000,
+    newAccountRecipients: 1_000_000,
+    newAccountMs: 0,
+  };
+  const keyring = await Keyring.open({ store, masterKey, limits });
+  const authenticator = new Authenticator({ store, masterKey, audit, scram: false });
+  const keys = new UserKeys({ store, masterKey, audit, limits });
+  return { store, keyring, vault: new KeyringVault({ authenticator, keys }) };
+}
