@@ -21,7 +21,7 @@ export {
 export { keysFromFile, keysFromUrl } from "./credentials/issuer-keys.ts";
 export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
 export { TokenVerifier, type TokenVerifierOptions } from "./credentials/token-verifier.ts";
-export { KEY_OPERATIONS, KEY_TRANSITIONS, type KeyOperation, RETIREMENT_S } from "./key-lifecycle.ts";
+export { KEY_TRANSITIONS } from "./key-lifecycle.ts";
 export { KeyStatements, type KeyStatementsOptions } from "./key-statements.ts";
 export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {
@@ -40,9 +40,9 @@ export {
   type UseAnswer,
 } from "./keyring-store.ts";
 export { loadMasterKey, type MasterKeySource } from "./load-master-key.ts";
-export { MasterKey, MasterKeyError, newMasterKeyText, parseMasterKey } from "./master-key.ts";
+export { MasterKey, MasterKeyError } from "./master-key.ts";
 export { type PublicKey, PublicKeyView } from "./public-key-view.ts";
-export { DEFAULT_LIMITS, type LimitSettings, recipientLimit, usualLimit } from "./recipient-limits.ts";
+export { DEFAULT_LIMITS, type LimitSettings, recipientLimit } from "./recipient-limits.ts";
 export type {
   AccountRecord,
   AccountRights,
@@ -64,7 +64,7 @@ export type {
   PublicRecord,
   SealedKeyPair,
 } from "./records.ts";
-export { maySignAs, mayWriteFrom, ownsAddress, storedAddress } from "./rights.ts";
+export { maySignAs, mayWriteFrom, storedAddress } from "./rights.ts";
 export { StatementSigning, type StatementSigningOptions } from "./statement-signing.ts";
 export type { User } from "./user.ts";
 export {

@@ -84,11 +84,6 @@ export class Keyring {
 
   // --- Domains
 
-  /** Rises once anything may have changed; cheap. */
-  changeCount(): number {
-    return this.#store.changeCount();
-  }
-
   domains(): ReturnType<KeyringStore["domains"]> {
     return this.#store.domains();
   }

@@ -3,7 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { loadMasterKey, MasterKeyError, newMasterKeyText, parseMasterKey } from "./index.ts";
+import { loadMasterKey } from "./load-master-key.ts";
+import { MasterKeyError, newMasterKeyText, parseMasterKey } from "./master-key.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-master-key-"));
 after(() => rmSync(folder, { recursive: true }));

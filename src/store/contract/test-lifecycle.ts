@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { verify } from "node:crypto";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import type { Keyring, KeyState, Outcome, User } from "../../keyring/index.ts";
+import {
+  KEY_TRANSITIONS,
+  type Keyring,
+  type KeyState,
+  type Outcome,
+  type User,
+} from "../../keyring/index.ts";
 import { importPublicKey } from "../../signature/index.ts";
 import { type Expected, LifecycleModel, type ModelAccount } from "./test-lifecycle-model.ts";
 import type { MakePlace } from "./test-place.ts";
@@ -119,6 +125,8 @@ class Run {
   readonly #passwords = new Map<string, string>();
   /** Who logged in to each account, as long as the key lock is the one that was opened. */
   readonly #users = new Map<string, User>();
+  /** By key id, as they were last seen. */
+  readonly #keyStates = new Map<string, KeyState>();
   #acts = 0;
   #uses = 0;
   #made = 0;
@@ -370,7 +378,15 @@ class Run {
     );
     const active = history.filter((key) => key.state === "active");
     assert.equal(active.length, state === "removed" ? 0 : 1);
-    for (const key of history) assert.equal(key.reason === null, key.state === "active");
+    for (const { kid, state: keyState, reason } of history) {
+      assert.equal(reason === null, keyState === "active");
+      const before = this.#keyStates.get(kid) ?? keyState;
+      assert.ok(
+        before === keyState || KEY_TRANSITIONS[before].includes(keyState),
+        `${before} to ${keyState}`,
+      );
+      this.#keyStates.set(kid, keyState);
+    }
     if (state === "removed") return;
     const user = await this.#user(account);
     await Promise.all(NAMES.map((address) => this.#checkSigning(account, user, address)));
