@@ -114,6 +114,7 @@ test("SUB-4, SUB-6 the submission server signs each message and it passes, or sa
         recipients: [addressText(recipient)],
         smtputf8: needsSmtpUtf8(message.octets),
         authservIds: ["mail.someisp.test"],
+        staple: false,
         now,
       },
       authors,

@@ -54,6 +54,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       listeners: settings.submission.listen.map((written, index) =>
         listeners.buildSmtp("submission", written, ["submission", "listen", index]),
       ),
+      staple: settings.submission.staple,
       vault:
         settings.submission.vault === undefined
           ? null

@@ -54,6 +54,7 @@ test("the least configuration gets every default", () => {
         { address: null, port: 465, tls: "implicit", tlsFiles },
         { address: null, port: 587, tls: "starttls", tlsFiles },
       ],
+      staple: false,
       vault: null,
     },
     vault: { listeners: [{ address: "127.0.0.1", port: 8758, tlsFiles }], socketDirectory: null },
@@ -109,6 +110,7 @@ new_account_period = "2d"
 scram = true
 tokens = { jwks = "jwks.json", issuer = "https://login.test", audience = "mail", claim = "upn", scope = "send" }
 [submission]
+staple = true
 listen = ["127.0.0.1:0", { address = "[::1]:2465", tls = "implicit", certificate = "/c", key = "/k" }]
 [mx]
 listen = [{ address = "127.0.0.1:2525", tls = "none" }]
@@ -178,6 +180,7 @@ idle_timeout = "90s"
     tlsFiles: { certificate: "/c", key: "/k" },
   });
   assert.deepEqual(config.submission.listeners[0]?.address, "127.0.0.1");
+  assert.equal(config.submission.staple, true);
   assert.deepEqual(config.mx.listeners, [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null }]);
   assert.deepEqual(config.keyServer, {
     listeners: config.keyServer.listeners,

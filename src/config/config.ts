@@ -28,6 +28,8 @@ export interface Config {
   readonly accounts: AccountSettings;
   readonly submission: {
     readonly listeners: readonly SmtpListener[];
+    /** Messages bring the key statements of their signatures along (STP-1). */
+    readonly staple: boolean;
     /** The vault where users log in and their keys are; null: in this process. */
     readonly vault: RemoteVaultSettings | null;
   };

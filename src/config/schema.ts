@@ -76,6 +76,7 @@ export const schema = z.strictObject({
   submission: z
     .strictObject({
       listen: listeners({ tls: z.enum(["implicit", "starttls"]).optional() }, ["*:465", "*:587"]),
+      staple: z.boolean().default(false),
       vault: z
         .strictObject({
           connect: vaultPlace,

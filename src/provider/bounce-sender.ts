@@ -50,6 +50,7 @@ async function sign(bounce: Bounce, hostname: string, vault: Vault): Promise<New
         recipients: [bounce.recipient],
         smtputf8: !isAscii(Buffer.from(bounce.recipient)),
         authservIds: [hostname],
+        staple: false,
         now: Date.now(),
       },
       login,

@@ -90,9 +90,10 @@ async function openSubmissionVault(
   { config, log }: Shared,
   access: KeyringAccess | null,
 ): Promise<Vault | null> {
-  const { vault } = config.submission;
+  const { vault, staple } = config.submission;
   if (!config.roles.has("submission") && !config.roles.has("delivery")) return null;
-  return vault === null ? access && new KeyringVault(access) : openRemoteVault(vault, log);
+  if (vault !== null) return openRemoteVault(vault, log);
+  return access && new KeyringVault(staple ? access : { ...access, statementOf: null });
 }
 
 async function startPublicInterface(

@@ -11,6 +11,7 @@ export function startSubmission(shared: Shared, queue: Queue, vault: Vault): Pro
     hostname: config.hostname,
     vault,
     queue,
+    staple: config.submission.staple,
     onEvent: (event) => {
       logEvent(log, event);
       watchers.onSubmission?.(event);

@@ -85,6 +85,7 @@ interface Wanted {
   body?: string;
   to?: string[];
   smtputf8?: boolean;
+  staple?: boolean;
   /** What is done by somebody else before each signature. */
   meanwhile?: () => Promise<void>;
 }
@@ -112,6 +113,7 @@ async function submit(name: string, wanted: Wanted = {}): Promise<SignedSubmissi
       recipients: wanted.to ?? ["bob@dest.test"],
       smtputf8: wanted.smtputf8 ?? false,
       authservIds: ["mx.someisp.test"],
+      staple: wanted.staple ?? false,
       now,
     },
     by,

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { formatStaple } from "../key-protocol/index.ts";
 import {
   type Address,
   type AddressResult,
@@ -29,13 +30,15 @@ export interface SubmissionToSign {
   readonly smtputf8: boolean;
   /** Our own ids in Authentication-Results. */
   readonly authservIds: readonly string[];
+  /** Key statements are stapled to the message, where the vault has them (STP-1). */
+  readonly staple: boolean;
   /** Unix milliseconds. */
   readonly now: number;
 }
 
 export interface SignedCopy {
   readonly recipients: readonly string[];
-  /** The signature fields of this copy, each with its CRLF; they go before the content. */
+  /** The signature fields of this copy and what is stapled to it, each with its CRLF; they go before the content. */
   readonly signatures: Buffer;
 }
 
@@ -94,7 +97,8 @@ export async function signSubmission(submission: SubmissionToSign, login: Login)
   const spent = await login.spend(unsigned.reduce((count, { recipients }) => count + recipients.length, 0));
   if (spent.kind === "limited") return refusal(overLimit(spent, submission.now));
   if (spent.kind !== "spent") return notUsed(spent);
-  const signing: Signing = { prepared, login, identity, keys: authorization.keys, now: submission.now };
+  const { staple, now } = submission;
+  const signing: Signing = { prepared, login, identity, keys: authorization.keys, staple, now };
   let result = await signCopies(signing, unsigned);
   if (result === "replaced") {
     // Keys were replaced meanwhile, or a remembered answer is older than they are.
@@ -140,6 +144,7 @@ interface Signing {
   readonly login: Login;
   readonly identity: Address;
   readonly keys: readonly KeyName[];
+  readonly staple: boolean;
   readonly now: number;
 }
 
@@ -147,17 +152,26 @@ async function signCopies(
   signing: Signing,
   unsigned: readonly Copy[],
 ): Promise<Pick<SignedSubmission & { kind: "signed" }, "copies" | "kids"> | Refused | "replaced"> {
+  const staples = signing.staple ? formatStaples(signing.keys) : Buffer.alloc(0);
   const copies: SignedCopy[] = [];
   while (copies.length < unsigned.length) {
     const some = unsigned.slice(copies.length, copies.length + COPIES_AT_ONCE);
     const answers = await Promise.all(some.map((copy) => signCopy(signing, copy)));
     for (const [index, answer] of answers.entries()) {
       if (!Buffer.isBuffer(answer)) return answer;
-      copies.push({ recipients: some[index]?.recipients ?? [], signatures: answer });
+      copies.push({
+        recipients: some[index]?.recipients ?? [],
+        signatures: Buffer.concat([answer, staples]),
+      });
     }
     await nextTurn();
   }
   return { copies, kids: signing.keys.map(({ kid }) => kid) };
+}
+
+function formatStaples(keys: readonly KeyName[]): Buffer {
+  const fields = keys.map(({ statement }) => (statement === null ? null : formatStaple(statement)) ?? "");
+  return Buffer.from(fields.join(""), "latin1");
 }
 
 /** One field for each key, alike except in `a`, `k` and `b` (SIG-52). */

@@ -68,6 +68,8 @@ export interface SubmissionOptions {
   /** Where users log in, and where their keys are. */
   readonly vault: Pick<Vault, "mechanisms" | "logIn">;
   readonly queue: Pick<Queue, "enqueue">;
+  /** Key statements are stapled to messages (STP-1), so that prompt mail costs its receivers no lookup. Default off. */
+  readonly staple?: boolean;
   readonly clock?: { now(): number };
   /** Octets held for messages in all sessions together; further ones are answered 452. */
   readonly bufferOctets?: number;
@@ -177,6 +179,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
         recipients,
         smtputf8: envelope.smtputf8,
         authservIds: [this.#options.hostname],
+        staple: this.#options.staple ?? false,
         now,
       },
       login,

@@ -34,8 +34,8 @@ export function defineAdd(parent: Command, done: Done): void {
       );
       const domain = await findDomain(keyring, name);
       await printer.print(
-        domainObject(domain, config.hostname),
-        `${name} is hosted. Publish in DNS, when its mail is signed:\n\n  ${dnsRecords(domain, config.hostname).join("\n  ")}`,
+        domainObject(domain, config),
+        `${name} is hosted. Publish in DNS, when its mail is signed:\n\n  ${dnsRecords(domain, config).join("\n  ")}`,
       );
     },
   });

@@ -10,7 +10,7 @@ export function defineList(parent: Command, done: Done): void {
     json: domainFields,
     async run({ keyring, config, printer }) {
       await printer.printAll(await keyring.domains(), {
-        json: (domain) => domainObject(domain, config.hostname),
+        json: (domain) => domainObject(domain, config),
         columns: [
           { heading: "DOMAIN", cell: ({ name }) => name },
           { heading: "STATEMENTS", cell: ({ statementKey }) => (statementKey ? "signed" : "unsigned") },

@@ -23,9 +23,9 @@ export function defineRaiseEpoch(parent: Command, done: Done): void {
       );
       succeeded(await keyring.raiseEpoch(name));
       const domain = await findDomain(keyring, name);
-      const [, policy] = dnsRecords(domain, config.hostname);
+      const [, policy] = dnsRecords(domain, config);
       await printer.print(
-        domainObject(domain, config.hostname),
+        domainObject(domain, config),
         `the epoch of ${name} is now ${domain.epoch}. Publish in DNS:\n\n  ${policy}`,
       );
     },

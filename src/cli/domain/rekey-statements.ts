@@ -25,9 +25,9 @@ export function defineRekeyStatements(parent: Command, done: Done): void {
       }
       succeeded(await keyring.replaceStatementKey(name));
       const domain = await findDomain(keyring, name);
-      const [, policy] = dnsRecords(domain, config.hostname);
+      const [, policy] = dnsRecords(domain, config);
       await printer.print(
-        domainObject(domain, config.hostname),
+        domainObject(domain, config),
         `${name} has a new statement key. Publish in DNS now:\n\n  ${policy}`,
       );
     },

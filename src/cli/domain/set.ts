@@ -29,7 +29,7 @@ export function defineSet(parent: Command, done: Done): void {
       const { name } = await findDomain(keyring, nameText);
       succeeded(await keyring.changeDomain(name, { releaseKeys }));
       await printer.print(
-        domainObject(await findDomain(keyring, name), config.hostname),
+        domainObject(await findDomain(keyring, name), config),
         releaseKeys
           ? `${name}: private keys that retire are kept; vsmtp key release publishes them after their end`
           : `${name}: private keys that retire are destroyed`,

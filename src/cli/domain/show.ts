@@ -13,7 +13,7 @@ export function defineShow(parent: Command, done: Done): void {
     async run({ keyring, config, printer }, _options: object, nameText: string) {
       const domain = await findDomain(keyring, nameText);
       const accounts = await keyring.countAccounts(domain.name);
-      const object = domainObject(domain, config.hostname);
+      const object = domainObject(domain, config);
       await printer.print(
         { ...object, accounts },
         formatFacts(domain.name, [
@@ -22,7 +22,7 @@ export function defineShow(parent: Command, done: Done): void {
           ["statements", object.dk === null ? "not signed" : `signed by ${object.dk}`],
           ["epoch", domain.epoch === null ? null : `${isoMinute(domain.epoch)} (ep=${domain.epoch})`],
           ["old private keys", domain.releasesKeys ? "kept and released" : "destroyed"],
-          ["DNS", dnsRecords(domain, config.hostname)],
+          ["DNS", dnsRecords(domain, config)],
         ]),
       );
     },

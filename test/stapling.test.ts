@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { createSecureContext } from "node:tls";
+import { createTransport } from "nodemailer";
+import { MappingDialer } from "../src/dialer/index.ts";
+import { DnsServer, dnsPolicySource, StubResolver } from "../src/dns/index.ts";
+import { formatStaple, signStatement } from "../src/key-protocol/index.ts";
+import { KeyServer } from "../src/key-server/index.ts";
+import {
+  AuditWriter,
+  Authenticator,
+  auditKeyOf,
+  Keyring,
+  KeyStatements,
+  MasterKey,
+  PublicKeyView,
+  StatementSigning,
+  UserKeys,
+} from "../src/keyring/index.ts";
+import { type MxEvent, MxHandler } from "../src/mx/index.ts";
+import { Queue, RetrySchedule } from "../src/queue/index.ts";
+import type { Login } from "../src/signing/index.ts";
+import { openSmtp, SmtpServer } from "../src/smtp/index.ts";
+import { SqliteKeyringStore, SqliteQueueStore } from "../src/store/index.ts";
+import { SubmissionHandler } from "../src/submission/index.ts";
+import { KeyringVault } from "../src/vault/index.ts";
+import { KeyLookup, Verification } from "../src/verification/index.ts";
+import { createAuthority } from "./support/certificates.ts";
+
+// A statement's way, on sockets: from the sender's vault with the message to a receiver, with the clock in our hand.
+
+const folder = mkdtempSync(join(tmpdir(), "vsmtp-stapling-"));
+let nowMs = Date.UTC(2026, 0, 1);
+const clock = { now: () => nowMs };
+
+const authority = await createAuthority();
+const secureContext = createSecureContext(await authority.issue(["localhost", "mx.someisp.test"]));
+const masterKey = MasterKey.generate();
+const store = new SqliteKeyringStore(join(folder, "keyring.db"), { auditKey: auditKeyOf(masterKey) });
+const keyring = await Keyring.open({ store, masterKey, clock });
+const view = new PublicKeyView(store);
+const privateKey = async (domain: string) => (await keyring.statementKey(domain))?.privateKey ?? null;
+const signing = await StatementSigning.open({ store, privateKey });
+const statements = new KeyStatements({ view, signing, clock });
+const audit = new AuditWriter(store);
+const vault = new KeyringVault({
+  authenticator: new Authenticator({ store, masterKey, clock, audit, scram: false }),
+  keys: new UserKeys({ store, masterKey, clock, audit }),
+  statementOf: (identity, kid) => statements.statementOf(identity, kid),
+});
+
+const sentStore = new SqliteQueueStore(join(folder, "sent.db"));
+const sent = new Queue({ store: sentStore, retry: new RetrySchedule() });
+const hostname = "mx.someisp.test";
+const submission = new SmtpServer<Login>({
+  hostname,
+  handler: new SubmissionHandler({ hostname, vault, queue: sent, clock, staple: true }),
+  tlsMode: "implicit",
+  requireAuth: true,
+  secureContext: () => secureContext,
+});
+
+const dns = new DnsServer({ ttlSeconds: 0 });
+let nameServer = { address: "", port: 0 };
+let submissionPort = 0;
+let accountId = "";
+let keyServer: KeyServer | null = null;
+let keyPort = 0;
+
+before(async () => {
+  assert.ok((await keyring.addDomain("someisp.test", { signStatements: true })).ok);
+  const made = await keyring.addAccount({
+    address: "allice@someisp.test",
+    password: "correct horse battery",
+  });
+  assert.ok(made.ok);
+  accountId = made.account.id;
+  const dk = await keyring.statementKey("someisp.test");
+  const text = `v=VSMTP1; p=reject; sl=300; dk=${dk?.spki && Buffer.from(dk.spki).toString("base64")}`;
+  dns.set("_vsmtp.someisp.test", { TXT: [text] });
+  dns.set("someisp.test", { MX: [[10, hostname]] });
+  dns.set(hostname, { A: ["127.0.0.1"] });
+  nameServer = await dns.listen(0, "127.0.0.1");
+  submissionPort = (await submission.listen({ host: "127.0.0.1", port: 0 })).port;
+});
+after(async () => {
+  await submission.close(0);
+  await sent.close();
+  sentStore.close();
+  await keyServer?.close(0);
+  await store.close();
+  await dns.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Sends as a mail client does, and gives what is on its way to dest.test. */
+async function mail(header: Record<string, string> = {}): Promise<Buffer> {
+  const transport = createTransport({
+    host: "localhost",
+    port: submissionPort,
+    secure: true,
+    tls: { ca: authority.cert },
+    auth: { user: "allice@someisp.test", pass: "correct horse battery" },
+  });
+  await transport.sendMail({
+    from: "allice@someisp.test",
+    to: "bob@dest.test",
+    subject: "Lunch?",
+    text: "Noon?",
+    headers: header,
+  });
+  transport.close();
+  const [message] = await sent.lease(1);
+  assert.ok(message);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of sent.content(message)) pieces.push(piece);
+  await sent.settle(message, [{ index: 0, kind: "delivered", detail: "" }]);
+  return Buffer.concat(pieces);
+}
+
+async function startKeyServer(): Promise<void> {
+  keyServer = new KeyServer({
+    directory: view,
+    signer: signing,
+    exposure: "open",
+    secureContext: () => secureContext,
+    nowMs: () => nowMs,
+  });
+  keyPort = (await keyServer.listen(0, "127.0.0.1")).port;
+}
+
+/** A receiver that has never heard of anybody: what becomes of a message, such as `250 pass host stapled`. */
+async function receive(content: Buffer): Promise<string> {
+  const resolver = new StubResolver({ servers: [nameServer] });
+  const policies = dnsPolicySource(resolver);
+  const keys = new KeyLookup({
+    resolver,
+    policies,
+    ca: [authority.cert],
+    // Port 9 takes no connections: there is no key server yet.
+    port: keyPort === 0 ? 9 : keyPort,
+    allowPrivateAddresses: true,
+    nowMs: () => nowMs,
+  });
+  const events: MxEvent[] = [];
+  const queueStore = new SqliteQueueStore(":memory:");
+  const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
+  const server = new SmtpServer({
+    hostname: "mx.dest.test",
+    tlsMode: "plain",
+    handler: new MxHandler({
+      hostname: "mx.dest.test",
+      mailbox: () => ({ kind: "accepted", settings: { stage: "enforce", actions: {} } }),
+      verification: new Verification({ keys, policies, clock }),
+      actions: {},
+      queue,
+      clock,
+      onEvent: (event) => events.push(event),
+    }),
+  });
+  const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+  try {
+    const target = { host: "mx.dest.test", address: "127.0.0.1", port };
+    const opened = await openSmtp(new MappingDialer(), target, { hostname, tls: { mode: "never" } });
+    assert.ok(opened.ok);
+    const [outcome] = await opened.client.send({
+      reversePath: "allice@someisp.test",
+      recipients: ["bob@dest.test"],
+      content,
+    });
+    await opened.client.quit();
+    const [event] = events;
+    assert.ok(event && outcome);
+    const { verdict, stapled } = event;
+    const words = [outcome.code, verdict.reason ?? verdict.result, verdict.trust, stapled ? "stapled" : null];
+    return words.filter((word) => word !== null).join(" ");
+  } finally {
+    await server.close(0);
+    keys.close();
+    await queue.close();
+    queueStore.close();
+  }
+}
+
+test("prompt mail is verified while the key server is down; delayed mail waits for it (STP-1, STP-2)", async () => {
+  const message = await mail();
+  assert.equal(
+    message.toString("latin1").match(/^VSMTP-Key-Statement: v=1; i=allice@someisp\.test;/gm)?.length,
+    1,
+  );
+  assert.equal(await receive(message), "250 pass host stapled");
+  nowMs += 300_000;
+  assert.equal(await receive(message), "250 pass host stapled");
+  nowMs += 1000;
+  assert.equal(await receive(message), "451 unavailable");
+  await startKeyServer();
+  assert.equal(await receive(message), "250 pass host");
+});
+
+test("what users write into the field themselves is not sent (STP-6)", async () => {
+  const message = await mail({ "VSMTP-Key-Statement": "v=1; i=allice@someisp.test; forged" });
+  assert.doesNotMatch(message.toString("latin1"), /forged/);
+  assert.equal(await receive(message), "250 pass host stapled");
+});
+
+test("a staple that was forged on the way is ignored, and the key looked up (STP-2)", async () => {
+  const text = (await mail()).toString("latin1");
+  const [field] = /^VSMTP-Key-Statement:.*\r\n(?: .*\r\n)*/m.exec(text) ?? assert.fail("no staple");
+  const statement = field
+    .slice(field.indexOf(":") + 2)
+    .replace(/\r\n/g, "")
+    .trim();
+  const { privateKey: nobody } = generateKeyPairSync("ed25519");
+  const unsigned = statement.replace(/; s=.*$/, "");
+  for (const forged of [
+    signStatement(unsigned.replace("st=active", "st=revoked"), nobody),
+    statement.replace("ttl=600", "ttl=86400"),
+  ]) {
+    assert.equal(
+      await receive(Buffer.from(text.replace(field, formatStaple(forged) ?? ""), "latin1")),
+      "250 pass host",
+    );
+  }
+});
+
+test("after a re-key staples about the old key are void when sl is over, and new mail passes at once (LIF-7)", async () => {
+  const old = await mail();
+  assert.ok((await keyring.rekey(accountId)).ok);
+  assert.equal(await receive(await mail()), "250 pass host stapled");
+  assert.equal(await receive(old), "250 pass host stapled");
+  nowMs += 301_000;
+  assert.equal(await receive(old), "550 revoked");
+});
