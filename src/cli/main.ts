@@ -43,15 +43,15 @@ function version(): string {
 
 /** One line for what the user can mend or has to know; the stack of what is our fault only when it is asked for. */
 function report(error: unknown): number {
-  const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`vsmtp: ${text}\n`);
-  if (error instanceof EndError) return error.status;
-  if (!process.env.VSMTP_DEBUG) {
+  const expected = error instanceof EndError;
+  process.stderr.write(`vsmtp: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (process.env.VSMTP_DEBUG) {
+    const shown = expected ? error.cause : error;
+    if (shown instanceof Error) process.stderr.write(`${shown.stack}\n`);
+  } else if (!expected) {
     process.stderr.write("       (this should not happen; VSMTP_DEBUG=1 shows where)\n");
-  } else if (error instanceof Error) {
-    process.stderr.write(`${error.stack}\n`);
   }
-  return EXIT.usage;
+  return expected ? error.status : EXIT.usage;
 }
 
 // A reader that has seen enough (`vsmtp … | head`) is no error of ours.

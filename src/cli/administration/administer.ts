@@ -65,10 +65,15 @@ export function administer<Field extends string, Options, Args extends readonly 
       );
       if (typeof status === "number") done(status);
     } catch (error) {
-      if (error instanceof KeyringStoreError && error.kind !== "broken") {
-        throw new EndError(`${error.message}; nothing was changed by this step, try again`, EXIT.temporary);
-      }
+      if (error instanceof KeyringStoreError) throw storeProblem(error);
       throw error;
     }
   });
+}
+
+/** Each step of a command is a transaction: what is refused has changed nothing. */
+function storeProblem(error: KeyringStoreError): EndError {
+  return error.kind === "broken"
+    ? new EndError(`${error.message}; check [store] in the settings, and the database`, EXIT.usage, error)
+    : new EndError(`${error.message}; the last step was not done, try again`, EXIT.temporary, error);
 }
