@@ -154,7 +154,7 @@ test("suspend tells what happens to mail and that the user is to be told (LIF-10
     both.stdout,
     /^allice@someisp\.test is suspended[\s\S]*waits in the queue[\s\S]*Tell the user by another way/,
   );
-  assert.match(both.stderr, /^vsmtp: nobody@someisp\.test: no account has this address\n$/);
+  assert.match(both.stderr, /^vsmtp: nobody@someisp\.test: no account has this address or id\n$/);
   await cli.refuses("account suspend allice@someisp.test", /^vsmtp: allice@someisp\.test is suspended/);
   await cli.does("account list --state suspended", /^ADDRESS .*\nallice@someisp\.test +suspended /);
   const [entry] = await cli.objects("audit list --action account.suspend");
@@ -246,6 +246,8 @@ test("reassign gives an address to a new account with a new key (LIF-19); remove
   await cli.refuses("account remove info@someisp.test", /cannot be undone/);
   await cli.does("account remove info@someisp.test --yes", /has been removed/);
   await cli.refuses("account show info@someisp.test", /no account has this address/);
+  await cli.does(`account show ${before.id}`, /^info@someisp\.test\n[\s\S]* state +removed since/);
+  await cli.does(`key list ${before.id}`, /revoked .* removal .* destroyed/);
   const removed = await cli.objects("account list --state removed");
   assert.deepEqual(new Set(removed.map(({ id }) => id)), new Set([before.id, reassigned.id]));
 });

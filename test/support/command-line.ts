@@ -11,10 +11,11 @@ export class CommandLine {
   readonly folder = mkdtempSync(join(tmpdir(), "vsmtp-commands-"));
   readonly settings = join(this.folder, "vsmtp.toml");
 
-  constructor(more = "") {
+  /** @param more further tables of the settings; the certificate's files are the test's to write */
+  constructor(more = "", roles: readonly string[] = ["submission"]) {
     writeFileSync(
       this.settings,
-      `roles = ["submission"]
+      `roles = ${JSON.stringify(roles)}
 hostname = "mx.someisp.test"
 data_directory = "data"
 [tls]

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import type { NewAccountOptions } from "../../keyring/index.ts";
 import { administer } from "../administration/administer.ts";
+import { countText } from "../administration/count-text.ts";
 import { showProgress } from "../administration/progress.ts";
 import { openNamedFile } from "../arguments.ts";
 import { EXIT } from "../exit-status.ts";
@@ -58,9 +59,9 @@ export function defineLoad(parent: Command, done: Done): void {
           },
         });
         progress.end();
-        const text = [`${added} accounts added`];
+        const text = [`${countText(added, "account")} added`];
         if (existing > 0) text.push(`${existing} were there already`);
-        if (refused > 0) text.push(`${refused} lines refused`);
+        if (refused > 0) text.push(`${countText(refused, "line")} refused`);
         await printer.print({ added, existing, refused }, text.join(", "));
       } finally {
         progress.end();

@@ -13,9 +13,11 @@ const HOUR_MS = 3_600_000;
 export function defineShow(parent: Command, done: Done): void {
   const command = parent
     .command("show ADDRESS")
-    .description("show everything about an account, by any of its addresses");
+    .description("show everything about an account, by any of its addresses or its id");
   administer(command, done, {
-    about: ["No secrets are shown: they are not known. vsmtp key list shows the history of its keys."],
+    about: [
+      "The id, which stands in logs, also finds accounts that were removed. No secrets are shown: they are not known. vsmtp key list shows the history of its keys.",
+    ],
     examples: [["vsmtp account show al@example.org", "whose address it is, and what may be done with it"]],
     json: {
       address: "the primary address",

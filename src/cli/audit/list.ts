@@ -2,11 +2,11 @@ import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
 import type { AuditFilter, AuditRecord, Keyring } from "../../keyring/index.ts";
 import { administer } from "../administration/administer.ts";
+import { findAccount } from "../administration/find-account.ts";
 import type { Listing } from "../administration/printer.ts";
 import { countArgument, timeArgument } from "../arguments.ts";
 import type { Done } from "../run-command.ts";
 import { stopSignal } from "../stop-signal.ts";
-import { UsageError } from "../usage-error.ts";
 import { headText } from "./head-text.ts";
 
 const PAGE = 1000;
@@ -114,9 +114,7 @@ export function defineList(parent: Command, done: Done): void {
 
 async function filterOf(keyring: Keyring, options: Options): Promise<Omit<AuditFilter, "limit">> {
   const { since, until, account: name, action, outcome } = options;
-  const account = name === undefined ? null : await keyring.account(name);
-  if (name !== undefined && account === null)
-    throw new UsageError(`${name}: no account has this address or id`);
+  const account = name === undefined ? null : await findAccount(keyring, name);
   return {
     ...(since === undefined ? {} : { since: since * 1000 }),
     ...(until === undefined ? {} : { until: until * 1000 }),

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { administer } from "../administration/administer.ts";
+import { countText } from "../administration/count-text.ts";
 import { showProgress } from "../administration/progress.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Done } from "../run-command.ts";
@@ -46,7 +47,7 @@ export function defineVerify(parent: Command, done: Done): void {
       const head = headText(verification.head);
       await printer.print(
         { whole: true, count: verification.count, head, broken_at: null, detail: null },
-        `the log is whole: ${verification.count.toLocaleString("en-US")} entries\nhead  ${head}`,
+        `the log is whole: ${countText(verification.count, "entry")}\nhead  ${head}`,
       );
       return EXIT.ok;
     },

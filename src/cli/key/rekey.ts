@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { administer, type Work } from "../administration/administer.ts";
+import { countText } from "../administration/count-text.ts";
 import { each } from "../administration/each.ts";
 import { findAccount } from "../administration/find-account.ts";
 import { chosenDomain } from "../administration/find-domain.ts";
@@ -73,7 +74,7 @@ async function rekeyAll(
     );
     progress.end();
     const lines = [
-      `${replaced.toLocaleString("en-US")} accounts have a new key. Publish the DNS records now:`,
+      `${countText(replaced, "account")} re-keyed. Publish the DNS records now:`,
       ...domains.map(({ name }) => `  vsmtp domain show ${name}`),
     ];
     await printer.print(replacedMany(replaced), lines.join("\n"));

@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import type { Command } from "commander";
 import { administer } from "../administration/administer.ts";
+import { countText } from "../administration/count-text.ts";
 import { showProgress } from "../administration/progress.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -50,7 +51,7 @@ export function defineRelease(parent: Command, done: Done): void {
           { released, file: out },
           released === 0
             ? "no kept private key is past its end"
-            : `${released} private keys are in ${out}: publish them`,
+            : `${countText(released, "private key")} added to ${out}: publish it`,
         );
       } finally {
         progress.end();

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { administer, type Work } from "../administration/administer.ts";
+import { countText } from "../administration/count-text.ts";
 import { each } from "../administration/each.ts";
 import { findAccount } from "../administration/find-account.ts";
 import { chosenDomain } from "../administration/find-domain.ts";
@@ -65,7 +66,7 @@ async function rotateDue(
       await keyring.rotateDue(olderThan, { domain, onProgress: (count, of) => progress.report(count, of) }),
     );
     progress.end();
-    await printer.print(replacedMany(replaced), `${replaced.toLocaleString("en-US")} keys rotated`);
+    await printer.print(replacedMany(replaced), `${countText(replaced, "key")} rotated`);
     return EXIT.ok;
   } finally {
     progress.end();
