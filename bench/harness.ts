@@ -3,7 +3,7 @@
 // Machines are noisy, so what is compared is measured in turns, A B C A B C …, and each ratio is taken within one
 // round: whatever slows the machine down for a while slows both sides. Of the rounds the median counts.
 import { spawnSync } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 
 /** How long to measure. */
@@ -20,6 +20,8 @@ export interface Sample {
   readonly seconds: number;
   /** CPU time of the process that is measured, all its threads. */
   readonly cpuSeconds: number;
+  /** CPU time of the client that keeps it busy, where that is another process. */
+  readonly clientCpuSeconds?: number;
 }
 
 /** Does its work over and over for about this long. */
@@ -46,6 +48,11 @@ export class Race<Name extends string> {
   /** What a core does in a second of its time. */
   perCpuSecond(name: Name): number {
     return this.#spread((round) => round[name].done / round[name].cpuSeconds).median;
+  }
+
+  /** What part of its time the client was busy: near 1 the client bounds the rate by the clock. */
+  clientShare(name: Name): number {
+    return this.#spread((round) => (round[name].clientCpuSeconds ?? 0) / round[name].seconds).median;
   }
 
   /** How many times as fast one is as the other, by the clock. */
@@ -151,23 +158,36 @@ function round2(value: number): number {
 
 /** `--seconds` and `--runs` of a benchmark's command line. */
 export function readEffort(otherwise: Effort): Effort {
-  const { values } = parseArgs({ options: { seconds: { type: "string" }, runs: { type: "string" } } });
   return {
-    seconds: positive("seconds", values.seconds ?? String(otherwise.seconds)),
-    runs: Math.ceil(positive("runs", values.runs ?? String(otherwise.runs))),
+    seconds: readNumber("seconds", otherwise.seconds),
+    runs: Math.ceil(readNumber("runs", otherwise.runs)),
   };
 }
 
-function positive(name: string, text: string): number {
+/** A number above 0 of a benchmark's command line. */
+export function readNumber(name: "seconds" | "runs" | "accounts", otherwise: number): number {
+  const option = { type: "string" } as const;
+  const { values } = parseArgs({ options: { seconds: option, runs: option, accounts: option } });
+  const text = values[name] ?? String(otherwise);
   const value = Number(text);
   if (Number.isFinite(value) && value > 0) return value;
   console.error(`npm run bench: --${name} ${text}: a number above 0 is needed`);
   return process.exit(2);
 }
 
-/** The command that runs a command on one core, where the machine has `taskset` and more cores than one. */
+/** The command that runs a command on one core, where the machine has `taskset` and that core. */
 export function onCore(core: number, command: readonly string[]): readonly string[] {
-  return canPin && core < availableParallelism() ? ["taskset", "-c", String(core), ...command] : command;
+  return hasCore(core) ? ["taskset", "-c", String(core), ...command] : command;
 }
 
-const canPin = availableParallelism() > 1 && spawnSync("taskset", ["--version"]).status === 0;
+const cores = new Map<number, boolean>();
+
+/** Can processes be put on that core? Asked of the system: how many cores this process may use says nothing of it. */
+export function hasCore(core: number): boolean {
+  let known = cores.get(core);
+  if (known === undefined) {
+    known = cpus().length > 1 && spawnSync("taskset", ["-c", String(core), "true"]).status === 0;
+    cores.set(core, known);
+  }
+  return known;
+}

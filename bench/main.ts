@@ -1,10 +1,18 @@
-// npm run bench [-- NAME…] [--seconds N] [--runs N]: measures, each benchmark in a process of its own.
+// npm run bench [-- NAME…] [--seconds N] [--runs N] [--accounts N]: measures, each benchmark in a process of its own.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { onCore } from "./harness.ts";
 
-const benchmarks = ["message", "memory", "key-server", "pipeline"];
+const benchmarks = [
+  "message",
+  "memory",
+  "key-server",
+  "lookup-peers",
+  "million-accounts",
+  "private-interface",
+  "pipeline",
+];
 
 const { names, effort } = readArguments();
 for (const name of names) {
@@ -21,7 +29,7 @@ for (const name of names) {
 function readArguments(): { names: readonly string[]; effort: readonly string[] } {
   try {
     const { values, positionals } = parseArgs({
-      options: { seconds: { type: "string" }, runs: { type: "string" } },
+      options: { seconds: { type: "string" }, runs: { type: "string" }, accounts: { type: "string" } },
       allowPositionals: true,
     });
     const unknown = positionals.find((name) => !benchmarks.includes(name));

@@ -3,8 +3,20 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { type Contestant, onCore } from "./harness.ts";
 
+export interface MeasuredServer {
+  /** CPU time that it has used, all its threads. */
+  cpuSeconds(): Promise<number>;
+  /** Resolves when it has ended. */
+  stop(): Promise<void>;
+}
+
+interface Usage {
+  readonly cpuSeconds: number;
+  readonly residentOctets: number;
+}
+
 /** @typeParam Ready what the server tells when it listens */
-export class ServerProcess<Ready> {
+export class ServerProcess<Ready> implements MeasuredServer {
   readonly ready: Ready;
   readonly #process: ChildProcess;
 
@@ -14,19 +26,26 @@ export class ServerProcess<Ready> {
   }
 
   /** @param file of this folder; it calls {@link announce} */
-  static async start<Ready>(file: string, ...args: string[]): Promise<ServerProcess<Ready>> {
-    const [command, ...rest] = onCore(1, [process.execPath, join(import.meta.dirname, file), ...args]);
+  static start<Ready>(file: string, ...args: string[]): Promise<ServerProcess<Ready>> {
+    return ServerProcess.startOn<Ready>(1, file, ...args);
+  }
+
+  static async startOn<Ready>(core: number, file: string, ...args: string[]): Promise<ServerProcess<Ready>> {
+    const [command, ...rest] = onCore(core, [process.execPath, join(import.meta.dirname, file), ...args]);
     const child = spawn(command as string, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     return new ServerProcess(child, await nextMessage<Ready>(child));
   }
 
   async cpuSeconds(): Promise<number> {
-    const answer = nextMessage<{ cpuSeconds: number }>(this.#process);
-    this.#process.send("cpu");
-    return (await answer).cpuSeconds;
+    return (await this.usage()).cpuSeconds;
   }
 
-  /** Resolves when the process has ended. */
+  usage(): Promise<Usage> {
+    const answer = nextMessage<Usage>(this.#process);
+    this.#process.send("usage");
+    return answer;
+  }
+
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.#process.once("exit", () => resolve());
@@ -50,7 +69,8 @@ function nextMessage<T>(child: ChildProcess): Promise<T> {
 export function announce(ready: object, onEnd: () => Promise<void> | void = () => {}): void {
   process.on("message", () => {
     const { user, system } = process.cpuUsage();
-    process.send?.({ cpuSeconds: (user + system) / 1e6 });
+    const usage: Usage = { cpuSeconds: (user + system) / 1e6, residentOctets: process.memoryUsage.rss() };
+    process.send?.(usage);
   });
   process.on("disconnect", async () => {
     await onEnd();
@@ -67,19 +87,21 @@ export interface Load {
 }
 
 /** Counts what a server answers under a load, once it runs evenly. */
-export function underLoad(server: ServerProcess<unknown>, begin: () => Load): Contestant {
+export function underLoad(server: MeasuredServer, begin: () => Load): Contestant {
   return async (seconds) => {
     const load = begin();
     await pause(200);
     const cpuBefore = await server.cpuSeconds();
+    const ownCpuBefore = process.cpuUsage();
     const doneBefore = load.done;
     const start = performance.now();
     await pause(seconds * 1000);
     const done = load.done - doneBefore;
     const elapsed = (performance.now() - start) / 1000;
+    const ownCpu = process.cpuUsage(ownCpuBefore);
     const cpuSeconds = (await server.cpuSeconds()) - cpuBefore;
     await load.stop();
-    return { done, seconds: elapsed, cpuSeconds };
+    return { done, seconds: elapsed, cpuSeconds, clientCpuSeconds: (ownCpu.user + ownCpu.system) / 1e6 };
   };
 }
 

@@ -1,4 +1,5 @@
 // The key server's public interface: reads public data only, needs no private keys.
+export { KeyAnswerer, type KeyAnswererOptions } from "./key-answerer.ts";
 export type {
   DirectoryDomain,
   DirectoryKey,
