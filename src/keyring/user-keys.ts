@@ -218,10 +218,10 @@ export class UserKeys {
     return rights?.account.state === "active" ? rights : null;
   }
 
-  /** Bounces are as many as they are: nobody can log in as their sender. */
+  /** Bounces, for which nobody logged in with a password, are as many as they are. */
   #take(user: User, recipients: number): Use["take"] {
-    const { account } = user;
-    if (account.primaryAddress.startsWith(`${SYSTEM_SENDER}@`)) return null;
+    const { account, credentialId } = user;
+    if (credentialId === null && account.primaryAddress.startsWith(`${SYSTEM_SENDER}@`)) return null;
     const limit = usualLimit(account, this.#limits, this.#clock.now());
     return { accountId: account.id, recipients, limit, periodMs: this.#limits.periodMs };
   }

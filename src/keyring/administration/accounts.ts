@@ -69,7 +69,7 @@ export async function draftAccount(
     return { ok: false, problem: "password-needed", detail: "a key lock opens with a password: give one" };
   }
   const { masterKey, scram } = administration;
-  const id = randomBytes(12).toString("hex");
+  const id = newAccountId(administration.nowMs());
   const at = administration.now();
   const lock = keyLock ? generateKeyLock() : null;
   const credential =
@@ -98,6 +98,11 @@ export async function draftAccount(
     },
     entry: administration.entry("account.add", { account: id, subject: primaryAddress, kid: key.kid }),
   };
+}
+
+/** Begins with the time, so that accounts made one after another stand together in the indexes of a large store. */
+function newAccountId(nowMs: number): string {
+  return nowMs.toString(16).padStart(12, "0") + randomBytes(6).toString("hex");
 }
 
 function made(outcome: StoreOutcome, draft: NewAccount): Outcome<MadeAccount> {
