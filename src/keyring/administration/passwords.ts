@@ -9,6 +9,9 @@ import { draftReplacement } from "./keys.ts";
 import { addressNames } from "./names.ts";
 import { badPassword, type Outcome, refusal, result, wrongPassword } from "./outcome.ts";
 
+/** Of an app password, for people. */
+const NAME = /^[^\p{C}]{1,100}$/u;
+
 /** What is shown of a credential: nothing that helps to guess it. */
 export interface CredentialSummary
   extends Pick<
@@ -106,6 +109,9 @@ export async function addAppPassword(
 ): Promise<Outcome<{ id: string; secret: string }>> {
   const rights = await administration.store.rights(accountId);
   if (rights === null) return refusal("no-account", accountId);
+  if (!NAME.test(name)) {
+    return { ok: false, problem: "syntax", detail: `"${name}" is not a name: 1 to 100 printable characters` };
+  }
   const { account } = rights;
   const names = written && addressNames(written);
   if (names !== null && !names.ok) return names;

@@ -193,6 +193,8 @@ export function administrationContract(makePlace: MakePlace): void {
       await problem(keyring.addAppPassword(id, { name: "x", addresses: ["b@home.test"] })),
       "no-address",
     );
+    assert.equal(await problem(keyring.addAppPassword(id, { name: "" })), "syntax");
+    assert.equal(await problem(keyring.addAppPassword(id, { name: "a\u001b[2J" })), "syntax");
     const [, listed] = await keyring.credentials(id);
     assert.equal(listed?.id, made.id);
     assert.deepEqual(listed.addresses, ["a@home.test"]);
