@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import {
   type Exposure,
   issueStatement,
@@ -21,8 +20,8 @@ export interface KeyAnswererOptions {
   readonly ttlSeconds: number;
   /** How many replies are held. */
   readonly remembered: number;
-  /** What might tell who has an account leaves this long after it was asked for, in milliseconds (KEY-36). */
-  readonly veilMs: number;
+  /** What might tell who has an account does not leave before the end of one that begins with the question (KEY-36). */
+  readonly veil: () => Promise<void>;
   /** Milliseconds that an answer may take. */
   readonly answerMs: number;
   /** Milliseconds since the epoch. */
@@ -95,8 +94,7 @@ export class KeyAnswerer implements KeyResponder {
   }
 
   async #veiled(request: KeyRequest, line: string): Promise<KeyReply> {
-    const { veilMs } = this.#options;
-    const veil = veilMs === 0 ? null : delay(veilMs);
+    const veil = this.#options.veil();
     let reply: KeyReply;
     try {
       reply = await this.#reply(request, line);
