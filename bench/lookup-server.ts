@@ -26,6 +26,7 @@ if (transport === "plain") {
     signer: null,
     ttlSeconds: 600,
     veilMs: 2,
+    answerMs: 5000,
     nowMs: Date.now,
     random: Math.random,
     onFailure: (cause) => {
