@@ -9,6 +9,7 @@ import {
 import { Decoys, type ShownKey } from "./decoys.ts";
 import type { DirectoryDomain, KeyDirectory, StatementSigner } from "./key-directory.ts";
 import { ReplyCache } from "./reply-cache.ts";
+import { Ticks } from "./ticks.ts";
 
 export interface KeyAnswererOptions {
   readonly directory: KeyDirectory;
@@ -20,8 +21,8 @@ export interface KeyAnswererOptions {
   readonly ttlSeconds: number;
   /** How many replies are held. */
   readonly remembered: number;
-  /** What might tell who has an account does not leave before the end of one that begins with the question (KEY-36). */
-  readonly veil: () => Promise<void>;
+  /** What might tell who has an account leaves this long after it was asked for, in milliseconds; 0: at once (KEY-36). */
+  readonly veilMs: number;
   /** Milliseconds that an answer may take. */
   readonly answerMs: number;
   /** Milliseconds since the epoch. */
@@ -35,6 +36,9 @@ const NO_KEY: KeyReply = "-ERR [NOKEY] unknown\r\n";
 const NOT_HERE: KeyReply = "-ERR [NOTHERE] domain not served\r\n";
 const KID_REQUIRED: KeyReply = "-ERR [KIDREQ] ask with a key id\r\n";
 const TEMPORARY: KeyReply = "-ERR [TEMP] come back later\r\n";
+
+/** Of all servers of the process. */
+const ticks = new Ticks();
 
 /** The keys to show for a request, and what that depends on. */
 interface Finding {
@@ -60,7 +64,8 @@ export class KeyAnswerer implements KeyResponder {
   readonly #pending = new Map<string, Promise<KeyReply>>();
 
   constructor(options: KeyAnswererOptions) {
-    const { directory, exposure, decoySecret, remembered } = options;
+    const { directory, exposure, decoySecret, remembered, veilMs } = options;
+    if (veilMs > 0) void ticks.wait(0); // the first takes longer
     this.#options = options;
     this.#decoys = exposure === "decoy" && decoySecret !== null ? new Decoys(decoySecret) : null;
     this.#replies = new ReplyCache(directory, remembered);
@@ -94,7 +99,8 @@ export class KeyAnswerer implements KeyResponder {
   }
 
   async #veiled(request: KeyRequest, line: string): Promise<KeyReply> {
-    const veil = this.#options.veil();
+    const { veilMs } = this.#options;
+    const veil = veilMs === 0 ? null : ticks.wait(veilMs);
     let reply: KeyReply;
     try {
       reply = await this.#reply(request, line);

@@ -7,7 +7,6 @@ import type { KeyDirectory, StatementSigner } from "./key-directory.ts";
 import { OctetSlab } from "./octet-slab.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { ServerConnection } from "./server-connection.ts";
-import { Ticks } from "./ticks.ts";
 
 /** Where a redirect sends askers (KEY-23): a host name, and port 443 or one from 1024. */
 export interface RedirectTarget {
@@ -107,9 +106,6 @@ const DEFAULT_LIMITS: KeyServerLimits = {
   answerMs: 5000,
   requests: 1000,
 };
-/** Of all servers of the process. */
-const ticks = new Ticks();
-const AT_ONCE = Promise.resolve();
 const SWEEP_MS = 1000;
 /** The least that a connection may be idle (KEY-16): as long as it is when clients are to go elsewhere. */
 const LEAST_IDLE_MS = 30_000;
@@ -154,8 +150,6 @@ export class KeyServer {
     if (this.#exposure === "decoy" && (decoySecret === null || decoySecret.length < 16)) {
       throw new TypeError("the exposure decoy needs a decoySecret of at least 16 octets");
     }
-    const veilMs = options.veilMs ?? 2;
-    if (veilMs > 0) void ticks.wait(0); // the first takes longer
     this.#answerer = new KeyAnswerer({
       directory: options.directory,
       exposure: this.#exposure,
@@ -163,7 +157,7 @@ export class KeyServer {
       signer: options.signer ?? null,
       ttlSeconds,
       remembered: options.remembered ?? 100_000,
-      veil: veilMs === 0 ? () => AT_ONCE : () => ticks.wait(veilMs),
+      veilMs: options.veilMs ?? 2,
       answerMs: this.#limits.answerMs,
       nowMs: this.#nowMs,
       random: options.random ?? Math.random,
