@@ -25,7 +25,7 @@ import { type MxEvent, MxHandler } from "../src/mx/index.ts";
 import { Queue, RetrySchedule } from "../src/queue/index.ts";
 import type { Login } from "../src/signing/index.ts";
 import { openSmtp, SmtpServer } from "../src/smtp/index.ts";
-import { SqliteKeyringStore, SqliteQueueStore } from "../src/store/index.ts";
+import { openKeyringStore, SqliteQueueStore } from "../src/store/index.ts";
 import { SubmissionHandler } from "../src/submission/index.ts";
 import { KeyringVault } from "../src/vault/index.ts";
 import { KeyLookup, Verification } from "../src/verification/index.ts";
@@ -40,7 +40,10 @@ const clock = { now: () => nowMs };
 const authority = await createAuthority();
 const secureContext = createSecureContext(await authority.issue(["localhost", "mx.someisp.test"]));
 const masterKey = MasterKey.generate();
-const store = new SqliteKeyringStore(join(folder, "keyring.db"), { auditKey: auditKeyOf(masterKey) });
+const store = await openKeyringStore({
+  location: join(folder, "keyring.db"),
+  auditKey: auditKeyOf(masterKey),
+});
 const keyring = await Keyring.open({ store, masterKey, clock });
 const view = new PublicKeyView(store);
 const privateKey = async (domain: string) => (await keyring.statementKey(domain))?.privateKey ?? null;

@@ -39,6 +39,8 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       summary: "who did what: read the audit log, prove it whole",
       load: () => import("./audit/index.ts"),
     },
+    export: { summary: "write everything to a file", load: () => import("./export.ts") },
+    import: { summary: "fill an empty key store from such a file", load: () => import("./import.ts") },
     "master-key": {
       summary: "the key that encrypts private keys: check, replace",
       load: () => import("./master-key/index.ts"),

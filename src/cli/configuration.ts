@@ -45,7 +45,7 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
       auditKey: auditKeyOf(masterKey),
     });
     try {
-      const keyring = await Keyring.open({ store, masterKey, actor: `cli:${userName()}`, ...accounts });
+      const keyring = await Keyring.open({ store, masterKey, actor: actorName(), ...accounts });
       return { keyring, store, [Symbol.asyncDispose]: () => store.close() };
     } catch (error) {
       await store.close();
@@ -58,10 +58,10 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
 }
 
 /** For the audit log (PRV-20). In a container the user may have no name. */
-function userName(): string {
+export function actorName(): string {
   try {
-    return userInfo().username;
+    return `cli:${userInfo().username}`;
   } catch {
-    return String(process.getuid?.() ?? "unknown");
+    return `cli:${process.getuid?.() ?? "unknown"}`;
   }
 }

@@ -16,7 +16,7 @@ import {
 } from "../keyring/index.ts";
 import { type Address, parseAddress, parseHeader } from "../message/index.ts";
 import { type KeySource, type Verdict, verify } from "../signature/index.ts";
-import { SqliteKeyringStore } from "../store/index.ts";
+import { openKeyringStore } from "../store/index.ts";
 import { KeyringVault } from "../vault/index.ts";
 import { type Login, type SignedSubmission, signSubmission, splitIntoCopies } from "./index.ts";
 
@@ -24,7 +24,11 @@ const now = 1_073_304_000_000;
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-signing-"));
 const path = join(folder, "keyring.db");
 const masterKey = MasterKey.generate();
-const store = new SqliteKeyringStore(path, { busyTimeoutMs: 10, auditKey: auditKeyOf(masterKey) });
+const store = await openKeyringStore({
+  location: path,
+  auditKey: auditKeyOf(masterKey),
+  sqlite: { busyTimeoutMs: 10 },
+});
 const clock = { now: () => now };
 const keyring = await Keyring.open({ store, masterKey, clock });
 const audit = new AuditWriter(store);

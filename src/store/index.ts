@@ -1,5 +1,7 @@
 // Stores that implement the interfaces of keyring and queue. Only the composition roots construct them.
-export { type KeyringSource, keyringLocation } from "./keyring-location.ts";
-export { type KeyringPlace, openKeyringStore, openPublicKeyringStore } from "./open-keyring-store.ts";
-export { SqliteKeyringStore, SqlitePublicKeyringStore } from "./sqlite/keyring-stores.ts";
+export { keyringLocation } from "./keyring-location.ts";
+export { openKeyringStore, openPublicKeyringStore } from "./open-keyring-store.ts";
 export { SqliteQueueStore } from "./sqlite/queue-store.ts";
+export { exportKeyring } from "./transfer/export-keyring.ts";
+export type { Transferred } from "./transfer/header.ts";
+export { ImportError, importKeyring } from "./transfer/import-keyring.ts";

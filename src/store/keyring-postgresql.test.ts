@@ -23,6 +23,8 @@ import {
   startElsewhere,
   withAccount,
 } from "./contract/test-place.ts";
+import { SqlitePlaces } from "./contract/test-sqlite-place.ts";
+import { transferContract } from "./contract/test-transfer.ts";
 import { userContract } from "./contract/test-users.ts";
 import { openKeyringStore } from "./index.ts";
 import { FreezingProxy } from "./test-freezing-proxy.ts";
@@ -63,6 +65,10 @@ function tryPostgresql(postgresql: TestPostgresql): void {
   administrationContract(makePlace);
   userContract(makePlace);
   auditChainContract(makePlace);
+
+  const { make } = new SqlitePlaces();
+  transferContract("SQLite to PostgreSQL", () => make(), makePlace);
+  transferContract("PostgreSQL to SQLite", makePlace, () => make());
 
   test("LIF-7, LIF-10 several processes see a suspension and a new key within a second, however the news fares", async () => {
     const place = await makePlace();

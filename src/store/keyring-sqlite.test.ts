@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { after, test } from "node:test";
-import type { KeyringStore } from "../keyring/index.ts";
+import { test } from "node:test";
 import { accountContract } from "./contract/test-accounts.ts";
 import { administrationContract } from "./contract/test-administration.ts";
 import { auditChainContract } from "./contract/test-audit-chain.ts";
@@ -13,59 +11,29 @@ import { credentialContract } from "./contract/test-credentials.ts";
 import { keyContract } from "./contract/test-keys.ts";
 import { lifecycleContract } from "./contract/test-lifecycle.ts";
 import { logContract } from "./contract/test-log.ts";
-import {
-  AUDIT_KEY,
-  domainRecord,
-  done,
-  elsewhere,
-  entry,
-  type Place,
-  withAccount,
-} from "./contract/test-place.ts";
+import { AUDIT_KEY, domainRecord, done, elsewhere, entry, withAccount } from "./contract/test-place.ts";
+import { SqlitePlaces } from "./contract/test-sqlite-place.ts";
+import { transferContract } from "./contract/test-transfer.ts";
 import { userContract } from "./contract/test-users.ts";
-import { keyringLocation, openKeyringStore, SqliteKeyringStore, SqliteQueueStore } from "./index.ts";
+import { keyringLocation, openKeyringStore, SqliteQueueStore } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "vsmtp-keyring-"));
-const opened: KeyringStore[] = [];
-after(async () => {
-  for (const store of opened) await store.close();
-  rmSync(folder, { recursive: true });
-});
-let files = 0;
-const SQLITE_CONSTRAINT = 19;
+const places = new SqlitePlaces();
+const { folder, make } = places;
+const makePlace = () => make();
 
-async function makePlace(location = join(folder, `${files++}.db`)): Promise<Place> {
-  return {
-    location,
-    open: async () => {
-      const store = await openKeyringStore({ location, auditKey: AUDIT_KEY });
-      opened.push(store);
-      return store;
-    },
-    sql: async (text) => {
-      const db = new DatabaseSync(location, { timeout: 5000 });
-      try {
-        db.exec(text);
-      } finally {
-        db.close();
-      }
-    },
-    isRefusal: (error) => ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_CONSTRAINT,
-  };
-}
-
-accountContract(() => makePlace());
-credentialContract(() => makePlace());
-keyContract(() => makePlace());
-logContract(() => makePlace());
-changesContract(() => makePlace());
-lifecycleContract(() => makePlace());
-administrationContract(() => makePlace());
-userContract(() => makePlace());
-auditChainContract(() => makePlace());
+accountContract(makePlace);
+credentialContract(makePlace);
+keyContract(makePlace);
+logContract(makePlace);
+changesContract(makePlace);
+lifecycleContract(makePlace);
+administrationContract(makePlace);
+userContract(makePlace);
+auditChainContract(makePlace);
+transferContract("SQLite to SQLite", makePlace, makePlace);
 
 test("files: private modes, no mix-ups, several processes may make one at once, newer schemas are refused", async () => {
-  const place = await makePlace(join(folder, "deep", "er", "keyring.db"));
+  const place = await make(join(folder, "deep", "er", "keyring.db"));
   const add = `for (let i = 0; i < 20; i++) await done(store.addDomain(domainRecord("d" + process.pid + "-" + i + ".test"), entry()));`;
   await Promise.all([elsewhere(place, add), elsewhere(place, add), elsewhere(place, add)]);
   const store = await place.open();
@@ -80,13 +48,9 @@ test("files: private modes, no mix-ups, several processes may make one at once, 
 });
 
 test("a locked file is busy, a full one full, a broken one broken; nothing is half done", async () => {
-  const { location } = await makePlace();
-  const store = new SqliteKeyringStore(location, {
-    auditKey: AUDIT_KEY,
-    busyTimeoutMs: 50,
-    maxOctets: 400_000,
-  });
-  opened.push(store);
+  const place = await makePlace();
+  const { location } = place;
+  const store = await place.open({ busyTimeoutMs: 50, maxOctets: 400_000 });
   const account = await withAccount(store, "allice@someisp.test");
   const other = new DatabaseSync(location);
   other.exec("BEGIN IMMEDIATE");
@@ -110,8 +74,7 @@ test("a locked file is busy, a full one full, a broken one broken; nothing is ha
   assert.equal(await store.owner(`u${added}@someisp.test`), null);
   assert.notEqual(await store.publicRecord(`u${added - 1}@someisp.test`), null);
   await assert.rejects(store.addDomain(domainRecord("x".repeat(200_000)), entry()), { kind: "full" });
-  await store.close();
-  opened.splice(opened.indexOf(store), 1);
+  await place.sql("PRAGMA wal_checkpoint(TRUNCATE)");
 
   const text = readFileSync(location);
   text.fill(0x55, 4096, 60_000);

@@ -1,28 +1,27 @@
 import type { KeyringStore, PublicKeyringStore } from "../keyring/index.ts";
-import { isPostgresqlUrl } from "./keyring-location.ts";
-import { SqliteKeyringStore, SqlitePublicKeyringStore } from "./sqlite/keyring-stores.ts";
+import { SqlKeyringStore } from "./keyring/keyring-store.ts";
+import { SqlPublicKeyringStore } from "./keyring/public-keyring-store.ts";
+import { openDriver } from "./open-driver.ts";
+import type { SqliteOptions } from "./sqlite/sqlite-driver.ts";
 
 export interface KeyringPlace {
-  /** A SQLite file, made when it is not there, or the URL of a PostgreSQL database. */
+  /** See `keyringLocation`. */
   readonly location: string;
+  /** Where that is a file. */
+  readonly sqlite?: SqliteOptions;
 }
 
 /**
- * @param options.auditKey of the audit log's chain: `auditKeyOf(masterKey)`
- * @throws KeyringStoreError when the store cannot be reached or used now
+ * @param place.auditKey of the audit log's chain: `auditKeyOf(masterKey)`
+ * @throws KeyringStoreError when the store cannot be reached or used now, Error when it is newer than this program
  */
-export async function openKeyringStore({
-  location,
-  auditKey,
-}: KeyringPlace & { readonly auditKey: Uint8Array }): Promise<KeyringStore> {
-  if (!isPostgresqlUrl(location)) return new SqliteKeyringStore(location, { auditKey });
-  const { openPostgresqlKeyringStore } = await import("./postgresql/keyring-stores.ts");
-  return openPostgresqlKeyringStore(location, auditKey);
+export async function openKeyringStore(
+  place: KeyringPlace & { readonly auditKey: Uint8Array },
+): Promise<KeyringStore> {
+  return new SqlKeyringStore(await openDriver(place.location, place.sqlite), place.auditKey);
 }
 
 /** For processes without private keys: see {@link PublicKeyringStore}. */
-export async function openPublicKeyringStore({ location }: KeyringPlace): Promise<PublicKeyringStore> {
-  if (!isPostgresqlUrl(location)) return new SqlitePublicKeyringStore(location);
-  const { openPostgresqlPublicKeyringStore } = await import("./postgresql/keyring-stores.ts");
-  return openPostgresqlPublicKeyringStore(location);
+export async function openPublicKeyringStore(place: KeyringPlace): Promise<PublicKeyringStore> {
+  return new SqlPublicKeyringStore(await openDriver(place.location, place.sqlite));
 }

@@ -11,12 +11,13 @@ import {
   Authenticator,
   auditKeyOf,
   Keyring,
+  type KeyringStore,
   MasterKey,
   type PasswordCheckerOptions,
   UserKeys,
 } from "../keyring/index.ts";
 import { RemoteVault, type Vault } from "../signing/index.ts";
-import { SqliteKeyringStore } from "../store/index.ts";
+import { openKeyringStore } from "../store/index.ts";
 import { KeyringVault, VaultServer } from "../vault/index.ts";
 import { openVault, spkiSha256, VaultClient } from "../vault-protocol/index.ts";
 
@@ -38,7 +39,7 @@ export class Mode {
   readonly name: ModeName;
   readonly keyringPath: string;
   readonly keyring: Keyring;
-  readonly store: SqliteKeyringStore;
+  readonly store: KeyringStore;
   readonly masterKey: MasterKey;
   /** What the submission server talks to. */
   readonly vault: Vault;
@@ -93,7 +94,11 @@ export class Mode {
     const folder = mkdtempSync(join(tmpdir(), "vsmtp-modes-"));
     const keyringPath = join(folder, "keyring.db");
     const masterKey = MasterKey.generate();
-    const store = new SqliteKeyringStore(keyringPath, { busyTimeoutMs: 10, auditKey: auditKeyOf(masterKey) });
+    const store = await openKeyringStore({
+      location: keyringPath,
+      auditKey: auditKeyOf(masterKey),
+      sqlite: { busyTimeoutMs: 10 },
+    });
     const { clock, limit } = options;
     const limits = { recipients: limit, periodMs: 3_600_000, newAccountRecipients: limit, newAccountMs: 0 };
     const keyring = await Keyring.open({ store, masterKey, clock, limits, scram: true });

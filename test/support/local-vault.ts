@@ -6,13 +6,13 @@ import {
   MasterKey,
   UserKeys,
 } from "../../src/keyring/index.ts";
-import { SqliteKeyringStore } from "../../src/store/index.ts";
+import { openKeyringStore } from "../../src/store/index.ts";
 import { KeyringVault } from "../../src/vault/index.ts";
 
 /** A key store in a file with all that asks it, as a process has it that submits with keys of its own. */
 export async function openLocalVault(path: string) {
   const masterKey = MasterKey.generate();
-  const store = new SqliteKeyringStore(path, { auditKey: auditKeyOf(masterKey) });
+  const store = await openKeyringStore({ location: path, auditKey: auditKeyOf(masterKey) });
   const audit = new AuditWriter(store);
   const limits = {
     recipients: 1_000_000,

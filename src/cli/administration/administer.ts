@@ -1,17 +1,17 @@
 import type { Command } from "commander";
 import type { Config } from "../../config/index.ts";
-import { type Keyring, KeyringStoreError } from "../../keyring/index.ts";
+import type { Keyring, KeyringStore } from "../../keyring/index.ts";
 import { addConfigOption, openKeyring, readConfig } from "../configuration.ts";
-import { EndError } from "../end-error.ts";
-import { EXIT } from "../exit-status.ts";
 import type { Done } from "../run-command.ts";
 import { confirm } from "./confirm.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { Printer } from "./printer.ts";
+import { withStoreErrors } from "./store-errors.ts";
 
 /** What a command works with that reads or changes the key store. */
 export interface Work<Field extends string> {
   readonly keyring: Keyring;
+  readonly store: KeyringStore;
   readonly config: Config;
   readonly json: boolean;
   readonly printer: Printer<Field>;
@@ -50,11 +50,12 @@ export function administer<Field extends string, Options, Args extends readonly 
     const options: CommonOptions = command.opts();
     const json = options.json === true;
     const config = readConfig(options.config);
-    try {
+    await withStoreErrors(async () => {
       await using open = await openKeyring(config);
       const status = await work.run(
         {
           keyring: open.keyring,
+          store: open.store,
           config,
           json,
           printer: new Printer(json),
@@ -64,16 +65,6 @@ export function administer<Field extends string, Options, Args extends readonly 
         ...(command.processedArgs as unknown as Args),
       );
       if (typeof status === "number") done(status);
-    } catch (error) {
-      if (error instanceof KeyringStoreError) throw storeProblem(error);
-      throw error;
-    }
+    });
   });
-}
-
-/** Each step of a command is a transaction: what is refused has changed nothing. */
-function storeProblem(error: KeyringStoreError): EndError {
-  return error.kind === "broken"
-    ? new EndError(`${error.message}; check [store] in the settings, and the database`, EXIT.usage, error)
-    : new EndError(`${error.message}; the last step was not done, try again`, EXIT.temporary, error);
 }

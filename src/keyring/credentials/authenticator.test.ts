@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeScramVerifier, type SaslExchange, type SaslStep } from "../../sasl/index.ts";
-import { SqliteKeyringStore } from "../../store/index.ts";
+import { openKeyringStore } from "../../store/index.ts";
 import { AuditWriter } from "../audit/audit-writer.ts";
 import { openWithLock, sealToLock } from "../key-lock.ts";
 import { Keyring } from "../keyring.ts";
@@ -16,7 +16,10 @@ import type { TokenVerdict, TokenVerifier } from "./token-verifier.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-authenticator-"));
 const masterKey = MasterKey.generate();
-const store = new SqliteKeyringStore(join(folder, "keyring.sqlite"), { auditKey: masterKey.derive("audit") });
+const store = await openKeyringStore({
+  location: join(folder, "keyring.sqlite"),
+  auditKey: masterKey.derive("audit"),
+});
 const clock = { ms: Date.UTC(2026, 10, 25), now: () => clock.ms };
 const keyring = await Keyring.open({ store, masterKey, clock, scram: true });
 const withoutScram = await Keyring.open({ store, masterKey, clock });

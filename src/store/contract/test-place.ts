@@ -13,11 +13,12 @@ import type {
   NewKey,
 } from "../../keyring/index.ts";
 import { auditEntry } from "../../keyring/index.ts";
+import type { SqliteOptions } from "../sqlite/sqlite-driver.ts";
 
 /** One empty database that the contract is tried on; it may be opened several times. */
 export interface Place {
   readonly location: string;
-  open(): Promise<KeyringStore>;
+  open(sqlite?: SqliteOptions): Promise<KeyringStore>;
   /** Statements past the store, as somebody with the database's password would send them. */
   sql(text: string): Promise<void>;
   /** Whether an error says that a rule of the schema was broken. */

@@ -86,12 +86,15 @@ export class Database {
    * nothing of it happened.
    */
   transaction<T>(work: () => T, keep: (result: T) => boolean = () => true): T {
-    return this.#within("BEGIN IMMEDIATE", work, keep);
-  }
-
-  /** Runs `work`, which only reads, on one state of the file. */
-  snapshot<T>(work: () => T): T {
-    return this.#within("BEGIN", work, () => true);
+    this.run("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.run(keep(result) ? "COMMIT" : "ROLLBACK");
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
   }
 
   /** Differs from the answer before once another connection, of this or another process, has committed anything. */
@@ -102,18 +105,6 @@ export class Database {
   close(): void {
     this.#statements.clear();
     this.#db.close();
-  }
-
-  #within<T>(begin: string, work: () => T, keep: (result: T) => boolean): T {
-    this.run(begin);
-    try {
-      const result = work();
-      this.run(keep(result) ? "COMMIT" : "ROLLBACK");
-      return result;
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      throw error;
-    }
   }
 
   #prepare(sql: string): { readonly prepared: StatementSync; readonly hasRows: boolean } {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { KeyringStoreError } from "../../keyring/index.ts";
 import { ChangeLog } from "../change-log.ts";
 import { journalAfter, journalEnd } from "../keyring/journal.ts";
@@ -17,6 +18,7 @@ export interface SqliteOptions {
 
 /** Runs the keyring's programs on one SQLite file, each to its end before anything else happens in this process. */
 export class SqliteDriver implements SqlDriver {
+  readonly #open: () => Database;
   readonly #db: Database;
   readonly #log = new ChangeLog();
   #dataVersion: number;
@@ -26,15 +28,14 @@ export class SqliteDriver implements SqlDriver {
 
   /** @throws KeyringStoreError when the file cannot be used, Error when it is not of this kind or version */
   constructor(path: string, options: SqliteOptions = {}) {
-    this.#db = attempt(
-      () =>
-        new Database({
-          ...options,
-          path,
-          applicationId: KEYRING_APPLICATION_ID,
-          migrations: keyringMigrations.map((migration) => migration(sqliteDialect)),
-        }),
-    );
+    this.#open = () =>
+      new Database({
+        ...options,
+        path,
+        applicationId: KEYRING_APPLICATION_ID,
+        migrations: keyringMigrations.map((migration) => migration(sqliteDialect)),
+      });
+    this.#db = attempt(this.#open);
     this.#dataVersion = this.#db.dataVersion();
     this.#journalEnd = this.#run(journalEnd());
   }
@@ -44,7 +45,20 @@ export class SqliteDriver implements SqlDriver {
   }
 
   async readSnapshot<T>(program: Program<T>): Promise<T> {
-    return attempt(() => this.#db.snapshot(() => this.#run(program)));
+    // On a connection of its own: others read and write meanwhile, and the event loop goes on after each statement.
+    const db = attempt(() => this.#open());
+    try {
+      attempt(() => db.run("BEGIN"));
+      let step = program.next();
+      while (!step.done) {
+        const statement = step.value;
+        step = program.next(attempt(() => db.execute(statement)));
+        await nextTurn();
+      }
+      return step.value;
+    } finally {
+      db.close();
+    }
   }
 
   async change<T>(program: Program<Change<T>>): Promise<T> {
