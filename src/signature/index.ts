@@ -1,6 +1,5 @@
 // Canonicalization, tags, key ids, signing and verifying: pure, streaming, no I/O.
 
-export { decodeBase64 } from "../message/index.ts"; // until its users import it from there
 export { type Algorithm, algorithmOf, importPublicKey, isAlgorithm } from "./algorithm.ts";
 export { BodyHasher } from "./body-hasher.ts";
 export { canonicalField, headerCanonical, signingInput } from "./canonical-header.ts";

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
-import { type Address, decodeAddress, encodeAddress } from "../message/index.ts";
-import { decodeBase64, isId16 } from "../signature/index.ts";
+import { type Address, decodeAddress, decodeBase64, encodeAddress } from "../message/index.ts";
+import { isId16 } from "../signature/index.ts";
 
 /** Default port of the private interface (PRV-1). */
 export const VAULT_PORT = 8758;

@@ -1,5 +1,5 @@
-import { type Address, decodeAddress, encodeAddress } from "../message/index.ts";
-import { type Algorithm, decodeBase64, isAlgorithm, isId16 } from "../signature/index.ts";
+import { type Address, decodeAddress, decodeBase64, encodeAddress } from "../message/index.ts";
+import { type Algorithm, isAlgorithm, isId16 } from "../signature/index.ts";
 import { type ErrorCode, parseCount, toBase64 } from "./grammar.ts";
 
 /** What an enrolment may use (PRV-25). */

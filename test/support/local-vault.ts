@@ -1,6 +1,7 @@
 import {
   AuditWriter,
   Authenticator,
+  type AuthenticatorOptions,
   auditKeyOf,
   Keyring,
   MasterKey,
@@ -9,8 +10,11 @@ import {
 import { openKeyringStore } from "../../src/store/index.ts";
 import { KeyringVault } from "../../src/vault/index.ts";
 
+/** How users may log in besides PLAIN and LOGIN. */
+export type LoginOptions = Partial<Pick<AuthenticatorOptions, "scram" | "tokens">>;
+
 /** A key store in a file with all that asks it, as a process has it that submits with keys of its own. */
-export async function openLocalVault(path: string) {
+export async function openLocalVault(path: string, { scram = false, tokens = null }: LoginOptions = {}) {
   const masterKey = MasterKey.generate();
   const store = await openKeyringStore({ location: path, auditKey: auditKeyOf(masterKey) });
   const audit = new AuditWriter(store);
@@ -20,8 +24,8 @@ export async function openLocalVault(path: string) {
     newAccountRecipients: 1_000_000,
     newAccountMs: 0,
   };
-  const keyring = await Keyring.open({ store, masterKey, limits });
-  const authenticator = new Authenticator({ store, masterKey, audit, scram: false });
+  const keyring = await Keyring.open({ store, masterKey, limits, scram });
+  const authenticator = new Authenticator({ store, masterKey, audit, scram, tokens });
   const keys = new UserKeys({ store, masterKey, audit, limits });
   return { store, keyring, vault: new KeyringVault({ authenticator, keys }) };
 }

@@ -99,6 +99,30 @@ const swaks: MailClient = {
   },
 };
 
+const msmtp: MailClient = {
+  name: "msmtp",
+  program: "msmtp",
+  shows: {
+    wrongPassword: /msmtp: server message: 535 5\.7\.8 /,
+    foreignSender: /msmtp: server message: 550 5\.7\.1 </,
+    foreignFrom: /msmtp: server message: 550 5\.7\.1 /,
+    noTls: /msmtp: the server does not support authentication/,
+    untrusted: /msmtp: TLS certificate verification failed: .*issuer is unknown/,
+  },
+  send: ({ tls, port, caFile, user, password }, { sender, recipients, message }) =>
+    runClient(
+      "msmtp",
+      [
+        ["--host=localhost", `--port=${port}`, "--auth=plain", `--user=${user}`],
+        [`--passwordeval=echo ${password}`, `--from=${sender}`],
+        [`--tls=${tls === "none" ? "off" : "on"}`, `--tls-starttls=${tls === "starttls" ? "on" : "off"}`],
+        [`--tls-trust-file=${caFile ?? "system"}`],
+        ["--", ...recipients],
+      ].flat(),
+      message,
+    ),
+};
+
 /** A person at `openssl s_client`, who stops at the first refusal. */
 const openssl: MailClient = {
   name: "openssl s_client",
@@ -142,4 +166,4 @@ const openssl: MailClient = {
   },
 };
 
-export const mailClients: readonly MailClient[] = [python, curl, swaks, openssl];
+export const mailClients: readonly MailClient[] = [python, curl, swaks, msmtp, openssl];

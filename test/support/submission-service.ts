@@ -12,7 +12,7 @@ import { SmtpServer } from "../../src/smtp/index.ts";
 import { SqliteQueueStore } from "../../src/store/index.ts";
 import { SubmissionHandler } from "../../src/submission/index.ts";
 import { createAuthority } from "./certificates.ts";
-import { openLocalVault } from "./local-vault.ts";
+import { type LoginOptions, openLocalVault } from "./local-vault.ts";
 
 /** A message as it waits in the queue, with what its recipients' server would say of it. */
 export interface QueuedMail {
@@ -49,14 +49,18 @@ export class SubmissionService {
   }
 
   /** @param accounts addresses in someisp.test with their passwords */
-  static async start(accounts: Readonly<Record<string, string>>): Promise<SubmissionService> {
+  static async start(
+    accounts: Readonly<Record<string, string>>,
+    logins: LoginOptions = {},
+  ): Promise<SubmissionService> {
     const folder = mkdtempSync(join(tmpdir(), "vsmtp-clients-"));
     const caFile = join(folder, "ca.pem");
     const authority = await createAuthority();
     writeFileSync(caFile, authority.cert);
     const secureContext = createSecureContext(await authority.issue(["localhost"]));
 
-    const { store: keyringStore, keyring, vault } = await openLocalVault(join(folder, "keyring.db"));
+    const path = join(folder, "keyring.db");
+    const { store: keyringStore, keyring, vault } = await openLocalVault(path, logins);
     const queueStore = new SqliteQueueStore(join(folder, "queue.db"));
     const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
     assert.ok((await keyring.addDomain("someisp.test")).ok);
