@@ -15,49 +15,64 @@ export interface LoadOptions {
   readonly onRefused?: (refused: RefusedAccount) => void;
 }
 
-/** Makes many accounts, a transaction for some hundred. Those that are refused leave the others as they are. */
+/**
+ * Makes many accounts, a transaction for some hundred. Those that are refused leave the others as they are. While one
+ * page is committed, passwords and key pairs of the next are made.
+ */
 export async function addAccounts(
   administration: Administration,
   accounts: AsyncIterable<NewAccountOptions> | Iterable<NewAccountOptions>,
   { onProgress = () => {}, onRefused = () => {} }: LoadOptions,
 ): Promise<{ added: number; refused: number }> {
-  let added = 0;
+  let done = 0;
   let refused = 0;
   let page: NewAccountOptions[] = [];
-  const load = async (): Promise<void> => {
-    for (const failed of await addPage(administration, page)) {
+  let committing: Promise<void> = Promise.resolve();
+  const commit = async (drafts: readonly (Draft | RefusedAccount)[]): Promise<void> => {
+    for (const failed of await commitPage(administration, drafts)) {
       refused++;
       onRefused(failed);
     }
-    added += page.length;
+    done += drafts.length;
+    onProgress(done);
+  };
+  const load = async (): Promise<void> => {
+    const [drafts] = await Promise.all([draftPage(administration, page), committing]);
     page = [];
-    onProgress(added);
+    committing = commit(drafts);
+    committing.catch(() => {}); // it is thrown where it is awaited
   };
   for await (const account of accounts) {
     if (page.push(account) === PAGE) await load();
   }
   if (page.length > 0) await load();
-  return { added: added - refused, refused };
+  await committing;
+  return { added: done - refused, refused };
 }
 
-async function addPage(
+function draftPage(
   administration: Administration,
   page: readonly NewAccountOptions[],
-): Promise<readonly RefusedAccount[]> {
-  const refused: RefusedAccount[] = [];
-  const drafts: Draft[] = [];
-  const drafted = await Promise.all(page.map((options) => draftAccount(administration, options)));
-  for (const [index, draft] of drafted.entries()) {
-    if (draft.ok) drafts.push(draft);
-    else refused.push({ address: page[index]?.address ?? "", failure: draft });
-  }
-  const outcome = await administration.store.addAccounts(
-    drafts.map(({ account, entry }) => [account, entry]),
+): Promise<readonly (Draft | RefusedAccount)[]> {
+  return Promise.all(
+    page.map(async (options) => {
+      const draft = await draftAccount(administration, options);
+      return draft.ok ? draft : { address: options.address, failure: draft };
+    }),
   );
+}
+
+async function commitPage(
+  { store }: Administration,
+  page: readonly (Draft | RefusedAccount)[],
+): Promise<readonly RefusedAccount[]> {
+  const refused = page.filter((one) => "failure" in one);
+  const drafts = page.filter((one) => "account" in one);
+  const outcome = await store.addAccounts(drafts.map(({ account, entry }) => [account, entry]));
   if (outcome === "done") return refused;
   // All or none were refused together: one by one shows which.
   for (const { account, entry } of drafts) {
-    const alone = result(await administration.store.addAccount(account, entry), account.primaryAddress, {});
+    const alone = result(await store.addAccount(account, entry), account.primaryAddress, {});
     if (!alone.ok) refused.push({ address: account.primaryAddress, failure: alone });
   }
   return refused;
