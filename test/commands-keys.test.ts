@@ -63,6 +63,8 @@ test("rotate retires, re-key and revoke revoke; each with its reason (LIF-8, LIF
   const rekeyed = String((await cli.object("key rekey allice@someisp.test --yes")).kid);
   await cli.refuses(`key revoke ${rekeyed}`, /without --yes: The key \S{22} signs now/);
   const revoked = await cli.object(`key revoke ${rekeyed} --yes`);
+  const [entry] = await cli.objects("audit list --action key.revoke");
+  assert.deepEqual([entry?.kid, entry?.detail], [revoked.new_kid, `revoked: ${rekeyed}`]);
   assert.deepEqual([revoked.address, revoked.kid], ["allice@someisp.test", rekeyed]);
   assert.deepEqual(await history("allice@someisp.test"), [
     [revoked.new_kid, "active", null],

@@ -70,3 +70,12 @@ test("long work shows how far it is; tables are cut to the terminal", { skip }, 
     list.output,
   );
 });
+
+test("long work that is broken off ends with status 130, and says how far it was", { skip }, async () => {
+  const addresses = Array.from({ length: 3000 }, (_, index) => `user-${index}@someisp.test\n`);
+  await cli.does("account load -", /^3,000 accounts added\n$/, addresses.join(""));
+  const run = open("key rotate --older-than 0s");
+  await run.answer(" keys, ", "\u0003");
+  assert.equal(await run.end(), 130, run.output);
+  assert.match(run.output, /rotating: [\d,]+ of 3,002 keys, \d+ %: broken off; what is done stays done/);
+});

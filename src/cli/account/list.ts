@@ -16,6 +16,9 @@ interface Options {
 
 const STATES: readonly AccountState[] = ["active", "suspended", "removed"];
 
+/** So many questions about keys are under way together: a database may be far. */
+const AT_ONCE = 50;
+
 interface Row {
   readonly account: AccountRecord;
   /** Null where they were not asked for. */
@@ -85,14 +88,20 @@ async function* withKeys(
   accounts: AsyncIterable<AccountRecord>,
   wanted: boolean,
 ): AsyncGenerator<Row> {
+  let asked: Promise<Row>[] = [];
   for await (const account of accounts) {
-    if (!wanted) {
-      yield { account, kids: null };
-      continue;
-    }
-    const keys = await keyring.keyHistory(account.id);
-    yield { account, kids: keys.filter(({ state }) => state === "active").map(({ kid }) => kid) };
+    if (wanted) asked.push(withActiveKeys(keyring, account));
+    else yield { account, kids: null };
+    if (asked.length < AT_ONCE) continue;
+    yield* await Promise.all(asked);
+    asked = [];
   }
+  yield* await Promise.all(asked);
+}
+
+async function withActiveKeys(keyring: Keyring, account: AccountRecord): Promise<Row> {
+  const keys = await keyring.keyHistory(account.id);
+  return { account, kids: keys.filter(({ state }) => state === "active").map(({ kid }) => kid) };
 }
 
 async function* firstOf<T>(rows: AsyncIterable<T>, count: number): AsyncGenerator<T> {

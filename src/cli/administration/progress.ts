@@ -1,5 +1,9 @@
 /** Standard error gets a line this often where no terminal shows a bar. */
 const LINE_EVERY_MS = 10_000;
+/** How fine the bar is. */
+const PARTS = 1000;
+/** The exit status of what ends by Ctrl-C, as shells have it. */
+const BROKEN_OFF = 130;
 
 export interface Progress {
   /** @param of null: not known */
@@ -24,22 +28,30 @@ export async function showProgress(title: string, unit: string, json: boolean): 
 async function showBar(title: string, unit: string): Promise<Progress> {
   const { progress } = await import("@clack/prompts");
   const startedAtMs = performance.now();
-  const bar = progress({ max: 1000, output: process.stderr, indicator: "timer" });
-  bar.start(title);
+  // The prompts take Ctrl-C, SIGINT and SIGTERM for themselves, and would go on or end with status 0.
+  const breakOff = (): never => process.exit(BROKEN_OFF);
+  const bar = progress({ max: PARTS, output: process.stderr, indicator: "timer", onCancel: breakOff });
   let shown = 0;
-  let last = "";
+  let last = title;
   let ended = false;
+  const onExit = (): void => {
+    process.exitCode = BROKEN_OFF;
+    process.stderr.write(`vsmtp: ${last}: broken off; what is done stays done\n`);
+  };
+  process.once("exit", onExit);
+  bar.start(title);
   return {
     report(done, of) {
-      last = `${title}: ${counted(done, of, unit)}${timeLeft(startedAtMs, done, of)}`;
-      const thousandths = of ? Math.floor((1000 * done) / of) : 0;
-      bar.advance(thousandths - shown, last);
-      shown = thousandths;
+      last = `${title}: ${counted(done, of, unit)}`;
+      const parts = of ? Math.floor((PARTS * done) / of) : 0;
+      bar.advance(parts - shown, `${last}${timeLeft(startedAtMs, done, of)}`);
+      shown = parts;
     },
     end() {
       if (ended) return;
       ended = true;
-      bar.stop(last === "" ? title : last);
+      process.off("exit", onExit);
+      bar.stop(last);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { KeyringStoreError } from "../../keyring/index.ts";
 import { administer, type Work } from "../administration/administer.ts";
 import { countText } from "../administration/count-text.ts";
 import { each } from "../administration/each.ts";
@@ -6,6 +7,7 @@ import { findAccount } from "../administration/find-account.ts";
 import { chosenDomain } from "../administration/find-domain.ts";
 import { showProgress } from "../administration/progress.ts";
 import { succeeded } from "../administration/succeeded.ts";
+import { EndError } from "../end-error.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -79,6 +81,9 @@ async function rekeyAll(
     ];
     await printer.print(replacedMany(replaced), lines.join("\n"));
     return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof KeyringStoreError)) throw error;
+    throw new EndError(`${error.message}; the same command with --resume goes on`, EXIT.temporary, error);
   } finally {
     progress.end();
   }

@@ -22,12 +22,13 @@ export async function replaceKey(
   administration: Administration,
   accountId: string,
   operation: KeyOperation,
+  detail: string | null = null,
 ): Promise<Outcome<{ kid: string }>> {
   const account = await administration.store.account(accountId);
   if (account === null) return refusal("no-account", accountId);
   const domain = await administration.store.domain(storedAddress(account.primaryAddress).domain);
   const { replacement, entry } = await draftReplacement(administration, account, domain, operation);
-  const outcome = await administration.store.replaceKeys(replacement, entry);
+  const outcome = await administration.store.replaceKeys(replacement, { ...entry, detail });
   return result(outcome, account.primaryAddress, { kid: replacement.newKey.kid });
 }
 
@@ -82,7 +83,8 @@ export async function revokeKey(
   const account = await store.account(key.accountId);
   if (account === null) return refusal("no-key", kid);
   if (key.state === "active") {
-    const replaced = await replaceKey(administration, account.id, "revoke");
+    // The entry's own key is the new one.
+    const replaced = await replaceKey(administration, account.id, "revoke", `revoked: ${kid}`);
     return replaced.ok ? { ok: true, account, kid: replaced.kid } : replaced;
   }
   const entry = administration.entry("key.revoke", {
