@@ -238,6 +238,26 @@ describe("answers (KEY-28 to KEY-36)", () => {
     wire.socket.destroy();
   });
 
+  test("a reply is remembered for three to four eighths of its ttl, not all for as long: iat says how fresh it is", async () => {
+    for (const [random, keptFor] of [
+      [0, 225],
+      [0.999, 299],
+    ] as const) {
+      let nowMs = 1073304000_000;
+      const { port } = await start({ nowMs: () => nowMs, random: () => random });
+      const wire = await secured(port, "");
+      const issuedAt = async (seconds: number) => {
+        nowMs = (1073304000 + seconds) * 1000;
+        return parsedStatement(await ask(wire, `KEY allice@someisp.tld ${kid}`)).issuedAt - 1073304000;
+      };
+      assert.deepEqual(
+        [await issuedAt(0), await issuedAt(keptFor - 1), await issuedAt(keptFor + 1)],
+        [0, 0, keptFor + 1],
+      );
+      wire.socket.destroy();
+    }
+  });
+
   test("who asks the same while it is being read gets the same, and a change meanwhile is not lost", async () => {
     const { port, directory } = await start();
     const wires = await Promise.all([secured(port, ""), secured(port, ""), secured(port, "")]);

@@ -58,10 +58,10 @@ class ServerProcess {
   async start(): Promise<readonly Place[]> {
     const { config, secrets, log } = this.#context;
     const file = new URL(`./key-server-child${extname(import.meta.filename)}`, import.meta.url);
-    const child = fork(file, { serialization: "advanced", stdio: "inherit" });
+    const child = fork(file, { serialization: "advanced", stdio: "inherit", env: environmentOf(config) });
     this.#child = child;
     const answer = new Promise<readonly Place[]>((resolve, reject) => {
-      child.once("error", reject);
+      child.on("error", reject);
       child.once("exit", (code, signal) => reject(new Error(`a process ended at once: ${signal ?? code}`)));
       child.on("message", (message: FromKeyServer) => {
         if (message.kind === "started") resolve(message.places);
@@ -117,4 +117,11 @@ class ServerProcess {
     // A child that is gone meanwhile does not read it; its end is noticed by itself.
     child.send(message, () => {});
   }
+}
+
+/** Ours, but for the master key where it is given that way. */
+function environmentOf({ store }: Config): NodeJS.ProcessEnv {
+  const environment = { ...process.env };
+  if (store.masterKey.kind === "variable") delete environment[store.masterKey.name];
+  return environment;
 }
