@@ -97,8 +97,18 @@ export function formatReply(reply: VaultReply): string {
         reply.keys.map((key) => `${keyTags(key)}; exp=${key.expiresIn}; sk=${toBase64(key.pkcs8)}`),
       );
     case "error":
-      return `-ERR [${reply.code}] ${reply.text}\r\n`;
+      return `-ERR [${reply.code}] ${printable(reply.text)}\r\n`;
   }
+}
+
+const MAX_TEXT = 500;
+
+/**
+ * The text of an error may quote what users wrote, such as an address. As octets its characters become others: of U+010D
+ * and U+010A, CR and LF, and a line of the user's own would stand among the vault's.
+ */
+function printable(text: string): string {
+  return text.slice(0, MAX_TEXT).replace(/[^ -~]/g, "?");
 }
 
 export function parseCapabilities(lines: readonly string[]): Capabilities | null {

@@ -88,7 +88,7 @@ describe("server session (PRV-4 to PRV-13)", () => {
     [
       "SIGN (PRV-11): octets are no lines",
       `SIGN ${ticket} a@x.test ${kid} 3 8\r\nQUIT\r\n\r\nNOOP\r\n`,
-      `${policy(`SIGN ${ticket} a@x.test ${kid} 3 8: QUIT\r\n\r\n`)}+OK\r\n`,
+      `${policy(`SIGN ${ticket} a@x.test ${kid} 3 8: QUIT????`)}+OK\r\n`,
     ],
     [
       "AUTH with a mechanism that there is not",
@@ -309,6 +309,13 @@ describe("what one side writes the other reads", () => {
         assert.deepEqual(reader.take(last), one);
       }),
     ));
+
+  test("what users wrote and an error quotes is one line of printable ASCII, whatever its octets become (PRV-4)", () => {
+    const written = "you may not write From \u010d\u010a+OK b=AAAA\r\n@someisp.test\x87";
+    const line = formatReply(errorReply("POLICY", written));
+    assert.equal(line, "-ERR [POLICY] you may not write From ??+OK b=AAAA??@someisp.test?\r\n");
+    assert.ok(formatReply(errorReply("POLICY", "x".repeat(100_000))).length < 1024);
+  });
 
   test("PRV-28 the text of [LIMIT]", () => {
     const read = (limit: number, freeAt: number | null) => parseLimitText(limitReply(limit, freeAt).text);
