@@ -12,7 +12,7 @@ for (const file of readdirSync(folder).filter((name) => name !== "fuzz-target.ts
     const { target } = (await import(join(folder, file))) as { target: FuzzTarget };
     t.after(() => target.close?.());
     const seed = Math.floor(Math.random() * 2 ** 32);
-    for (let number = 0; number < 3000; number++) {
+    for (let number = 0; number < (target.few ?? 3000); number++) {
       try {
         await target.run(new Random(seed, number));
       } catch (error) {
