@@ -46,7 +46,7 @@ export function accountContract(makePlace: MakePlace): void {
     assert.equal(await store.removeDomain("other.test", entry()), "not-hosted");
   });
 
-  test("LIF-1, LIF-3 an account is added whole or not at all", async () => {
+  test("LIF-1, LIF-3, ADR-5 an account is added whole or not at all", async () => {
     const store = await (await makePlace()).open();
     await done(store.addDomain(domainRecord("someisp.test"), entry()));
     const added = newAccount("allice@someisp.test", {
