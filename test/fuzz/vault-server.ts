@@ -15,7 +15,7 @@ import {
 } from "../../src/keyring/index.ts";
 import type { Address } from "../../src/message/index.ts";
 import { MessageSigner } from "../../src/signature/index.ts";
-import { SqliteKeyringStore } from "../../src/store/index.ts";
+import { openKeyringStore } from "../../src/store/index.ts";
 import { VaultServer } from "../../src/vault/index.ts";
 import { MAX_LINE_OCTETS } from "../../src/vault-protocol/index.ts";
 import type { FuzzTarget, Random } from "./fuzz-target.ts";
@@ -64,7 +64,10 @@ export const target: FuzzTarget = {
 async function start(): Promise<Started> {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-fuzz-"));
   const masterKey = MasterKey.generate();
-  const store = new SqliteKeyringStore(join(folder, "keyring.db"), { auditKey: auditKeyOf(masterKey) });
+  const store = await openKeyringStore({
+    location: join(folder, "keyring.db"),
+    auditKey: auditKeyOf(masterKey),
+  });
   const limits = {
     recipients: 999_999_999,
     periodMs: 1000,
