@@ -59,15 +59,19 @@ async function answer(id: string): Promise<string> {
   return found.reason ?? found.kind;
 }
 
-function send(password: string, recipients = ["bob@dest.test"]): Promise<unknown> {
+function send(
+  password: string,
+  recipients = ["bob@dest.test"],
+  user = "allice@someisp.test",
+): Promise<unknown> {
   const transport = createTransport({
     host: "127.0.0.1",
     port: ports.smtps,
     secure: true,
     tls: { rejectUnauthorized: false },
-    auth: { user: "allice@someisp.test", pass: password },
+    auth: { user, pass: password },
   });
-  return transport.sendMail({ from: "allice@someisp.test", to: recipients, text: "Hello.\n" });
+  return transport.sendMail({ from: user, to: recipients, text: "Hello.\n" });
 }
 
 test("suspended: the key server says so, and nobody logs in (LIF-10, LIF-11); resumed: with a new key (LIF-13)", async () => {
@@ -102,6 +106,19 @@ test("another password, an app password and its end", async () => {
   assert.ok(Number(used?.last_used_at) > 0);
   await cli.does(`account app-password remove allice@someisp.test ${id}`, /has ended/);
   await assert.rejects(send(String(password)), /535 5\.7\.8/);
+});
+
+test("an account that was loaded with the hash of its password logs in with the password", async () => {
+  // argon2id of "password", as Dovecot and others write it.
+  const hash =
+    "$argon2id$v=19$m=8192,t=3,p=2$c29tZXNhbHRzb21lc2FsdA$WhoELTVCDxA0tKNHq8bZhJ7JiYCl47pcvKCv8yqwM4g";
+  const line = JSON.stringify({ address: "moved@someisp.test", password_hash: hash });
+  await cli.does("account load -", /^1 account added\n$/, line);
+  await send("password", ["bob@dest.test"], "moved@someisp.test");
+  await assert.rejects(send("passwort", ["bob@dest.test"], "moved@someisp.test"), /535 5\.7\.8/);
+  const bad = JSON.stringify({ address: "bad@someisp.test", password_hash: "$2b$12$abc" });
+  const refused = await cli.run("account load -", bad);
+  assert.deepEqual([refused.status, /is not argon2id/.test(refused.stderr)], [2, true]);
 });
 
 test("a recipient limit counts at once, and tells when there is room again (LIF-14)", async () => {

@@ -88,15 +88,16 @@ async function* withKeys(
   accounts: AsyncIterable<AccountRecord>,
   wanted: boolean,
 ): AsyncGenerator<Row> {
-  let asked: Promise<Row>[] = [];
+  let page: AccountRecord[] = [];
+  const rows = (): Promise<Row[]> => Promise.all(page.map((account) => withActiveKeys(keyring, account)));
   for await (const account of accounts) {
-    if (wanted) asked.push(withActiveKeys(keyring, account));
-    else yield { account, kids: null };
-    if (asked.length < AT_ONCE) continue;
-    yield* await Promise.all(asked);
-    asked = [];
+    if (!wanted) yield { account, kids: null };
+    else if (page.push(account) === AT_ONCE) {
+      yield* await rows();
+      page = [];
+    }
   }
-  yield* await Promise.all(asked);
+  yield* await rows();
 }
 
 async function withActiveKeys(keyring: Keyring, account: AccountRecord): Promise<Row> {

@@ -9,6 +9,7 @@ const object = z.strictObject({
   address: z.string(),
   aliases: z.array(z.string()).optional(),
   password: z.string().optional(),
+  password_hash: z.string().optional(),
   key_lock: z.boolean().optional(),
 });
 
@@ -33,13 +34,14 @@ function parseObject(text: string): LoadLine {
     const [issue] = result.error.issues;
     return { ok: false, detail: `${issue?.path.join(".") || "the object"}: ${issue?.message}` };
   }
-  const { address, aliases, password, key_lock } = result.data;
+  const { address, aliases, password, password_hash, key_lock } = result.data;
   return {
     ok: true,
     account: {
       address,
       ...(aliases ? { aliases } : {}),
       ...(password === undefined ? {} : { password }),
+      ...(password_hash === undefined ? {} : { passwordHash: password_hash }),
       ...(key_lock === undefined ? {} : { keyLock: key_lock }),
     },
   };

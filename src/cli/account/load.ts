@@ -25,7 +25,7 @@ export function defineLoad(parent: Command, done: Done): void {
     );
   administer(command, done, {
     about: [
-      'A line is an account: its address and, after commas, its further addresses; or a JSON object with "address" and, as wanted, "aliases", "password" and "key_lock". Empty lines and those that begin with # are left out. Without a password nobody can log in until vsmtp account passwd sets one; hashing passwords takes by far the longest.',
+      'A line is an account: its address and, after commas, its further addresses; or a JSON object with "address" and, as wanted, "aliases", "password" or "password_hash" (argon2id in PHC form, as other systems have it), and "key_lock". Empty lines and those that begin with # are left out. Without a password nobody can log in until vsmtp account passwd sets one; hashing passwords takes by far the longest.',
       "A line that is refused is reported on standard error and does not keep the others from being loaded; the exit status is then 2.",
     ],
     examples: [

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { AuditEntry } from "../audit/audit-entry.ts";
-import { newPassword } from "../credentials/new-credential.ts";
+import { newPassword, passwordFromHash } from "../credentials/new-credential.ts";
 import { generateKeyLock } from "../key-lock.ts";
 import { generateAccountKey } from "../key-pair.ts";
 import type { NewAccount, StoreOutcome } from "../keyring-store.ts";
-import type { AccountRecord } from "../records.ts";
+import type { AccountRecord, CredentialRecord } from "../records.ts";
 import type { Administration } from "./administration.ts";
 import { type GrantOptions, parseGrant } from "./grant.ts";
 import { addressName, addressNames } from "./names.ts";
-import { badPassword, type Failure, type Outcome, refusal, result } from "./outcome.ts";
+import { badPassword, badPasswordHash, type Failure, type Outcome, refusal, result } from "./outcome.ts";
 
 export interface NewAccountOptions {
   /** The primary address, as people write it. */
@@ -16,6 +16,8 @@ export interface NewAccountOptions {
   readonly aliases?: readonly string[];
   /** Without one nobody can log in: for role accounts. */
   readonly password?: string;
+  /** Instead of it: its argon2id hash in PHC form, of accounts that come from another system. */
+  readonly passwordHash?: string;
   /** Its private keys open with its own password only; so it needs one. */
   readonly keyLock?: boolean;
 }
@@ -60,7 +62,7 @@ export interface Draft {
 
 export async function draftAccount(
   administration: Administration,
-  { address, aliases = [], password, keyLock = false }: NewAccountOptions,
+  { address, aliases = [], password, passwordHash, keyLock = false }: NewAccountOptions,
 ): Promise<Draft | Failure> {
   const names = addressNames([address, ...aliases]);
   if (!names.ok) return names;
@@ -72,17 +74,15 @@ export async function draftAccount(
   const id = newAccountId(administration.nowMs());
   const at = administration.now();
   const lock = keyLock ? generateKeyLock() : null;
-  const credential =
-    password === undefined
-      ? null
-      : await newPassword(password, {
-          accountId: id,
-          at,
-          masterKey,
-          scram,
-          keyLock: lock?.privateKey ?? null,
-        });
-  if (password !== undefined && credential === null) return badPassword;
+  let credential: CredentialRecord | null = null;
+  if (password !== undefined) {
+    const opens = lock?.privateKey ?? null;
+    credential = await newPassword(password, { accountId: id, at, masterKey, scram, keyLock: opens });
+    if (credential === null) return badPassword;
+  } else if (passwordHash !== undefined) {
+    credential = passwordFromHash(passwordHash, at);
+    if (credential === null) return badPasswordHash(primaryAddress);
+  }
   const publicLock = lock?.publicKey ?? null;
   const key = await generateAccountKey({ id, keyLock: publicLock }, at, masterKey);
   return {

@@ -40,6 +40,11 @@ export const badPassword: Failure = {
   detail: "a password has 1 to 1024 octets and no control characters",
 };
 
+export function badPasswordHash(address: string): Failure {
+  const detail = `${address}: its password hash is not argon2id in PHC form ($argon2id$v=19$m=…,t=…,p=…$…$…), within bounds`;
+  return { ok: false, problem: "password", detail };
+}
+
 export const wrongPassword: Failure = {
   ok: false,
   problem: "wrong-password",

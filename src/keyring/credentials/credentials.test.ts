@@ -5,7 +5,7 @@ import { makeScramVerifier } from "../../sasl/index.ts";
 import { generateKeyLock, KeyLockError, openWithLock, sealToLock } from "../key-lock.ts";
 import { MasterKey, MasterKeyError } from "../master-key.ts";
 import { parseAppPassword } from "./app-password.ts";
-import { newAppPassword, newPassword } from "./new-credential.ts";
+import { newAppPassword, newPassword, passwordFromHash } from "./new-credential.ts";
 import { openKeyLock, openKeyLockByScram } from "./open-key-lock.ts";
 import { preparePassword, verifyPassword } from "./password-hash.ts";
 import { openScramVerifier, SCRAM_ITERATIONS } from "./scram-credential.ts";
@@ -85,4 +85,20 @@ test("any text is no app password, or one whose id and secret are its digits", (
       assert.equal(preparePassword(parsed.password), parsed.password);
     }),
   );
+});
+
+test("hashes of other systems are taken within bounds, and nothing else is", () => {
+  const salt = "c29tZXNhbHRzb21lc2FsdA";
+  const tag = "WhoELTVCDxA0tKNHq8bZhJ7JiYCl47pcvKCv8yqwM4g";
+  const rows: [hash: string, taken: boolean][] = [
+    [`$argon2id$v=19$m=65536,t=3,p=4$${salt}$${tag}`, true],
+    [`$argon2id$v=19$m=1048577,t=3,p=4$${salt}$${tag}`, false],
+    [`$argon2id$v=19$m=31,t=3,p=4$${salt}$${tag}`, false],
+    [`$argon2id$v=19$m=65536,t=17,p=4$${salt}$${tag}`, false],
+    [`$argon2id$v=19$m=65536,t=0,p=0$${salt}$${tag}`, false],
+    [`$argon2i$v=19$m=65536,t=3,p=4$${salt}$${tag}`, false],
+    [`$2b$12$${salt}${tag}`, false],
+  ];
+  for (const [hash, taken] of rows) assert.equal(passwordFromHash(hash, 1)?.hash === hash, taken, hash);
+  fc.assert(fc.property(fc.string(), (text) => passwordFromHash(`$argon2id$v=19$${text}`, 1) === null));
 });

@@ -5,7 +5,7 @@ import type { CredentialRecord } from "../records.ts";
 import { formatAppPassword, generateAppPassword } from "./app-password.ts";
 import { sealCredentialSecret } from "./credential-secret.ts";
 import { wrapLock } from "./lock-wrapping.ts";
-import { hashPassword, preparePassword } from "./password-hash.ts";
+import { hashPassword, isPasswordHash, preparePassword } from "./password-hash.ts";
 import { SCRAM_ITERATIONS, sealScramVerifier } from "./scram-credential.ts";
 
 /** The id of the credential that is an account's own password. */
@@ -32,6 +32,16 @@ export async function newPassword(
   if (prepared === null) return null;
   const credential = await makeCredential(PASSWORD_ID, prepared, options);
   return { ...credential, ...(options.scram && (await scramOf(prepared, options))) };
+}
+
+/**
+ * The password of an account that comes from another system, which kept its hash; without SCRAM or key lock, for which
+ * the password itself is needed.
+ *
+ * @returns null when it is not an argon2id hash in PHC form that can be checked
+ */
+export function passwordFromHash(hash: string, at: number): CredentialRecord | null {
+  return isPasswordHash(hash) ? { ...withoutSecrets(PASSWORD_ID, at), hash } : null;
 }
 
 /** Makes an app password. Its secret is shown to the user this once and kept nowhere. */
@@ -62,12 +72,19 @@ async function makeCredential(
   const name = { accountId, credentialId: id };
   const wrapped = keyLock && (await wrapLock(keyLock, { password: prepared }, name));
   return {
+    ...withoutSecrets(id, at),
+    hash: await hashPassword(prepared),
+    lockByPassword: wrapped && sealCredentialSecret(wrapped, "lock-by-password", accountId, masterKey),
+  };
+}
+
+function withoutSecrets(id: string, at: number): Omit<CredentialRecord, "hash"> {
+  return {
     id,
     kind: "password",
     name: "",
-    hash: await hashPassword(prepared),
     scram: null,
-    lockByPassword: wrapped && sealCredentialSecret(wrapped, "lock-by-password", accountId, masterKey),
+    lockByPassword: null,
     lockByScram: null,
     addresses: null,
     createdAt: at,

@@ -47,9 +47,16 @@ export function deriveFromPassword(password: string, salt: Uint8Array): Promise<
   });
 }
 
+/** Is it an argon2id hash that logins can be checked against, such as another system made? */
+export function isPasswordHash(text: string): boolean {
+  return parse(text) !== null;
+}
+
 /** Compares in constant time. @throws Error when the hash is not one of ours */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
-  const { tag, parameters } = parse(hash);
+  const parsed = parse(hash);
+  if (parsed === null) throw new Error("a stored password hash is not an argon2id PHC string within bounds");
+  const { tag, parameters } = parsed;
   return timingSafeEqual(await argon2Async("argon2id", { ...parameters, message: password }), tag);
 }
 
@@ -62,14 +69,14 @@ function format(nonce: Uint8Array, tag: Uint8Array): string {
   return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${base64(nonce)}$${base64(tag)}`;
 }
 
-function parse(hash: string): { tag: Buffer; parameters: Omit<Argon2Parameters, "message"> } {
+function parse(hash: string): { tag: Buffer; parameters: Omit<Argon2Parameters, "message"> } | null {
   const { m = "", t = "", p = "", salt = "", tag = "" } = PHC.exec(hash)?.groups ?? {};
   const memory = Number(m);
   const passes = Number(t);
   const parallelism = Number(p);
-  if (tag === "" || memory > MAX_MEMORY_KIB || passes < 1 || passes > MAX_PASSES || parallelism < 1) {
-    throw new Error("a stored password hash is not an argon2id PHC string within bounds");
-  }
+  // RFC 9106 §3.1: eight blocks of memory for each lane.
+  if (tag === "" || parallelism < 1 || memory < 8 * parallelism || memory > MAX_MEMORY_KIB) return null;
+  if (passes < 1 || passes > MAX_PASSES) return null;
   const expected = Buffer.from(tag, "base64");
   return {
     tag: expected,
