@@ -140,6 +140,7 @@ export class VaultServer {
   /** A socket for each enrolled Unix user and group, made and removed as enrolments come and go. */
   async listenUnix(folder: string): Promise<void> {
     this.#folder = folder;
+    await this.#enrolments.refresh();
     await this.#openSockets();
   }
 
@@ -164,8 +165,6 @@ export class VaultServer {
     const remoteAddress = plain.remoteAddress ?? "";
     plain.on("error", () => plain.destroy());
     if (!this.#hasRoom(plain, remoteAddress)) return;
-    this.#handshaking.set(plain, this.#nowMs());
-    plain.once("close", () => this.#handshaking.delete(plain));
     const secure = new TLSSocket(plain, {
       isServer: true,
       secureContext: secureContext(),
@@ -174,19 +173,22 @@ export class VaultServer {
       // Who issued a certificate does not matter; possession of its key is proved all the same (PRV-23).
       rejectUnauthorized: false,
     });
+    this.#handshaking.set(secure, this.#nowMs());
+    secure.once("close", () => {
+      this.#handshaking.delete(secure);
+      plain.destroy();
+    });
     const failed = (cause: Error): void => {
       this.#onEvent({ kind: "tls-failed", remoteAddress, cause });
-      plain.destroy();
+      secure.destroy();
     };
     secure.once("error", failed);
     secure.once("secure", () => {
       void this.#prove(secure, remoteAddress).then((access) => {
-        this.#handshaking.delete(plain);
-        secure.off("error", failed);
-        if (access === null || this.#closed) {
-          secure.on("error", () => {});
-          plain.destroy();
-        } else this.#welcome(secure, access, remoteAddress);
+        this.#handshaking.delete(secure);
+        secure.off("error", failed).on("error", () => secure.destroy());
+        if (access === null || this.#closed) secure.destroy();
+        else this.#welcome(secure, access, remoteAddress);
       });
     });
   }
