@@ -107,7 +107,7 @@ test("SUB-4, SUB-6 the submission server signs each message and it passes, or sa
   const authors = new EveryAuthor(keyring, vault);
   for (const [index, message] of messages.entries()) {
     const recipient = { localPart: `submission-${index}`, domain: "dest.test" };
-    authors.next();
+    await authors.next(message.octets);
     const result = await signSubmission(
       {
         message: [message.octets],

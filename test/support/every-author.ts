@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import type { Keyring } from "../../src/keyring/index.ts";
-import { type Address, addressText } from "../../src/message/index.ts";
+import {
+  type Address,
+  addressText,
+  canonicalize,
+  fieldText,
+  HeaderReader,
+  parseHeader,
+  parseMailboxes,
+} from "../../src/message/index.ts";
 import type { Login, SigningOrder, Vault } from "../../src/signing/index.ts";
 
 /** Signs for every author as if each were an account here, who may also write for the others of its domain. */
@@ -16,9 +24,10 @@ export class EveryAuthor implements Login {
     this.#vault = vault;
   }
 
-  /** Another message comes: whoever is asked for first, writes it. */
-  next(): void {
-    this.#login = null;
+  /** Another message comes: its Sender writes it, or else its first author. */
+  async next(message: Uint8Array): Promise<void> {
+    const sender = senderOf(message);
+    this.#login = sender && (await this.#logInAs(sender));
   }
 
   async identify(author: Address): ReturnType<Login["identify"]> {
@@ -55,4 +64,15 @@ export class EveryAuthor implements Login {
     });
     assert.ok(granted.ok);
   }
+}
+
+function senderOf(message: Uint8Array): Address | null {
+  const reader = new HeaderReader();
+  reader.write(message);
+  const header = parseHeader(reader.finish());
+  const field = header.fields.find(({ name }) => name === "sender");
+  const parsed = field && parseMailboxes(fieldText(header, field));
+  const [mailbox] = parsed?.ok ? parsed.mailboxes : [];
+  const result = mailbox && canonicalize(mailbox.address);
+  return result?.ok ? result.address : null;
 }
