@@ -7,7 +7,7 @@ import { Printer } from "../administration/printer.ts";
 import { addConfigOption, readConfig } from "../configuration.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Done } from "../run-command.ts";
-import { isDrained, type State, stateFields, stateObject, stateOf, stateText } from "./state.ts";
+import { isDrained, isFollowed, type State, stateFields, stateObject, stateOf, stateText } from "./state.ts";
 
 interface Options {
   readonly config?: string;
@@ -16,8 +16,10 @@ interface Options {
   readonly wait?: number;
 }
 
-/** How often it is looked whether clients are left, while they are waited for. */
-const LOOK_MS = 250;
+/** How often it is looked, while something is waited for. */
+const LOOK_MS = 100;
+/** How long processes that run well take at most to do what they are told. */
+const FOLLOW_MS = 1000;
 
 /** `vsmtp key-server`: takes this host's key server out of service and back; a running one follows at once. */
 export function define(command: Command, done: Done): void {
@@ -35,7 +37,8 @@ export function define(command: Command, done: Done): void {
   drain.action(async (options: Options) => {
     const control = controlOf(options);
     await control.drain({ to: options.to ?? null, since: Math.floor(Date.now() / 1000) });
-    const state = await stateWithin(control, options.wait ?? 0);
+    await stateOnce(control, isFollowed, FOLLOW_MS);
+    const state = await stateOnce(control, isDrained, (options.wait ?? 0) * 1000);
     await print(state, options);
     if (options.wait !== undefined && !isDrained(state)) done(EXIT.temporary);
   });
@@ -44,7 +47,7 @@ export function define(command: Command, done: Done): void {
   }).action(async (options: Options) => {
     const control = controlOf(options);
     await control.resume();
-    await print(await stateOf(control), options);
+    await print(await stateOnce(control, isFollowed, FOLLOW_MS), options);
   });
   subcommand(command, "status", "what it does with clients, and how many it has", {
     examples: [["vsmtp key-server status", "whether a drained server is free of clients"]],
@@ -65,11 +68,15 @@ function subcommand(
   return explain(addConfigOption(command), { ...explanation, json: stateFields });
 }
 
-/** The state once nobody is left, or after this time. */
-async function stateWithin(control: KeyServerControl, waitSeconds: number): Promise<State> {
-  const end = Date.now() + waitSeconds * 1000;
+/** The state once it is so, or after this time. */
+async function stateOnce(
+  control: KeyServerControl,
+  isSo: (state: State) => boolean,
+  ms: number,
+): Promise<State> {
+  const end = Date.now() + ms;
   let state = await stateOf(control);
-  while (!isDrained(state) && Date.now() < end) {
+  while (!isSo(state) && Date.now() < end) {
     await delay(LOOK_MS);
     state = await stateOf(control);
   }

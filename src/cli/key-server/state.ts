@@ -20,9 +20,14 @@ export async function stateOf(control: KeyServerControl): Promise<State> {
   return { drain, processes };
 }
 
+/** Every process does what it was told. */
+export function isFollowed({ drain, processes }: State): boolean {
+  return processes.every((process) => follows(process, drain));
+}
+
 /** Every process follows, and has no clients any more. */
-export function isDrained({ drain, processes }: State): boolean {
-  return drain !== null && processes.every((process) => follows(process, drain) && process.connections === 0);
+export function isDrained(state: State): boolean {
+  return state.drain !== null && isFollowed(state) && connectionsOf(state) === 0;
 }
 
 export function stateObject(state: State): Record<keyof typeof stateFields, unknown> {
@@ -42,13 +47,17 @@ export function stateObject(state: State): Record<keyof typeof stateFields, unkn
 
 export function stateText(state: State): string {
   const { drain, processes } = state;
-  const lines = [`${whatItDoes(state)}: ${connectionsOf(state)} connections`];
+  const lines = [`${whatItDoes(state)}: ${count(connectionsOf(state))}`];
   for (const process of processes) {
     const note = follows(process, drain) ? "" : ", does not follow yet";
-    lines.push(`  process ${process.pid}: ${process.connections} connections${note}`);
+    lines.push(`  process ${process.pid}: ${count(process.connections)}${note}`);
   }
   if (processes.length === 0) lines.push("  no key server runs here");
   return lines.join("\n");
+}
+
+function count(connections: number): string {
+  return connections === 1 ? "1 connection" : `${connections} connections`;
 }
 
 function whatItDoes(state: State): string {
