@@ -201,6 +201,7 @@ test("everything can be put under another master key; the log still verifies", a
   const next = join(cli.folder, "next.key");
   await cli.does("master-key check", /is the one of this key store\n$/);
   await cli.refuses(`master-key rewrap --to ${next}`, /without --yes: Everything in the key store/);
+  await cli.refuses(`master-key rewrap --to ${cli.folder}/data/master.key`, /holds the present master key/);
   const done = await cli.object(`master-key rewrap --to ${next} --yes`);
   assert.ok(done.file === next && Number(done.rewrapped) >= 3);
   await cli.refuses("master-key check", /not the one this key store was made with/);

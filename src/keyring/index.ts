@@ -21,7 +21,7 @@ export {
 export { keysFromFile, keysFromUrl } from "./credentials/issuer-keys.ts";
 export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
 export { TokenVerifier, type TokenVerifierOptions } from "./credentials/token-verifier.ts";
-export { KEY_TRANSITIONS } from "./key-lifecycle.ts";
+export { KEY_TRANSITIONS, RETIREMENT_S } from "./key-lifecycle.ts";
 export { KeyStatements, type KeyStatementsOptions } from "./key-statements.ts";
 export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {

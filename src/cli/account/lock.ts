@@ -27,8 +27,6 @@ export function defineLock(parent: Command, done: Done): void {
       "The account gets a new key at once, the old one goes on verifying what it signed. The password given is its password from now on, and app passwords have to be made anew.",
     ],
     examples: [["vsmtp account lock alice@example.org", "asks for the password that she will have"]],
-    consequence: (address) =>
-      `${address} gets a new key and the password that you give; its app passwords are gone.`,
     result: "has a key lock: only its own passwords open its keys",
   });
 }
@@ -42,8 +40,6 @@ export function defineUnlock(parent: Command, done: Done): void {
       "See vsmtp account lock for what is gained and lost. The account gets a new key at once, the old one goes on verifying what it signed. The password given is its password from now on, and app passwords have to be made anew.",
     ],
     examples: [["vsmtp account unlock alice@example.org --password-file secret --yes", "in a script"]],
-    consequence: (address) =>
-      `${address} gets a new key and the password that you give; its app passwords are gone.`,
     result: "has no key lock: the master key opens its keys",
   });
 }
@@ -54,7 +50,6 @@ interface Change {
   readonly description: string;
   readonly about: readonly string[];
   readonly examples: readonly (readonly [string, string])[];
-  consequence(address: string): string;
   readonly result: string;
 }
 
@@ -76,7 +71,9 @@ function defineChange(parent: Command, done: Done, change: Change): void {
       if ((keyLock !== null) === change.on) {
         throw new UsageError(`${primaryAddress} ${change.on ? "has a key lock already" : "has no key lock"}`);
       }
-      await confirm(change.consequence(primaryAddress));
+      await confirm(
+        `${primaryAddress} gets a new key and the password that you give; its app passwords are gone.`,
+      );
       const password = passwordFile === undefined ? await ask() : readPasswordFile(passwordFile);
       const { kid } = succeeded(await keyring.setKeyLock(id, change.on, password));
       await printer.print(

@@ -14,7 +14,7 @@ export function defineRelease(parent: Command, done: Done): void {
   administer(command, done, {
     asks: true,
     about: [
-      "For domains with --release-keys (see vsmtp domain set). Keys that retired and whose end has passed, 14 days later, are written to FILE, a JSON object a line, and then destroyed here. Once everybody has them, a signature proves no longer who wrote the mail (LIF-18). Receivers do not accept them any more: nothing can be signed with them.",
+      "For domains with --release-keys (see vsmtp domain set). Retired keys whose end has passed (vsmtp key list shows it) are written to FILE, a JSON object a line, and then destroyed here. Once everybody has them, a signature proves no longer who wrote the mail (LIF-18). Receivers do not accept them any more: nothing can be signed with them.",
       "Broken off, it may write keys again that are in FILE already; none are lost.",
     ],
     examples: [["vsmtp key release --out released-keys.jsonl --yes", "once a month, from cron"]],

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { RETIREMENT_S } from "../../keyring/index.ts";
 import { administer, type Work } from "../administration/administer.ts";
 import { countText } from "../administration/count-text.ts";
 import { each } from "../administration/each.ts";
@@ -17,6 +18,8 @@ interface Options {
   readonly domain?: string;
 }
 
+const RETIREMENT_DAYS = RETIREMENT_S / 86_400;
+
 export function defineRotate(parent: Command, done: Done): void {
   const command = parent
     .command("rotate [ADDRESS...]")
@@ -29,7 +32,7 @@ export function defineRotate(parent: Command, done: Done): void {
     .option("--domain NAME", "of these only the accounts of one domain");
   administer(command, done, {
     about: [
-      "New mail is signed with the new key at once. The old key retires: it verifies for another 14 days what it signed, so that no mail is lost (LIF-8). Once a year is recommended: run it from cron with --older-than.",
+      `New mail is signed with the new key at once. The old key retires: it verifies for another ${RETIREMENT_DAYS} days what it signed, so that no mail is lost (LIF-8). Once a year is recommended: run it from cron with --older-than.`,
     ],
     examples: [
       ["vsmtp key rotate alice@example.org", "prints the id of the new key"],
@@ -48,7 +51,7 @@ export function defineRotate(parent: Command, done: Done): void {
         const { kid } = succeeded(await keyring.rotate(id));
         await printer.print(
           replacedOne(primaryAddress, kid),
-          `${primaryAddress} signs with a new key; the old one verifies for another 14 days\nkey       ${kid}`,
+          `${primaryAddress} signs with a new key; the old one verifies for another ${RETIREMENT_DAYS} days\nkey       ${kid}`,
         );
       });
     },

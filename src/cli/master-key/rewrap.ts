@@ -4,6 +4,7 @@ import { loadMasterKey } from "../../keyring/index.ts";
 import { administer } from "../administration/administer.ts";
 import { showProgress } from "../administration/progress.ts";
 import type { Done } from "../run-command.ts";
+import { UsageError } from "../usage-error.ts";
 
 export function defineRewrap(parent: Command, done: Done): void {
   const command = parent
@@ -20,8 +21,12 @@ export function defineRewrap(parent: Command, done: Done): void {
       ["vsmtp master-key rewrap --to /etc/vsmtp/master-2027.key", "asks first, shows a progress bar"],
     ],
     json: { file: "where the new master key is", rewrapped: "how many secrets are under it" },
-    async run({ keyring, printer, confirm, json }, { to }: { readonly to: string }) {
+    async run({ keyring, config, printer, confirm, json }, { to }: { readonly to: string }) {
       const file = resolve(to);
+      const { masterKey } = config.store;
+      if (masterKey.kind === "file" && masterKey.path === file) {
+        throw new UsageError(`${file} holds the present master key; name another file`);
+      }
       await confirm(
         `Everything in the key store is encrypted under the master key in ${file}. No vsmtp serve may be running, and without that file all keys will be lost.`,
       );
