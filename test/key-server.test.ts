@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -160,6 +160,14 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+test("more replies than memory can hold are refused before anything starts", async () => {
+  const greedy = join(folder, "greedy.toml");
+  writeFileSync(greedy, readFileSync(settings, "utf8").replace("processes = 2", "remembered = 40_000_000"));
+  const { status, stderr } = await vsmtp(["serve", "--config", greedy]);
+  assert.equal(status, 2);
+  assert.match(stderr, /^vsmtp: .*remembered = 40000000 takes about \d+ MiB.*--max-old-space-size=\d+\n$/);
+});
 
 /** What the processes say of themselves, once it is so. */
 async function processesWhen(

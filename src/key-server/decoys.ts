@@ -14,7 +14,7 @@ export type ShownKey = Omit<DirectoryKey, "owner">;
 
 /**
  * The keys that an address without account seems to have (KEY-34): one that is active and the one before it, which was
- * rotated as real ones are. They are made, or remembered, in the same way for addresses that do have an account, so
+ * rotated as real ones are (KEY-39). They are made, or remembered, in the same way for addresses that do have an account, so
  * that neither time nor load tells which have none.
  */
 export class Decoys {

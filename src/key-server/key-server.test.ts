@@ -202,7 +202,7 @@ describe("answers (KEY-28 to KEY-36)", () => {
     wire.socket.destroy();
   });
 
-  test("a decoy rotates as a real key does: its predecessor is retired, and verifies as long (KEY-34, LIF-8)", async () => {
+  test("a decoy rotates as a real key does: its predecessor is retired, and verifies as long (KEY-39, LIF-8)", async () => {
     let nowMs = 1073304000_000;
     const { port } = await start({ nowMs: () => nowMs });
     const wire = await secured(port, "");

@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import { getHeapStatistics } from "node:v8";
 import type { Config } from "../config/index.ts";
 import { KeyServer, type ServerMode } from "../key-server/index.ts";
 import { type PublicKeyringStore, PublicKeyView, StatementSigning } from "../keyring/index.ts";
@@ -31,6 +32,7 @@ export interface KeyServerContext {
 export async function startKeyServer(context: KeyServerContext): Promise<Running> {
   const { config, log, store, secrets, reusePort } = context;
   const settings = config.keyServer;
+  checkMemory(settings.remembered);
   const failed = (what: string) => (err: unknown) => log.error({ role: "key-server", err }, what);
   const signer = await StatementSigning.open({
     store,
@@ -81,6 +83,20 @@ export async function startKeyServer(context: KeyServerContext): Promise<Running
     await stop();
     throw error;
   }
+}
+
+/** Of a remembered reply, where statements are signed. */
+const REPLY_OCTETS = 700;
+
+/** A process whose memory runs out after some hours is worse than one that does not start. */
+function checkMemory(remembered: number): void {
+  const needed = Math.ceil((remembered * REPLY_OCTETS) / 2 ** 20);
+  const limit = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20);
+  if (needed * 1.25 < limit) return;
+  throw new Error(
+    `remembered = ${remembered} takes about ${needed} MiB, and this process may use ${limit} MiB; ` +
+      `remember less, or set NODE_OPTIONS=--max-old-space-size=${Math.ceil(needed * 1.25) + 512}`,
+  );
 }
 
 function usualMode({ redirect, overflow }: Config["keyServer"]): ServerMode {
