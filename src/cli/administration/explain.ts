@@ -17,18 +17,22 @@ export function explain<Field extends string>(command: Command, explanation: Exp
   explanations.set(command, explanation);
   command.summary(command.description());
   command.description([command.description(), ...(explanation.about ?? [])].join("\n\n"));
-  const { examples } = explanation;
-  const fields = Object.entries<string>(explanation.json);
-  const width = Math.max(...fields.map(([name]) => name.length));
-  const lines = [
+  return command.addHelpText("after", () => explanationText(command, explanation));
+}
+
+/** In the shape of the options above it, as wide as the terminal. */
+function explanationText(command: Command, { examples, json }: Explanation): string {
+  const help = command.createHelp();
+  help.prepareContext({ helpWidth: process.stdout.isTTY ? process.stdout.columns : 80 });
+  const width = Math.max(...Object.keys(json).map((name) => name.length));
+  return [
     "",
     examples.length === 1 ? "Example:" : "Examples:",
     ...examples.flatMap(([line, purpose]) => [`  ${line}`, `      ${purpose}`]),
     "",
     "Fields with --json:",
-    ...fields.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`),
-  ];
-  return command.addHelpText("after", lines.join("\n"));
+    ...Object.entries(json).map(([name, meaning]) => help.formatItem(name, width, meaning, help)),
+  ].join("\n");
 }
 
 /** What was explained of a command; null for those that explain themselves in their options only. */

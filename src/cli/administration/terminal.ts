@@ -8,7 +8,7 @@ export function canAsk(): boolean {
 
 /** Breaks off with the status of a refused question. */
 export function declined(): EndError {
-  return new EndError("nothing was changed", EXIT.notPass);
+  return new EndError("not done, as you wish", EXIT.notPass);
 }
 
 /** False for no. */
