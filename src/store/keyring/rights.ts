@@ -20,16 +20,14 @@ const GRANT_PART = `
 const KEY_PART = `
   SELECT ${PARTS.key}, -sequence, kid, algorithm, state, spki, not_before, not_after, NULL
   FROM key_pair WHERE account = (SELECT id FROM owner)`;
-const ORDER = "ORDER BY part, place, text1";
-
 const RECORD_OF_ADDRESS = `
-  WITH owner AS (
+  WITH owner AS MATERIALIZED (
     SELECT account.* FROM address JOIN account ON account.id = address.account WHERE address.address = ?
   )
-  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART, KEY_PART].join(" UNION ALL ")} ${ORDER}`;
+  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART, KEY_PART].join(" UNION ALL ")}`;
 const RIGHTS_OF_ACCOUNT = `
-  WITH owner AS (SELECT * FROM account WHERE id = ? AND state <> 'removed')
-  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART].join(" UNION ALL ")} ${ORDER}`;
+  WITH owner AS MATERIALIZED (SELECT * FROM account WHERE id = ? AND state <> 'removed')
+  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART].join(" UNION ALL ")}`;
 
 export function* publicRecord(address: string): Program<PublicRecord | null> {
   const rows = yield* all(RECORD_OF_ADDRESS, address);
@@ -71,6 +69,11 @@ function rightsOf(rows: readonly Row[]): AccountRights | null {
   };
 }
 
+/** In order: there are one or two as a rule, which the database would sort in a table of its own. */
 function part(rows: readonly Row[], which: number): readonly Row[] {
-  return rows.filter((row) => integer(row, "part") === which);
+  return rows
+    .filter((row) => integer(row, "part") === which)
+    .sort(
+      (a, b) => integer(a, "place") - integer(b, "place") || (text(a, "text1") < text(b, "text1") ? -1 : 1),
+    );
 }
