@@ -38,7 +38,11 @@ export async function migrate(client: pg.ClientBase, migrations: readonly Migrat
 
 /** 0 for an empty database. */
 async function schemaVersion(client: pg.ClientBase): Promise<number> {
-  const table = await client.query("SELECT to_regclass('schema_version') IS NOT NULL AS there");
+  // Not to_regclass: within a transaction that remembers from before it waited for the lock that there is no table.
+  const table = await client.query(
+    `SELECT EXISTS (SELECT FROM pg_tables
+       WHERE tablename = 'schema_version' AND schemaname = ANY (current_schemas(false))) AS there`,
+  );
   if (table.rows[0]?.there !== true) return 0;
   const newest = await client.query("SELECT coalesce(max(version), 0) AS version FROM schema_version");
   return Number(newest.rows[0]?.version);
