@@ -4,7 +4,13 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from "node:tls";
 import { type KeyConnection, openKeyConnection, parseStatement } from "../src/key-protocol/index.ts";
 import { KeyServerControl, type KeyServerProcess } from "../src/provider/index.ts";
 import { createAuthority } from "./support/certificates.ts";
@@ -17,6 +23,7 @@ const settings = join(folder, "vsmtp.toml");
 const open = join(folder, "open.toml");
 const allice = { localPart: "allice", domain: "someisp.test" };
 let roots: SecureContext;
+let oldClient: SecureContext;
 let port = 0;
 let kid = "";
 let program: RunningProgram;
@@ -25,6 +32,7 @@ before(async () => {
   const authority = await createAuthority();
   const { cert, key } = await authority.issue(["mx.someisp.test"]);
   roots = createSecureContext({ ca: authority.cert });
+  oldClient = createSecureContext({ ca: authority.cert, maxVersion: "TLSv1.2" });
   writeFileSync(join(folder, "cert.pem"), cert);
   writeFileSync(join(folder, "key.pem"), key, { mode: 0o600 });
   port = await freePort();
@@ -91,6 +99,14 @@ test("a TLS session goes on in the other process, and after a restart", async ()
   program = new RunningProgram(["serve", "--config", settings]);
   await program.line((line) => line.msg === "started");
   assert.equal(await isResumed(session), true);
+});
+
+test("no client of TLS 1.2 has a second handshake in its connection", async () => {
+  const secure = await handshake({ secureContext: oldClient });
+  const refused = new Promise<Error>((resolve) => secure.once("error", resolve));
+  secure.renegotiate({ rejectUnauthorized: false }, () => {});
+  assert.match(String(await refused), /no renegotiation/);
+  secure.destroy();
 });
 
 test("drain sends clients elsewhere at once and over restarts, status tells who is left, resume ends it", async () => {
@@ -225,7 +241,7 @@ function greeting(): Promise<string> {
 }
 
 /** A handshake, as clients of other makes do it. */
-async function handshake(session?: Buffer): Promise<TLSSocket> {
+async function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
   const socket = connect(port, "127.0.0.1");
   await new Promise((resolve, reject) => socket.once("data", resolve).once("error", reject));
   socket.write("STLS\r\n");
@@ -235,7 +251,7 @@ async function handshake(session?: Buffer): Promise<TLSSocket> {
     secureContext: roots,
     servername: "mx.someisp.test",
     ALPNProtocols: ["vsmtp-key"],
-    ...(session ? { session } : {}),
+    ...options,
   });
   await new Promise<void>((resolve, reject) => secure.once("secureConnect", resolve).once("error", reject));
   return secure;
@@ -249,7 +265,7 @@ async function newSession(): Promise<Buffer> {
 }
 
 async function isResumed(session: Buffer): Promise<boolean> {
-  const secure = await handshake(session);
+  const secure = await handshake({ session });
   const resumed = secure.isSessionReused();
   secure.destroy();
   return resumed;

@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { constants, hash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { TlsFiles } from "../config/index.ts";
@@ -54,6 +54,8 @@ function read(
     cert: readFileSync(certificate),
     key: readFileSync(key),
     minVersion: "TLSv1.2",
+    // In TLS 1.2 a client could have us begin anew, as often as it likes, and no limit would count it.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(authorities === null ? {} : { ca: Buffer.from(authorities) }),
     ...(ticketSecret === null ? {} : { ticketKeys: ticketKeys(ticketSecret) }),
   });
