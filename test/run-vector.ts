@@ -13,6 +13,7 @@ import {
 } from "../src/key-protocol/index.ts";
 import {
   type Address,
+  type AddressResult,
   addressText,
   decodeAddress,
   encodeAddress,
@@ -24,6 +25,7 @@ import {
   algorithmOf,
   BodyHasher,
   canonicalField,
+  checkHeaderCanonical,
   fieldsBelow,
   grantHash,
   headerCanonical,
@@ -41,6 +43,7 @@ import {
   verify,
 } from "../src/signature/index.ts";
 import { splitIntoCopies } from "../src/signing/index.ts";
+import { parseLimitText, parseRequest } from "../src/vault-protocol/index.ts";
 import { Verification } from "../src/verification/index.ts";
 
 /** One file of spec/vectors; its README describes each kind. */
@@ -137,12 +140,48 @@ const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outco
       rest.code === "NOTHERE" ? "next-target" : isPermanent(rest.code) ? "no-key" : "temporary";
     return { reply, code: rest.code, consequence };
   },
+  "vault-request": runVaultRequest,
+  "limit-text": ({ text }: { text: string }) => {
+    const read = parseLimitText(text);
+    return { limit: read?.limit ?? null, free: read?.freeAt == null ? null : read.freeAt / 1000 };
+  },
+  "header-check": runHeaderCheck,
   "key-argument": (input: { argument: string }) => {
     const request = parseKeyRequest(input.argument);
     if (request === null) return { identity: null, kid: null };
     return { identity: encodeAddress(request.address), kid: request.kid };
   },
 };
+
+function runVaultRequest({ line }: { line: string }): Outcome {
+  const request = parseRequest(line);
+  if (request.verb === null) return { error: request.code };
+  const shown: Record<string, unknown> = { ...request };
+  if ("address" in request) shown.identity = encodeAddress(request.address);
+  if (request.verb === "AUTH") {
+    shown.initial = request.initial && base64(request.initial);
+    shown.cb = request.channelBinding && base64(request.channelBinding);
+  }
+  if ("client" in request) shown.ip = request.client;
+  return shown;
+}
+
+function runHeaderCheck(input: { headerCanonical: string }): Outcome {
+  const check = checkHeaderCanonical(octets(input.headerCanonical));
+  if (!check.ok) return { refused: true };
+  const { kid, level, recipientCount: recipients, from, sender } = check;
+  const shown = (one: AddressResult) => (one.ok ? encodeAddress(one.address) : null);
+  const identity = encodeAddress(check.identity);
+  return {
+    refused: false,
+    identity,
+    kid,
+    level,
+    recipients,
+    from: from.map(shown),
+    sender: sender && shown(sender),
+  };
+}
 
 interface VerifyInput {
   message: string;

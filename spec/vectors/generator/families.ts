@@ -28,6 +28,8 @@ import { statementSignatures } from "./families/v17-signatures.ts";
 import { staples } from "./families/v17-staples.ts";
 import { statesAndKeys } from "./families/v17-states-and-keys.ts";
 import { times } from "./families/v17-times.ts";
+import { headerChecks } from "./families/v19-header-checks.ts";
+import { vaultRequests } from "./families/v19-requests.ts";
 import type { Family } from "./vector.ts";
 
 export const families: readonly Family[] = [
@@ -49,4 +51,5 @@ export const families: readonly Family[] = [
   { folder: "v13-policy", cases: [...policyRecords, ...policies, ...authorPolicies] },
   { folder: "v15-key-protocol", cases: keyProtocolLines },
   { folder: "v17-statements", cases: [...statesAndKeys, ...times, ...statementSignatures, ...staples] },
+  { folder: "v19-private-interface", cases: [...vaultRequests, ...headerChecks] },
 ];

@@ -29,7 +29,10 @@ export type Kind =
   | "reply-line"
   | "key-argument"
   | "statement"
-  | "staple";
+  | "staple"
+  | "vault-request"
+  | "limit-text"
+  | "header-check";
 
 export interface Family {
   /** The folder: the family's number in conformance.md and a name, such as "v2-header-canonicalization". */
