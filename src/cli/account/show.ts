@@ -5,7 +5,7 @@ import { findAccount } from "../administration/find-account.ts";
 import { Table } from "../administration/table.ts";
 import { isoHour, isoMinute } from "../administration/time-text.ts";
 import type { Done } from "../run-command.ts";
-import { appPasswordColumns, appPasswordObject, byLastUse } from "./app-password.ts";
+import { appPasswordColumns, appPasswordObject, byLastUse } from "./app-password-listing.ts";
 import { targetText } from "./grant.ts";
 
 const HOUR_MS = 3_600_000;
