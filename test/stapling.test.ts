@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createSecureContext } from "node:tls";
@@ -21,13 +21,15 @@ import {
   StatementSigning,
   UserKeys,
 } from "../src/keyring/index.ts";
+import type { Address } from "../src/message/index.ts";
 import { type MxEvent, MxHandler } from "../src/mx/index.ts";
 import { Queue, RetrySchedule } from "../src/queue/index.ts";
-import type { Login } from "../src/signing/index.ts";
+import { type Login, RemoteVault, type Vault } from "../src/signing/index.ts";
 import { openSmtp, SmtpServer } from "../src/smtp/index.ts";
 import { openKeyringStore, SqliteQueueStore } from "../src/store/index.ts";
 import { SubmissionHandler } from "../src/submission/index.ts";
-import { KeyringVault } from "../src/vault/index.ts";
+import { KeyringVault, VaultServer } from "../src/vault/index.ts";
+import { openVault, VaultClient } from "../src/vault-protocol/index.ts";
 import { KeyLookup, Verification } from "../src/verification/index.ts";
 import { createAuthority } from "./support/certificates.ts";
 
@@ -50,22 +52,39 @@ const privateKey = async (domain: string) => (await keyring.statementKey(domain)
 const signing = await StatementSigning.open({ store, privateKey });
 const statements = new KeyStatements({ view, signing, clock });
 const audit = new AuditWriter(store);
-const vault = new KeyringVault({
+const access = {
+  audit,
   authenticator: new Authenticator({ store, masterKey, clock, audit, scram: false }),
   keys: new UserKeys({ store, masterKey, clock, audit }),
-  statementOf: (identity, kid) => statements.statementOf(identity, kid),
+  statementOf: (identity: Address, kid: string) => statements.statementOf(identity, kid),
+};
+const privateInterface = new VaultServer({
+  ...access,
+  enrolments: () => store.enrolments(),
+  nowMs: clock.now,
 });
 
 const sentStore = new SqliteQueueStore(join(folder, "sent.db"));
 const sent = new Queue({ store: sentStore, retry: new RetrySchedule() });
 const hostname = "mx.someisp.test";
-const submission = new SmtpServer<Login>({
-  hostname,
-  handler: new SubmissionHandler({ hostname, vault, queue: sent, clock, staple: true }),
-  tlsMode: "implicit",
-  requireAuth: true,
-  secureContext: () => secureContext,
-});
+/** Submission servers that have been started. */
+const submissions: SmtpServer<Login>[] = [];
+const vaults: Vault[] = [];
+
+/** @returns the port */
+async function submitTo(vault: Vault): Promise<number> {
+  const handler = new SubmissionHandler({ hostname, vault, queue: sent, clock, staple: true });
+  const server = new SmtpServer<Login>({
+    hostname,
+    handler,
+    tlsMode: "implicit",
+    requireAuth: true,
+    secureContext: () => secureContext,
+  });
+  submissions.push(server);
+  vaults.push(vault);
+  return (await server.listen({ host: "127.0.0.1", port: 0 })).port;
+}
 
 const dns = new DnsServer({ ttlSeconds: 0 });
 let nameServer = { address: "", port: 0 };
@@ -88,10 +107,12 @@ before(async () => {
   dns.set("someisp.test", { MX: [[10, hostname]] });
   dns.set(hostname, { A: ["127.0.0.1"] });
   nameServer = await dns.listen(0, "127.0.0.1");
-  submissionPort = (await submission.listen({ host: "127.0.0.1", port: 0 })).port;
+  submissionPort = await submitTo(new KeyringVault(access));
 });
 after(async () => {
-  await submission.close(0);
+  await Promise.all(submissions.map((server) => server.close(0)));
+  await Promise.all(vaults.map((vault) => vault.close()));
+  await privateInterface.close(0);
   await sent.close();
   sentStore.close();
   await keyServer?.close(0);
@@ -101,10 +122,10 @@ after(async () => {
 });
 
 /** Sends as a mail client does, and gives what is on its way to dest.test. */
-async function mail(header: Record<string, string> = {}): Promise<Buffer> {
+async function mail(header: Record<string, string> = {}, port = submissionPort): Promise<Buffer> {
   const transport = createTransport({
     host: "localhost",
-    port: submissionPort,
+    port,
     secure: true,
     tls: { ca: authority.cert },
     auth: { user: "allice@someisp.test", pass: "correct horse battery" },
@@ -208,6 +229,21 @@ test("what users write into the field themselves is not sent (STP-6)", async () 
   const message = await mail({ "VSMTP-Key-Statement": "v=1; i=allice@someisp.test; forged" });
   assert.doesNotMatch(message.toString("latin1"), /forged/);
   assert.equal(await receive(message), "250 pass host stapled");
+});
+
+test("a submission server without key store gets its staples from the vault, in both modes (PRV-10, PRV-16)", async () => {
+  const proof = { kind: "unix-socket", user: userInfo().username, group: null } as const;
+  const modes = ["sign", "getkey"] as const;
+  assert.ok((await keyring.enrol({ name: "ss", proof, scope: ["*"], modes, mayAssert: false })).ok);
+  await privateInterface.start();
+  await privateInterface.listenUnix(folder);
+  for (const mode of modes) {
+    const client = new VaultClient({
+      open: () => openVault({ kind: "unix", path: join(folder, "ss.sock") }),
+    });
+    const port = await submitTo(new RemoteVault({ client, mode, clock }));
+    assert.equal(await receive(await mail({}, port)), "250 pass host stapled", mode);
+  }
 });
 
 test("a staple that was forged on the way is ignored, and the key looked up (STP-2)", async () => {
