@@ -6,8 +6,8 @@ import { credentialRow, INSERT_CREDENTIAL } from "./credentials.ts";
 import { INSERT_KEY, keyRow, revokeKeys } from "./keys.ts";
 import { text } from "./rows.ts";
 
-/** Adds many with few statements. Nobody can remember anything of a new account: only its domains are told. */
-export function* addAccounts(added: readonly NewAccount[], changed: Set<string>): Program<StoreOutcome> {
+/** Adds many with few statements. Nothing is told of it: nobody can remember anything of a new account. */
+export function* addAccounts(added: readonly NewAccount[]): Program<StoreOutcome> {
   const domains = new Set<string>();
   const addresses = added.flatMap(({ id, primaryAddress, aliases }) =>
     [primaryAddress, ...aliases].map((address) => {
@@ -38,7 +38,6 @@ export function* addAccounts(added: readonly NewAccount[], changed: Set<string>)
     INSERT_CREDENTIAL,
     added.flatMap(({ id, password }) => (password === null ? [] : [credentialRow(id, password)])),
   );
-  for (const domain of domains) changed.add(domain);
   return "done";
 }
 
@@ -77,7 +76,7 @@ export function* reassign(next: NewAccount, changed: Set<string>): Program<Store
     yield* run("DELETE FROM address WHERE address = ?", address);
     changed.add(before.id);
   }
-  return yield* addAccounts([next], changed);
+  return yield* addAccounts([next]);
 }
 
 export function* setRecipientLimit(

@@ -72,7 +72,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   addAccounts(added: readonly (readonly [keyring.NewAccount, AuditEntry])[]): Promise<StoreOutcome> {
     const records = added.map(([record]) => record);
     const entries = added.map(([, entry]) => entry);
-    return this.driver.change(logged(this.#ledger, entries, (changed) => addAccounts(records, changed)));
+    return this.driver.change(logged(this.#ledger, entries, () => addAccounts(records)));
   }
 
   removeAccount(accountId: string, at: number, entry: AuditEntry): Promise<StoreOutcome> {
