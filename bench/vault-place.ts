@@ -91,7 +91,15 @@ export function writers(vault: Vault, addresses: readonly string[]): Promise<Wri
         recipients: [{ localPart: "bob", domain: "dest.test" }],
       });
       const input = signingInput(headerCanonical);
-      return { login, address, order: { identity: address, kid, recipientCount: 1, headerCanonical, input } };
+      const order = {
+        identity: address,
+        kid,
+        recipientCount: 1,
+        headerCanonical,
+        input,
+        messageIdHash: null,
+      };
+      return { login, address, order };
     }),
   );
 }

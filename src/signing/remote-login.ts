@@ -90,8 +90,10 @@ export class RemoteLogin implements Login {
   end(): void {
     const { client } = this.#options;
     const ticket = this.#ticket;
-    if (!this.#over && this.#owed > 0) void client.request({ verb: "SPEND", ticket, recipients: this.#owed });
-    if (!this.#over) void client.request({ verb: "DROP", ticket });
+    if (this.#over) return;
+    const settled = this.#owed > 0 ? client.request({ verb: "SPEND", ticket, recipients: this.#owed }) : null;
+    // One behind the other: they may take different connections.
+    void Promise.resolve(settled).then(() => client.request({ verb: "DROP", ticket }));
     this.#finish();
   }
 

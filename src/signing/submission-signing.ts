@@ -14,7 +14,7 @@ import {
   parseMailboxes,
   sameAddress,
 } from "../message/index.ts";
-import { MessageSigner, type PreparedMessage } from "../signature/index.ts";
+import { canonicalField, MessageSigner, messageIdHash, type PreparedMessage } from "../signature/index.ts";
 import { type Reply, reply } from "../smtp/index.ts";
 import { type Copy, splitIntoCopies } from "./copies.ts";
 import { editHeader } from "./header-edit.ts";
@@ -98,7 +98,16 @@ export async function signSubmission(submission: SubmissionToSign, login: Login)
   if (spent.kind === "limited") return refusal(overLimit(spent, submission.now));
   if (spent.kind !== "spent") return notUsed(spent);
   const { staple, now } = submission;
-  const signing: Signing = { prepared, login, identity, keys: authorization.keys, staple, now };
+  const [messageId] = prepared.scanned.index.get("message-id") ?? [];
+  const signing: Signing = {
+    prepared,
+    login,
+    identity,
+    keys: authorization.keys,
+    messageIdHash: messageId ? messageIdHash(canonicalField(prepared.scanned.header, messageId)) : null,
+    staple,
+    now,
+  };
   let result = await signCopies(signing, unsigned);
   if (result === "replaced") {
     // Keys were replaced meanwhile, or a remembered answer is older than they are.
@@ -144,6 +153,7 @@ interface Signing {
   readonly login: Login;
   readonly identity: Address;
   readonly keys: readonly KeyName[];
+  readonly messageIdHash: string | null;
   readonly staple: boolean;
   readonly now: number;
 }
@@ -176,7 +186,7 @@ function formatStaples(keys: readonly KeyName[]): Buffer {
 
 /** One field for each key, alike except in `a`, `k` and `b` (SIG-52). */
 async function signCopy(
-  { prepared, login, identity, keys, now }: Signing,
+  { prepared, login, identity, keys, messageIdHash, now }: Signing,
   copy: Copy,
 ): Promise<Buffer | Refused | "replaced"> {
   const signedAt = Math.floor(now / 1000);
@@ -186,7 +196,8 @@ async function signCopy(
     const draft = prepared.draft({ identity, kid, algorithm, signedAt, salt, recipients: copy.bound });
     const { headerCanonical, input } = draft;
     const recipientCount = copy.recipients.length;
-    const signed = await login.sign({ identity, kid, recipientCount, headerCanonical, input });
+    const order = { identity, kid, recipientCount, headerCanonical, input, messageIdHash };
+    const signed = await login.sign(order);
     if (signed.kind !== "signed") return notSigned(signed, now);
     fields.push(draft.complete(signed.signature));
   }

@@ -105,6 +105,8 @@ export interface SigningOrder {
   /** H and M of SIG-50 and SIG-51: a remote signer is sent H and makes M itself. */
   readonly headerCanonical: Uint8Array;
   readonly input: Uint8Array;
+  /** Names the message in the audit log (PRV-20); null where it has no Message-ID. */
+  readonly messageIdHash: string | null;
 }
 
 export type Signed =

@@ -188,7 +188,7 @@ function suite(mode: (typeof modes)[number]): void {
   test("PRV-6, PRV-7 logins: SCRAM bound to the TLS session, app passwords with their scope", async () => {
     const { keyring } = site.mode;
     const offered = await (await site.connect()).say("EHLO again.test");
-    assert.match(offered, /AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN/);
+    assert.match(offered, /AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 OAUTHBEARER PLAIN LOGIN/);
     const scram = await site.connect();
     assert.match(await scram.logInByScram("allice@someisp.test", "secret"), /^235/);
     await scram.begin("allice@someisp.test", ["bob@dest.test"]);
@@ -212,6 +212,32 @@ function suite(mode: (typeof modes)[number]): void {
     for (const client of [scram, wrong, phone]) client.close();
     for (const message of await site.drain())
       assert.equal(await site.verdictOf(message, now()), "pass from match");
+  });
+
+  test("PRV-6 a bearer token logs in, unless only a password opens the account's key", async () => {
+    const { keyring } = site.mode;
+    const bearer = async (client: Client, address: string): Promise<string> => {
+      const message = `n,,\x01auth=Bearer ${await site.mode.token(address)}\x01\x01`;
+      const answer = await client.say(`AUTH OAUTHBEARER ${Buffer.from(message).toString("base64")}`);
+      return answer.startsWith("334") ? client.say("AQ==") : answer;
+    };
+    const client = await site.connect();
+    assert.match(await bearer(client, "nobody@someisp.test"), /^535/);
+    assert.match(await bearer(client, "allice@someisp.test"), /^235/);
+    await client.begin("allice@someisp.test", ["bob@dest.test"]);
+    assert.match(await client.send(plain()), /^250/);
+
+    const vera = { address: "vera@someisp.test", password: "secret", keyLock: true };
+    assert.ok((await keyring.addAccount(vera)).ok);
+    const locked = await site.connect();
+    assert.match(await bearer(locked, "vera@someisp.test"), /^535/);
+    assert.match(await locked.logInByScram("vera@someisp.test", "secret"), /^235/);
+    await locked.begin("vera@someisp.test", ["bob@dest.test"]);
+    assert.match(await locked.send(plain("vera@someisp.test")), /^250/);
+    for (const one of [client, locked]) one.close();
+    const messages = await site.drain();
+    assert.equal(messages.length, 2);
+    for (const message of messages) assert.equal(await site.verdictOf(message, now()), "pass from match");
   });
 
   test("SUB-1 to SUB-3 alias, send as, on behalf: the secretary's Sender is added", async () => {

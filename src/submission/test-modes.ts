@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { type CryptoKey, generateKeyPair, SignJWT } from "jose";
 import { generate } from "selfsigned";
 import {
   AuditWriter,
@@ -14,6 +15,7 @@ import {
   type KeyringStore,
   MasterKey,
   type PasswordCheckerOptions,
+  TokenVerifier,
   UserKeys,
 } from "../keyring/index.ts";
 import { RemoteVault, type Vault } from "../signing/index.ts";
@@ -33,6 +35,7 @@ export interface ModeOptions {
 }
 
 const PASSWORDS: PasswordCheckerOptions = { rememberMs: 0 };
+const ISSUER = { issuer: "https://login.test", audience: "mail.someisp.test" };
 
 /** Accounts in a store of their own, and the vault that a submission server is given. */
 export class Mode {
@@ -47,6 +50,7 @@ export class Mode {
   readonly #tls: { certificate: string; key: string };
   readonly #folder: string;
   readonly #now: () => number;
+  #issuerKey: CryptoKey | null = null;
   #server: VaultServer | null = null;
   #port = 0;
 
@@ -103,6 +107,7 @@ export class Mode {
     const limits = { recipients: limit, periodMs: 3_600_000, newAccountRecipients: limit, newAccountMs: 0 };
     const keyring = await Keyring.open({ store, masterKey, clock, limits, scram: true });
     const audit = new AuditWriter(store);
+    const issuer = await generateKeyPair("EdDSA");
     const authenticator = new Authenticator({
       store,
       masterKey,
@@ -110,11 +115,19 @@ export class Mode {
       audit,
       scram: true,
       passwords: PASSWORDS,
+      tokens: new TokenVerifier({
+        ...ISSUER,
+        claim: "email",
+        scope: null,
+        clock,
+        keys: async () => issuer.publicKey,
+      }),
     });
     const keys = new UserKeys({ store, masterKey, clock, audit, limits });
     const tls = await certificate();
     const parts = { keyringPath, keyring, store, masterKey };
     const mode = new Mode(name, folder, parts, { authenticator, keys, audit }, tls, options);
+    mode.#issuerKey = issuer.privateKey;
     if (name === "keyring in the process") return mode;
     const enrolled = await keyring.enrol({
       name: "mx1",
@@ -126,6 +139,17 @@ export class Mode {
     assert.ok(enrolled.ok);
     await mode.startVault();
     return mode;
+  }
+
+  /** An access token for somebody, as the issuer that is trusted makes it. */
+  token(email: string): Promise<string> {
+    assert.ok(this.#issuerKey);
+    return new SignJWT({ email })
+      .setProtectedHeader({ alg: "EdDSA" })
+      .setIssuer(ISSUER.issuer)
+      .setAudience(ISSUER.audience)
+      .setExpirationTime(Math.floor(this.#now() / 1000) + 600)
+      .sign(this.#issuerKey);
   }
 
   /** Again, at the port where it was. */

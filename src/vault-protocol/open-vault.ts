@@ -79,7 +79,6 @@ function startTls({ host, port, secureContext, spkiSha256: pin }: VaultPlace & {
     port,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     secureContext: secureContext(),
-    minVersion: "TLSv1.3",
     ALPNProtocols: [VAULT_ALPN],
     rejectUnauthorized: pin === null,
   });
@@ -103,6 +102,8 @@ function untilConnected(
       (!certificate || spkiSha256(certificate.publicKey) !== place.spkiSha256)
     ) {
       reject(new Error("its certificate has another key than the one that is pinned"));
+    } else if (secure.getProtocol() !== "TLSv1.3") {
+      reject(new Error("it does not speak TLS 1.3"));
     } else if (secure.alpnProtocol !== VAULT_ALPN)
       reject(new Error(`it does not speak ${VAULT_ALPN} (ALPN)`));
     else resolve();

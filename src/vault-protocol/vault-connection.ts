@@ -27,7 +27,10 @@ export interface VaultConnectionOptions {
   readonly idleMs?: number;
 }
 
+const NOTHING = new Uint8Array(0);
+
 interface Slot {
+  readonly octets: Uint8Array;
   readonly reader: ReplyReader;
   readonly settle: (answer: VaultAnswer) => void;
 }
@@ -41,6 +44,7 @@ export class VaultConnection {
   readonly #replyMs: number;
   readonly #idleMs: number;
   readonly #input = new InputBuffer(MAX_LINE_OCTETS);
+  readonly #waiting: Slot[] = [];
   readonly #sent: Slot[] = [];
   #timer: NodeJS.Timeout | null = null;
   #served = 0;
@@ -64,7 +68,7 @@ export class VaultConnection {
 
   /** Takes further requests. */
   get usable(): boolean {
-    return !this.#ended && !this.#reserved && this.#sent.length < MAX_PIPELINED;
+    return !this.#ended && !this.#reserved;
   }
 
   get ended(): boolean {
@@ -73,7 +77,7 @@ export class VaultConnection {
 
   /** Requests that have no answer yet. */
   get load(): number {
-    return this.#sent.length;
+    return this.#waiting.length + this.#sent.length;
   }
 
   /** Keeps it for an AUTH exchange; false when it is in use. */
@@ -104,14 +108,24 @@ export class VaultConnection {
     this.#end("closed");
   }
 
-  #ask(verb: Verb, line: string, h?: Uint8Array): Promise<VaultAnswer> {
+  #ask(verb: Verb, line: string, h: Uint8Array = NOTHING): Promise<VaultAnswer> {
     return new Promise((settle) => {
       if (this.#ended) return settle({ kind: "failed", detail: "the connection has ended", stale: true });
-      this.#sent.push({ reader: new ReplyReader(verb), settle });
-      if (h === undefined) this.#socket.write(line, "latin1");
-      else this.#socket.write(Buffer.concat([Buffer.from(line, "latin1"), h]));
-      if (this.#sent.length === 1) this.#setTimer();
+      const octets = Buffer.concat([Buffer.from(line, "latin1"), h]);
+      this.#waiting.push({ octets, reader: new ReplyReader(verb), settle });
+      this.#send();
     });
+  }
+
+  #send(): void {
+    const isFirst = this.#sent.length === 0;
+    while (this.#sent.length < MAX_PIPELINED) {
+      const slot = this.#waiting.shift();
+      if (slot === undefined) break;
+      this.#sent.push(slot);
+      this.#socket.write(slot.octets);
+    }
+    if (isFirst) this.#setTimer();
   }
 
   #read(octets: Buffer): void {
@@ -126,7 +140,10 @@ export class VaultConnection {
       this.#setTimer();
     }
     if (line.kind === "fault") this.#end(line.detail);
-    else if (this.#input.length === 0) this.#input.clear();
+    else {
+      if (this.#input.length === 0) this.#input.clear();
+      this.#send();
+    }
   }
 
   /** Takes one line of a reply; returns what is wrong with it, or null. */
@@ -162,7 +179,7 @@ export class VaultConnection {
     if (!this.#socket.writableEnded) this.#socket.destroy();
     const untouched = left && this.#served > 0 && this.#input.length === 0;
     this.#input.clear();
-    const waiting = this.#sent.splice(0);
+    const waiting = [...this.#sent.splice(0), ...this.#waiting.splice(0)];
     for (const [index, slot] of waiting.entries()) {
       slot.settle({ kind: "failed", detail, stale: untouched && (index > 0 || !slot.reader.begun) });
     }

@@ -229,8 +229,15 @@ export class EnrolledAccess {
         return refuse(errorReply("POLICY", detail), { messageIdHash, detail });
       }
       if (verdict.kind !== "fine") return this.#notSigned(verdict);
-      const order = { identity: address, kid, recipientCount: recipients, input: signingInput(h) };
-      const signed = await login.signChecked(order, verdict.messageIdHash);
+      const { messageIdHash } = verdict;
+      const order = {
+        identity: address,
+        kid,
+        recipientCount: recipients,
+        input: signingInput(h),
+        messageIdHash,
+      };
+      const signed = await login.sign(order);
       return signed.kind === "signed"
         ? { kind: "signature", octets: signed.signature }
         : this.#notSigned(signed);

@@ -6,7 +6,7 @@ import {
   type UserKeys,
 } from "../keyring/index.ts";
 import { type Address, addressText } from "../message/index.ts";
-import { checkHeaderCanonical, type SigningKey } from "../signature/index.ts";
+import type { SigningKey } from "../signature/index.ts";
 import type { Identification, Login, NoUse, Signed, SigningOrder, Spent } from "../signing/index.ts";
 
 /** The signed key statement of an identity's key, for stapling (STP-1); null: there is nothing to staple. */
@@ -57,13 +57,7 @@ export class KeyringLogin implements Login {
     });
   }
 
-  sign(order: SigningOrder): Promise<Signed> {
-    const check = checkHeaderCanonical(order.headerCanonical);
-    return this.signChecked(order, check.ok ? check.messageIdHash : null);
-  }
-
-  /** Signs M of an H that was looked into already. @param messageIdHash for the audit log */
-  signChecked(order: Omit<SigningOrder, "headerCanonical">, messageIdHash: string | null): Promise<Signed> {
+  sign(order: Omit<SigningOrder, "headerCanonical">): Promise<Signed> {
     return this.#ask(async () => {
       const { recipientCount } = order;
       // Taken before anything is awaited, so that no two signatures draw on the same.
@@ -71,7 +65,7 @@ export class KeyringLogin implements Login {
       if (isCounted) this.#credit -= recipientCount;
       let isSigned = false;
       try {
-        const answer = await this.#keys.sign(this.user, { ...order, messageIdHash, take: !isCounted });
+        const answer = await this.#keys.sign(this.user, { ...order, take: !isCounted });
         isSigned = answer.kind === "signed";
         if (answer.kind !== "not-granted") return answer;
         return { kind: "refused", detail: `you may not sign as ${addressText(order.identity)}` };
