@@ -4,9 +4,9 @@ import { auditEntry } from "../keyring/index.ts";
 import { exportKeyring, keyringLocation } from "../store/index.ts";
 import { administer } from "./administration/administer.ts";
 import { showProgress } from "./administration/progress.ts";
+import { transferFields, transferObject, transferText } from "./administration/transfer-object.ts";
 import { actorName } from "./configuration.ts";
 import type { Done } from "./run-command.ts";
-import { transferFields, transferObject } from "./transfer-object.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** `vsmtp export FILE`: everything in the key store, for a backup or another database. */
@@ -38,11 +38,7 @@ export function define(command: Command, done: Done): void {
           onProgress: progress.report,
         }).finally(() => progress.end());
         fsyncSync(descriptor);
-        const { accounts, audit_entries: entries } = transferObject(file, exported);
-        await printer.print(
-          transferObject(file, exported),
-          `${file} holds ${accounts} accounts and ${entries} entries of the audit log`,
-        );
+        await printer.print(transferObject(file, exported), `${file} holds ${transferText(exported)}`);
       } catch (error) {
         unlinkSync(file);
         throw error;

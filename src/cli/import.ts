@@ -9,12 +9,12 @@ import { explain } from "./administration/explain.ts";
 import { Printer } from "./administration/printer.ts";
 import { showProgress } from "./administration/progress.ts";
 import { withStoreErrors } from "./administration/store-errors.ts";
+import { transferFields, transferObject, transferText } from "./administration/transfer-object.ts";
 import { openNamedFile } from "./arguments.ts";
 import { actorName, addConfigOption, openKeyring, readConfig } from "./configuration.ts";
 import { EndError } from "./end-error.ts";
 import { EXIT } from "./exit-status.ts";
 import type { Done } from "./run-command.ts";
-import { transferFields, transferObject } from "./transfer-object.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** `vsmtp import FILE`: what `vsmtp export` has written, into an empty key store. */
@@ -34,9 +34,10 @@ export function define(command: Command, done: Done): void {
     const config = readConfig(named);
     const imported = await withStoreErrors(() => importFile(file, config, json));
     await withStoreErrors(() => verifyLog(config, json));
-    const object = transferObject(file, imported);
-    const text = `${object.accounts} accounts and ${object.audit_entries} entries of the audit log are in the key store; the log is whole`;
-    await new Printer(json).print(object, text);
+    await new Printer(json).print(
+      transferObject(file, imported),
+      `${transferText(imported)} are in the key store; the log is whole`,
+    );
     done(EXIT.ok);
   });
 }
@@ -47,7 +48,7 @@ async function importFile(file: string, config: Config, json: boolean): Promise<
     throw new UsageError(`${source.path}: bring the master key here first, from where ${file} was exported`);
   }
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
-  const input = await openNamedFile(file);
+  (await openNamedFile(file)).destroy(); // before anything is made, should it not be there
   const progress = await showProgress("importing", "rows", json);
   try {
     const masterKey = await loadMasterKey(source);
@@ -55,7 +56,7 @@ async function importFile(file: string, config: Config, json: boolean): Promise<
       location: await keyringLocation(config.store.keyring),
       auditKey: auditKeyOf(masterKey),
       masterKeyCheck: masterKey.check,
-      lines: createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }),
+      lines: linesOf(file),
       entry: auditEntry({ at: Date.now(), actor: actorName(), action: "store.import", subject: file }),
       onProgress: progress.report,
     });
@@ -64,8 +65,12 @@ async function importFile(file: string, config: Config, json: boolean): Promise<
     throw error;
   } finally {
     progress.end();
-    input.destroy();
   }
+}
+
+/** The file is opened when it is read: readline loses what comes before somebody listens. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  yield* createInterface({ input: await openNamedFile(file), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
 async function verifyLog(config: Config, json: boolean): Promise<void> {

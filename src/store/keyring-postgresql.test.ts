@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import pg from "pg";
 import type { KeyringStore } from "../keyring/index.ts";
 import { accountContract } from "./contract/test-accounts.ts";
@@ -109,6 +113,45 @@ function tryPostgresql(postgresql: TestPostgresql): void {
     } finally {
       for (const watcher of watchers) watcher.stop();
       proxy.stop();
+    }
+  });
+
+  test("the commands work on PostgreSQL, where the settings or the environment say", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "vsmtp-move-"));
+    const url = await postgresql.makeDatabase();
+    const settings = async (name: string, keyring: string): Promise<string> => {
+      const file = join(folder, `${name}.toml`);
+      const tls = `[tls]\ncertificate = "c"\nkey = "k"\n`;
+      const store = `[store]\nkeyring = "${keyring}"\nmaster_key = "../master.key"\n`;
+      const start = `roles = ["key-server"]\nhostname = "mx.test"\ndata_directory = "${name}"\n`;
+      await writeFile(file, `${start}${tls}${store}`);
+      return file;
+    };
+    const file = await settings("file", "keyring.sqlite");
+    const moved = await settings("moved", url);
+    const named = await settings("named", "env:KEYRING_URL");
+    const vsmtp = async (line: string, config: string): Promise<string> => {
+      const main = join(import.meta.dirname, "../cli/main.ts");
+      const env = { ...process.env, KEYRING_URL: url };
+      const args = [main, ...line.split(" "), "--config", config];
+      return (await promisify(execFile)(process.execPath, args, { env })).stdout;
+    };
+    try {
+      await vsmtp("domain add someisp.test", file);
+      await vsmtp("account add allice@someisp.test --no-password", file);
+      await vsmtp(`export ${folder}/export`, file);
+      assert.match(
+        await vsmtp(`import ${folder}/export`, moved),
+        /^1 account and 3 entries .* the log is whole/,
+      );
+      await vsmtp("account suspend allice@someisp.test", moved);
+      assert.match(await vsmtp("account list", named), /allice@someisp.test +suspended/);
+      assert.equal(
+        await vsmtp("key list allice@someisp.test --json", moved),
+        await vsmtp("key list allice@someisp.test --json", file),
+      );
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 

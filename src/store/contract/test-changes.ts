@@ -72,8 +72,10 @@ export function changesContract(makePlace: MakePlace): void {
       const [here, there] = [store.changeCount(), other.changeCount()];
       await done(step());
       assert.notEqual(store.changeCount(), here, "the caller's own caches know before it goes on");
-      assert.deepEqual([...(store.changedSince(here) ?? [])].sort(), expected.sort(), step.toString());
-      assert.deepEqual(await changesAfter(other, there), expected, step.toString());
+      // Its own changes come back to it as news as well, some of them late.
+      const told = store.changedSince(here);
+      assert.ok(told === null || expected.every((subject) => told.has(subject)), step.toString());
+      assert.deepEqual(await changesAfter(other, there), expected.sort(), step.toString());
     }
   });
 

@@ -28,41 +28,45 @@ export function takeRecipients(
   { recipients, limit, periodMs, now }: { recipients: number; limit: number; periodMs: number; now: number },
 ): Taken {
   const slots = current(window, periodMs, now);
-  const slotMs = periodMs / SLOTS_IN_PERIOD;
   let used = total(slots);
   if (used + recipients <= limit) {
-    return { kind: "taken", window: { periodMs, slots: added(slots, Math.floor(now / slotMs), recipients) } };
+    return { kind: "taken", window: { periodMs, slots: added(slots, slotOf(now, periodMs), recipients) } };
   }
   if (recipients > limit) return { kind: "limited", freeAt: null };
   for (const [slot, count] of slots) {
     used -= count;
-    if (used + recipients <= limit) return { kind: "limited", freeAt: endsToCount(slot) * slotMs };
+    if (used + recipients <= limit) return { kind: "limited", freeAt: beginOf(leftBy(slot), periodMs) };
   }
   return { kind: "limited", freeAt: null };
 }
 
-/** The first slot at whose beginning all of this one has left the period. */
-function endsToCount(slot: number): number {
+/** Whole numbers, so that a slot's begin is in the slot whatever the period. */
+function slotOf(at: number, periodMs: number): number {
+  return Math.floor((at * SLOTS_IN_PERIOD) / periodMs);
+}
+
+function beginOf(slot: number, periodMs: number): number {
+  return Math.ceil((slot * periodMs) / SLOTS_IN_PERIOD);
+}
+
+/** The first slot at whose begin all of this one has left the period. */
+function leftBy(slot: number): number {
   return slot + SLOTS_IN_PERIOD + 1;
 }
 
 /** The slots that count at this time, in order. Slots that lie ahead, by another machine's clock, count as well. */
 function current({ periodMs: cutAs, slots }: RecipientWindow, periodMs: number, now: number): Slots {
-  const slotMs = periodMs / SLOTS_IN_PERIOD;
+  const nowSlot = slotOf(now, periodMs);
   let known = slots;
   if (cutAs !== periodMs) {
-    // The settings have changed: what was in a slot is taken to have been at its end.
+    // The settings have changed: what was in a slot is taken to have been at its end, but not after now.
     known = [];
     for (const [slot, count] of slots) {
-      const last = Math.min(
-        ((slot + 1) * cutAs) / SLOTS_IN_PERIOD,
-        Math.max(now, (slot * cutAs) / SLOTS_IN_PERIOD),
-      );
-      known = added(known, Math.floor(last / slotMs), count);
+      const last = Math.max(beginOf(slot, cutAs), Math.min(beginOf(slot + 1, cutAs) - 1, now));
+      known = added(known, slotOf(last, periodMs), count);
     }
   }
-  const nowSlot = Math.floor(now / slotMs);
-  return known.filter(([slot]) => endsToCount(slot) > nowSlot);
+  return known.filter(([slot]) => leftBy(slot) > nowSlot);
 }
 
 function added(slots: Slots, slot: number, recipients: number): Slots {

@@ -1,4 +1,5 @@
-import type { Transferred } from "../store/index.ts";
+import type { Transferred } from "../../store/index.ts";
+import { countText } from "./count-text.ts";
 
 /** What `vsmtp export` and `vsmtp import` say of what went through them. */
 export const transferFields = {
@@ -22,4 +23,10 @@ export function transferObject(
     enrolments: counts.enrolment,
     audit_entries: counts.audit,
   };
+}
+
+/** `1 account and 3 entries of the audit log` */
+export function transferText({ counts }: Transferred): string {
+  const { account = 0, audit = 0 } = counts;
+  return `${countText(account, "account")} and ${countText(audit, "entry")} of the audit log`;
 }
