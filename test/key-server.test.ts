@@ -185,6 +185,21 @@ test("more replies than memory can hold are refused before anything starts", asy
   assert.match(stderr, /^vsmtp: .*remembered = 40000000 takes about \d+ MiB.*--max-old-space-size=\d+\n$/);
 });
 
+test("an MX host whose key server is elsewhere sends askers there, and holds no keys (DIS-3)", async () => {
+  const away = join(folder, "away.toml");
+  writeFileSync(
+    away,
+    readFileSync(settings, "utf8")
+      .replace("processes = 2", 'redirect = "keys.someisp.test:8757"')
+      .replace('"data"', '"away"'),
+  );
+  program = new RunningProgram(["serve", "--config", away]);
+  await program.line((line) => line.msg === "started");
+  assert.equal(await greeting(), "-FW keys.someisp.test:8757\r\n");
+  assert.equal(await program.stop(), 0, program.stderr);
+  assert.deepEqual(readdirSync(join(folder, "away")), []);
+});
+
 /** What the processes say of themselves, once it is so. */
 async function processesWhen(
   isSo: (processes: readonly KeyServerProcess[]) => boolean,

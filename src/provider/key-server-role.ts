@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { getHeapStatistics } from "node:v8";
 import type { Config } from "../config/index.ts";
-import { KeyServer, type ServerMode } from "../key-server/index.ts";
+import { type KeyDirectory, KeyServer, type ServerMode } from "../key-server/index.ts";
 import { type PublicKeyringStore, PublicKeyView, StatementSigning } from "../keyring/index.ts";
 import { DrainWatch } from "./drain-watch.ts";
 import { KeyServerControl } from "./key-server-control.ts";
@@ -22,11 +22,20 @@ export interface KeyServerSecrets {
 export interface KeyServerContext {
   readonly config: Config;
   readonly log: Log;
-  readonly store: PublicKeyringStore;
+  /** Null where every asker is sent elsewhere (DIS-3). */
+  readonly store: PublicKeyringStore | null;
   readonly secrets: KeyServerSecrets;
   /** Other processes listen at the same places. */
   readonly reusePort: boolean;
 }
+
+/** Of a server that sends every asker elsewhere: it is never asked. */
+const NOBODY: KeyDirectory = {
+  changeCount: () => 0,
+  changedSince: () => new Set(),
+  domain: async () => null,
+  keys: async () => [],
+};
 
 /** The public interface of the key server, in this process. */
 export async function startKeyServer(context: KeyServerContext): Promise<Running> {
@@ -34,11 +43,19 @@ export async function startKeyServer(context: KeyServerContext): Promise<Running
   const settings = config.keyServer;
   checkMemory(settings.remembered);
   const failed = (what: string) => (err: unknown) => log.error({ role: "key-server", err }, what);
-  const signer = await StatementSigning.open({
-    store,
-    privateKey: secrets.statementKey,
-    onFailure: failed("the domains cannot be read"),
-  });
+  const answers =
+    store === null
+      ? ({ directory: NOBODY, exposure: "kid" } as const)
+      : {
+          directory: new PublicKeyView(store),
+          exposure: settings.exposure,
+          ...(secrets.decoys === null ? {} : { decoySecret: secrets.decoys }),
+          signer: await StatementSigning.open({
+            store,
+            privateKey: secrets.statementKey,
+            onFailure: failed("the domains cannot be read"),
+          }),
+        };
   const contexts = settings.listeners.map(({ tlsFiles }) => {
     if (tlsFiles === null) throw new Error("the key server answers only inside TLS: [tls] names no files");
     return secureContextOf(tlsFiles, failed("the renewed certificate cannot be used"), {
@@ -47,12 +64,9 @@ export async function startKeyServer(context: KeyServerContext): Promise<Running
   });
   const { connections, connectionsPerPrefix, requestsPerMinute, exempt } = settings.limits;
   const server = new KeyServer({
-    directory: new PublicKeyView(store),
+    ...answers,
     secureContext: contexts[0] as (typeof contexts)[0],
     hostName: config.hostname,
-    exposure: settings.exposure,
-    ...(secrets.decoys === null ? {} : { decoySecret: secrets.decoys }),
-    signer,
     remembered: settings.remembered,
     limits: { connections, connectionsPerPrefix, costPerMinute: requestsPerMinute, exempt },
     onEvent: (event) =>

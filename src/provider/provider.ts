@@ -78,11 +78,12 @@ function needsQueue(roles: ReadonlySet<Role>): boolean {
 
 /**
  * The public interface needs one for its decoys; `mx` alone never has it, nor does a submission server whose vault is
- * elsewhere.
+ * elsewhere, or an MX host whose key server is.
  */
 function needsKeyring({ roles, keyServer, submission }: Config): boolean {
   const submitsHere = roles.has("submission") && submission.vault === null;
-  return submitsHere || roles.has("vault") || (roles.has("key-server") && keyServer.exposure === "decoy");
+  const makesDecoys = keyServer.exposure === "decoy" && keyServer.redirect === null;
+  return submitsHere || roles.has("vault") || (roles.has("key-server") && makesDecoys);
 }
 
 /** Where users log in, and who signs bounces; null where nobody does. */
@@ -101,7 +102,9 @@ async function startPublicInterface(
   secrets: KeyServerSecrets,
   closers: (() => Promise<void> | void)[],
 ): Promise<Running> {
-  if (config.keyServer.processes > 1) return startKeyServerProcesses({ config, log, secrets });
+  const { processes, redirect } = config.keyServer;
+  if (redirect !== null) return startKeyServer({ config, log, store: null, secrets, reusePort: false });
+  if (processes > 1) return startKeyServerProcesses({ config, log, secrets });
   const store = await openPublicKeyringStore({ location: await keyringLocation(config.store.keyring) });
   closers.push(() => store.close());
   return startKeyServer({ config, log, store, secrets, reusePort: false });
