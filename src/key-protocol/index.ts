@@ -1,7 +1,6 @@
 // Key statements and the public key protocol: grammar and sessions of both sides. Sockets are passed in.
 export { type DecoyKey, decoyKey } from "./decoy-key.ts";
 export {
-  appendStatementSignature,
   formatStatement,
   signStatement,
   statementInput,
@@ -21,12 +20,7 @@ export {
   parseReplyLine,
   type ReplyLine,
 } from "./grammar.ts";
-export {
-  type IssueOptions,
-  issueStatement,
-  type StatementIssuer,
-  type StatementSubject,
-} from "./issue-statement.ts";
+export { issueStatement, type StatementIssuer } from "./issue-statement.ts";
 export {
   isSignedBy,
   judgeStatement,
@@ -55,8 +49,6 @@ export {
   judgeStaple,
   readStaples,
   STAPLE_FIELD,
-  type StapleJudgement,
-  type StapleQuery,
 } from "./staple.ts";
 export {
   type KeyState,

@@ -4,10 +4,9 @@ export {
   KeyLookup,
   type KeyLookupOptions,
   type LookupDeadlines,
-  type LookupQuestion,
-  type LookupReport,
 } from "./key-lookup.ts";
-export type { StapledQuery, StapleKeySource } from "./stapled-keys.ts";
+export type { LookupQuestion, LookupReport } from "./lookup-report.ts";
+export type { StapleKeySource } from "./stapled-keys.ts";
 export { describeStep, type TrailStep } from "./trail.ts";
 export {
   authenticationResult,

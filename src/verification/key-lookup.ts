@@ -1,20 +1,15 @@
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { MappingDialer } from "../dialer/index.ts";
 import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
-import {
-  type Dialer,
-  judgeStaple,
-  judgeStatement,
-  KEY_PORT,
-  type ReceivedStatement,
-} from "../key-protocol/index.ts";
-import { type Address, encodeAddress } from "../message/index.ts";
-import type { Algorithm, KeyAnswer, KeySource, Trust } from "../signature/index.ts";
-import { isSufficient } from "./ask-target.ts";
+import { type Dialer, judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
+import { encodeAddress } from "../message/index.ts";
+import type { KeyAnswer, KeySource, Trust } from "../signature/index.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { DomainBudget } from "./domain-budget.ts";
 import { type Fetched, fetchStatement, type LookupPolicy, policyFingerprint } from "./fetch-statement.ts";
+import type { Answered, LookupQuestion, LookupReport } from "./lookup-report.ts";
 import { RememberedAnswers } from "./remembered-answers.ts";
+import { stapledAnswer } from "./stapled-answer.ts";
 import type { StapledQuery } from "./stapled-keys.ts";
 import { TargetMemory } from "./target-memory.ts";
 import type { Trail, TrailStep } from "./trail.ts";
@@ -53,26 +48,6 @@ export interface LookupDeadlines {
   readonly replyMs: number;
   /** For a whole lookup, DNS included. Default 25000. */
   readonly lookupMs: number;
-}
-
-/** A question out of curiosity: without kid it is the bare form (KEY-29), without signature only half judged. */
-export interface LookupQuestion {
-  readonly identity: Address;
-  readonly kid: string | null;
-  readonly algorithm: Algorithm | null;
-  /** Unix seconds. */
-  readonly signedAt: number | null;
-  /** Unix seconds. */
-  readonly now: number;
-  /** A statement about just this identity and key that came with the message. */
-  readonly staple?: ReceivedStatement;
-}
-
-export interface LookupReport {
-  readonly answer: KeyAnswer;
-  /** The key statement that decided, or null. */
-  readonly statement: string | null;
-  readonly trail: readonly TrailStep[];
 }
 
 const NO_KEYSERVER_SECONDS = 300;
@@ -181,7 +156,8 @@ export class KeyLookup implements KeySource {
         epoch: record?.epoch ?? 0,
         stapleSeconds: record?.stapleSeconds ?? 0,
       };
-      const stapled = this.#stapled(question, policy, trail);
+      // What is remembered about the key comes first: it costs no query either, and may know of a revocation (STP-7).
+      const stapled = this.#remembers(question, policy) ? null : stapledAnswer(question, policy, trail);
       if (stapled !== null) return stapled;
       const fetched = await this.#fetch(question, policy, controller.signal, trail);
       return answerTo(question, fetched, policy);
@@ -190,26 +166,9 @@ export class KeyLookup implements KeySource {
     }
   }
 
-  /**
-   * The answer of a statement that came with the message (STP-2), or null: then the key is looked up. What is
-   * remembered about the key comes first, it costs no query either and may know of a revocation. Nothing is
-   * remembered from a staple, and none touches a budget: a message cannot change what others are answered.
-   */
-  #stapled(question: LookupQuestion, policy: LookupPolicy, trail: Trail): Answered | null {
-    const { staple, now } = question;
-    if (staple === undefined) return null;
+  #remembers(question: LookupQuestion, policy: LookupPolicy): boolean {
     const remembered = this.#remembered.recall(cacheKeys(question, policy).statement);
-    if (remembered !== null && isCurrent(remembered, now)) return null;
-    const judgement = judgeStaple(staple, { ...question, ...policy });
-    // STP-5: a dk out of plain DNS proves as much as a host name out of plain DNS does.
-    const trust = policy.statementKeysAuthenticated ? "domain" : "host";
-    const usable = judgement.kind === "usable" && isSufficient(trust, policy.requiredTrust);
-    const line = staple.text;
-    const detail = judgement.kind === "usable" ? "it is trusted as a host only" : judgement.detail;
-    trail({ kind: "staple", line, outcome: usable ? "usable" : detail, trust: usable ? trust : null });
-    if (!usable) return null;
-    const { spki, grants } = judgement;
-    return { answer: { kind: "key", spki, grants, trust, stapled: true }, statement: line };
+    return remembered !== null && isCurrent(remembered, question.now);
   }
 
   /** What is remembered, or is being asked already, or what the servers say (CCH-1 to CCH-9). */
@@ -265,8 +224,6 @@ export class KeyLookup implements KeySource {
     }
   }
 }
-
-type Answered = Pick<LookupReport, "answer" | "statement">;
 
 /** What answers are remembered under: those that hold for the whole domain, and those about one key. */
 function cacheKeys({ identity, kid }: LookupQuestion, policy: LookupPolicy) {
