@@ -111,6 +111,12 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       idleTimeoutMs: limits.idle_timeout,
     },
   };
+  if (roles.has("vault") && config.vault.listeners.length === 0 && config.vault.socketDirectory === null) {
+    report(
+      ["vault", "listen"],
+      "vault.listen is empty and there is no vault.socket_directory: nobody could reach it",
+    );
+  }
   if (roles.has("mx") && config.domains.length === 0) {
     report(
       ["roles"],

@@ -75,6 +75,10 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     ],
     // vault
     [
+      `${least.replace('"delivery"', '"vault"')}[vault]\nlisten = []`,
+      "10: vault.listen is empty and there is no vault.socket_directory: nobody could reach it",
+    ],
+    [
       `${least}[submission]\nvault = { connect = "vault.test:8758" }`,
       "10: submission.vault needs certificate and key: the vault tells submission servers by them",
     ],

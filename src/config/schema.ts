@@ -31,12 +31,16 @@ const actions = z
 const tlsFiles = { certificate: filePath.optional(), key: filePath.optional() };
 
 /** A listener is a table, or its address alone. */
-function listeners<Shape extends z.core.$ZodLooseShape>(shape: Shape, addresses: readonly string[]) {
+function listeners<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+  addresses: readonly string[],
+  least = 1,
+) {
   const table = z.strictObject({ address: bindAddress, ...tlsFiles, ...shape });
   const listener = z.preprocess((value) => (typeof value === "string" ? { address: value } : value), table);
   return z
     .array(listener)
-    .min(1)
+    .min(least)
     .prefault([...addresses]);
 }
 
@@ -89,7 +93,7 @@ export const schema = z.strictObject({
     })
     .prefault({}),
   vault: z
-    .strictObject({ listen: listeners({}, ["127.0.0.1:8758"]), socket_directory: filePath.optional() })
+    .strictObject({ listen: listeners({}, ["127.0.0.1:8758"], 0), socket_directory: filePath.optional() })
     .prefault({}),
   mx: z
     .strictObject({ listen: listeners({ tls: z.enum(["starttls", "none"]).default("starttls") }, ["*:25"]) })

@@ -21,16 +21,9 @@ export function startSubmission(shared: Shared, queue: Queue, vault: Vault): Pro
 }
 
 function logEvent(log: Shared["log"], event: SubmissionEvent): void {
-  const role = "submission";
-  if (event.kind === "queued") {
-    log.info({ role, ...event }, event.kind);
-    return;
-  }
-  const { kind, cause, ...rest } = event;
-  const err = cause ?? undefined;
-  if (!("reply" in rest)) log.error({ role, ...rest, err }, kind);
-  else {
-    const { reply, ...others } = rest;
-    log.info({ role, ...others, code: reply.code, enhanced: reply.enhanced, err }, kind);
-  }
+  const { kind, ...rest } = event;
+  const { cause, reply, ...fields } = { cause: null, reply: null, ...rest };
+  const said = reply && { code: reply.code, enhanced: reply.enhanced };
+  const level = cause === null ? "info" : "error";
+  log[level]({ role: "submission", ...fields, ...said, err: cause ?? undefined }, kind);
 }

@@ -48,6 +48,8 @@ export type SignedSubmission =
       /** Percent-encoded, as in `i`. */
       readonly identity: string;
       readonly kids: readonly string[];
+      /** Names the message in audit logs (PRV-20); null where it has no Message-ID. */
+      readonly messageIdHash: string | null;
       /** The message behind the signatures, the same octets for every copy. */
       readonly content: Buffer;
       readonly copies: readonly SignedCopy[];
@@ -118,7 +120,8 @@ export async function signSubmission(submission: SubmissionToSign, login: Login)
   if (result === "replaced")
     return unavailable(new Error("keys are replaced faster than a message is signed"));
   if (!("copies" in result)) return result;
-  return { kind: "signed", identity: encodeAddress(identity), content, ...result };
+  const { messageIdHash: hash } = signing;
+  return { kind: "signed", identity: encodeAddress(identity), messageIdHash: hash, content, ...result };
 }
 
 type Authorized = {

@@ -1,2 +1,3 @@
 // Mail submission: logs users in, checks who may send as whom, signs, queues. Accounts and keys are a vault's.
-export { type SubmissionEvent, SubmissionHandler, type SubmissionOptions } from "./submission-handler.ts";
+export type { SubmissionEvent } from "./submission-event.ts";
+export { SubmissionHandler, type SubmissionOptions } from "./submission-handler.ts";

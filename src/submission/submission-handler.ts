@@ -1,23 +1,9 @@
 import { isAscii } from "node:buffer";
 import { parseAddress } from "../message/index.ts";
-import {
-  type MessageId,
-  type NewMessage,
-  newMessageId,
-  type Queue,
-  QueueStoreError,
-} from "../queue/index.ts";
-import {
-  type Login,
-  type LoginStep,
-  noUse,
-  type SignedSubmission,
-  signSubmission,
-  type Vault,
-} from "../signing/index.ts";
+import { type NewMessage, newMessageId, type Queue, QueueStoreError } from "../queue/index.ts";
+import { type Login, noUse, type SignedSubmission, signSubmission, type Vault } from "../signing/index.ts";
 import {
   type AuthExchange,
-  type AuthStep,
   BufferedSink,
   busyReply,
   type DataSink,
@@ -30,37 +16,8 @@ import {
   type SessionInfo,
   type SmtpHandler,
 } from "../smtp/index.ts";
-
-/** What became of a message, for the log: no message text, no recipients (SPEC §10.2). */
-export type SubmissionEvent =
-  | {
-      readonly kind: "queued";
-      readonly session: string;
-      readonly account: string;
-      /** As in `i`. */
-      readonly identity: string;
-      readonly kids: readonly string[];
-      /** One for each copy. */
-      readonly ids: readonly MessageId[];
-      readonly recipientCount: number;
-      readonly octets: number;
-    }
-  | {
-      readonly kind: "refused";
-      readonly session: string;
-      readonly account: string;
-      readonly reply: Reply;
-      /** What failed on our side; null where the message was at fault. */
-      readonly cause: unknown;
-    }
-  /** The vault could not be asked, at AUTH or MAIL. */
-  | {
-      readonly kind: "vault-failed";
-      readonly session: string;
-      /** Null before the login. */
-      readonly account: string | null;
-      readonly cause: unknown;
-    };
+import type { SubmissionEvent } from "./submission-event.ts";
+import { beginLogin } from "./user-login.ts";
 
 export interface SubmissionOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
@@ -89,10 +46,12 @@ export class SubmissionHandler implements SmtpHandler<Login> {
   readonly #options: SubmissionOptions;
   readonly #clock: { now(): number };
   readonly #budget: OctetBudget;
+  readonly #onEvent: (event: SubmissionEvent) => void;
 
   constructor(options: SubmissionOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date;
+    this.#onEvent = options.onEvent ?? (() => {});
     this.#budget = new OctetBudget(options.bufferOctets ?? 256 << 20);
   }
 
@@ -110,21 +69,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
     mechanism: string,
     channelBinding: Uint8Array | null,
   ): AuthExchange<Login> | null {
-    const exchange = this.#options.vault.logIn(mechanism, { client: session.remoteAddress, channelBinding });
-    if (exchange === null) return null;
-    let gone = false;
-    return {
-      respond: async (response) => {
-        const step = await exchange.respond(response);
-        // Nobody is there to use it.
-        if (gone && step.kind === "accepted") step.login.end();
-        return this.#authStep(session, step);
-      },
-      cancel: () => {
-        gone = true;
-        exchange.cancel();
-      },
-    };
+    return beginLogin(this.#options.vault, session, mechanism, channelBinding, this.#onEvent);
   }
 
   disconnect(session: SessionInfo<Login>): void {
@@ -142,16 +87,12 @@ export class SubmissionHandler implements SmtpHandler<Login> {
         return parsed === null || parsed.ok ? null : notYours(reversePath);
       case "not-granted":
         return reversePath === null ? null : notYours(reversePath);
-      case "unavailable":
-        this.#options.onEvent?.({
-          kind: "vault-failed",
-          session: session.id,
-          account: login.accountId,
-          cause: answer.cause,
-        });
-        return reply(451, "4.4.3", `The sender address cannot be checked now; ${LATER}`);
+      case "unavailable": {
+        const text = `The sender address cannot be checked now; ${LATER}`;
+        return this.#refuse(session, reply(451, "4.4.3", text), answer.cause);
+      }
       default:
-        return noUse(answer);
+        return this.#refuse(session, noUse(answer), null);
     }
   }
 
@@ -190,12 +131,14 @@ export class SubmissionHandler implements SmtpHandler<Login> {
     const copies = this.#copies(session, envelope, result, now);
     try {
       const ids = await this.#options.queue.enqueue(copies);
-      this.#options.onEvent?.({
+      this.#onEvent({
         kind: "queued",
         session: session.id,
+        client: session.remoteAddress,
         account: accountId,
         identity: result.identity,
         kids: result.kids,
+        messageIdHash: result.messageIdHash,
         ids,
         recipientCount: copies.reduce((count, copy) => count + copy.recipients.length, 0),
         octets: result.content.length,
@@ -251,31 +194,9 @@ export class SubmissionHandler implements SmtpHandler<Login> {
 
   #refuse(session: SessionInfo<Login>, answer: Reply, cause: unknown): Reply {
     const account = submitter(session).accountId;
-    this.#options.onEvent?.({ kind: "refused", session: session.id, account, reply: answer, cause });
+    const { id, remoteAddress: client } = session;
+    this.#onEvent({ kind: "refused", session: id, client, account, reply: answer, cause });
     return answer;
-  }
-
-  #authStep(session: SessionInfo<Login>, step: LoginStep): AuthStep<Login> {
-    switch (step.kind) {
-      case "accepted":
-        return { kind: "accepted", user: step.login };
-      case "busy":
-        return { kind: "refused", reply: reply(454, "4.7.0", `Too many logins at once; ${LATER}`) };
-      case "suspended":
-        return { kind: "refused", reply: noUse(step) };
-      case "rejected":
-        return { kind: "refused" };
-      case "unavailable":
-        this.#options.onEvent?.({
-          kind: "vault-failed",
-          session: session.id,
-          account: null,
-          cause: step.cause,
-        });
-        return { kind: "refused", reply: reply(454, "4.7.0", `Logins cannot be checked now; ${LATER}`) };
-      default:
-        return step;
-    }
   }
 }
 

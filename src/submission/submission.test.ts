@@ -182,7 +182,7 @@ function suite(mode: (typeof modes)[number]): void {
     await attempt();
     assert.equal(outcomes.at(-1), "250 2.0.0");
     assert.equal((await site.drain()).length, 1);
-    assert.ok(site.events.some((event) => event.kind === "vault-failed" && event.cause !== null));
+    assert.ok(site.events.some((event) => event.kind === "refused" && event.cause !== null));
   });
 
   test("PRV-6, PRV-7 logins: SCRAM bound to the TLS session, app passwords with their scope", async () => {
@@ -317,7 +317,13 @@ function suite(mode: (typeof modes)[number]): void {
     assert.match(await client.send(plain()), /^250/);
     client.close();
     await site.drain();
+    const [login, queued] = site.events.slice(-2);
+    assert.ok(login?.kind === "login" && login.outcome === "accepted" && login.mechanism === "PLAIN");
+    assert.ok(
+      queued?.kind === "queued" && queued.client === "127.0.0.1" && queued.messageIdHash?.length === 22,
+    );
     const entries = await site.mode.store.audit({ limit: 4, newest: true });
+    assert.ok(mode === "remote, GETKEY" || entries.at(-1)?.messageIdHash === queued.messageIdHash);
     const actor = mode === "keyring in the process" ? "submission" : "ss:mx1";
     const seen = entries.map(({ action, outcome, actor: who, client: from }) => [action, outcome, who, from]);
     const entry = (action: string) => [action, "ok", actor, "127.0.0.1"];

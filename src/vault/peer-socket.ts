@@ -31,6 +31,7 @@ export class PeerSocket {
     owner: SocketOwner,
     accept: (socket: Socket) => void,
   ): Promise<PeerSocket> {
+    if (process.platform === "win32") throw new Error("there are no Unix sockets on this system");
     const path = join(folder, `${name}.sock`);
     await mkdir(folder, { recursive: true, mode: 0o755 });
     const made = join(folder, `.${randomBytes(12).toString("base64url")}`);
