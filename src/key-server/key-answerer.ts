@@ -60,8 +60,8 @@ export class KeyAnswerer implements KeyResponder {
   readonly #options: KeyAnswererOptions;
   readonly #decoys: Decoys | null;
   readonly #replies: ReplyCache;
-  /** Answers being made, by request line: who asks the same meanwhile gets the same. */
-  readonly #pending = new Map<string, Promise<KeyReply>>();
+  /** Answers being made, by request line: who asks the same meanwhile, and before anything changes, gets the same. */
+  readonly #pending = new Map<string, { readonly asOf: number; readonly reply: Promise<KeyReply> }>();
 
   constructor(options: KeyAnswererOptions) {
     const { directory, exposure, decoySecret, remembered, veilMs } = options;
@@ -76,11 +76,14 @@ export class KeyAnswerer implements KeyResponder {
   }
 
   answer(request: KeyRequest, line: string): Promise<KeyReply> {
+    const { asOf } = this.#replies;
     const pending = this.#pending.get(line);
-    if (pending !== undefined) return pending;
-    const answer = this.#inTime(this.#veiled(request, line)).finally(() => this.#pending.delete(line));
-    this.#pending.set(line, answer);
-    return answer;
+    if (pending?.asOf === asOf) return pending.reply;
+    const reply = this.#inTime(this.#veiled(request, line)).finally(() => {
+      if (this.#pending.get(line)?.reply === reply) this.#pending.delete(line);
+    });
+    this.#pending.set(line, { asOf, reply });
+    return reply;
   }
 
   /** A database that hangs says nothing at all: who asked hears of it before they give up. */

@@ -264,14 +264,18 @@ describe("answers (KEY-28 to KEY-36)", () => {
     const line = `KEY allice@someisp.tld ${kid}`;
     const { promise, resolve } = Promise.withResolvers<void>();
     directory.answered = promise;
-    const answers = Promise.all(wires.map((wire) => ask(wire, line)));
+    const [late = assert.fail(), ...early] = wires;
+    const answers = Promise.all(early.map((wire) => ask(wire, line)));
     while (directory.asked < 1) await new Promise((tick) => setTimeout(tick, 1));
     await new Promise((tick) => setTimeout(tick, 10));
     directory.set("allice@someisp.tld", { ...active, state: "revoked" });
+    const answer = ask(late, line);
+    while (directory.asked < 2) await new Promise((tick) => setTimeout(tick, 1));
     resolve();
-    assert.deepEqual((await answers).flatMap(states), ["active", "active", "active"]);
-    assert.equal(directory.asked, 1);
-    assert.deepEqual(states(await ask(wires[0] as TestClient, line)), ["revoked"]);
+    assert.deepEqual((await answers).flatMap(states), ["active", "active"]);
+    assert.deepEqual(states(await answer), ["revoked"], "asked after the change");
+    assert.equal(directory.asked, 2);
+    assert.deepEqual(states(await ask(late, line)), ["revoked"]);
     for (const wire of wires) wire.socket.destroy();
   });
 

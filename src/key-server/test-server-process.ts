@@ -31,6 +31,7 @@ const server = new KeyServer({
   },
   secureContext: () => context,
   exposure: "open",
+  veilMs: 0, // its thread's memory comes and goes
   limits,
 });
 const { port } = await server.listen(0, "127.0.0.1");

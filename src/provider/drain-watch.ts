@@ -34,6 +34,7 @@ export class DrainWatch {
   /** Resolves once a drain that is in force already has been obeyed: to be awaited before the server listens. */
   static async start(options: DrainWatchOptions): Promise<DrainWatch> {
     options.server.setMode(options.usualMode);
+    await options.control.tidy().catch(options.onFailure);
     const watch = new DrainWatch(options);
     await watch.#look();
     return watch;

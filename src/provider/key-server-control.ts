@@ -88,16 +88,24 @@ export class KeyServerControl {
   }
 
   /** Those that run, by process id. */
-  async processes(nowMs: number = Date.now()): Promise<readonly KeyServerProcess[]> {
+  async processes(): Promise<readonly KeyServerProcess[]> {
+    return (await this.#reports()).filter(isHeard).sort((a, b) => a.pid - b.pid);
+  }
+
+  /** Takes away what processes left that were killed. */
+  async tidy(): Promise<void> {
+    for (const report of await this.#reports()) if (!isHeard(report)) await this.withdraw(report.pid);
+  }
+
+  async #reports(): Promise<KeyServerProcess[]> {
     const names = await readdir(this.#folder).catch(() => []);
-    const found: KeyServerProcess[] = [];
+    const reports: KeyServerProcess[] = [];
     for (const name of names) {
       if (!/^key-server\.\d+\.process$/.test(name)) continue;
       const text = await textOf(join(this.#folder, name));
-      const told = text === null ? null : processFile.parse(JSON.parse(text));
-      if (told !== null && nowMs - told.at < SILENT_MS) found.push(told);
+      if (text !== null) reports.push(processFile.parse(JSON.parse(text)));
     }
-    return found.sort((a, b) => a.pid - b.pid);
+    return reports;
   }
 
   #processFile(pid: number): string {
@@ -108,6 +116,10 @@ export class KeyServerControl {
     const folder = await open(this.#folder, "r");
     await folder.sync().finally(() => folder.close());
   }
+}
+
+function isHeard({ at }: KeyServerProcess): boolean {
+  return Date.now() - at < SILENT_MS;
 }
 
 async function textOf(path: string): Promise<string | null> {
