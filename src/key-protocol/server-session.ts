@@ -47,6 +47,9 @@ const CR = 13;
 const MAX_STEP_OCTETS = 16 * 1024;
 /** What a request without key id, or in vain, weighs. */
 const HARVESTING_COST = 10;
+/** A handshake takes the server as long as many answers. */
+const HANDSHAKE_COST = 10;
+const TOO_MUCH = "-ERR [RATE] too many requests, come back later\r\n";
 
 /**
  * The server's side of one connection (KEY-1 to KEY-20) without the connection: octets in, octets out. All
@@ -71,7 +74,10 @@ export class KeyServerSession {
     this.#maxRequests = options.maxRequests ?? 1000;
   }
 
-  /** What the requests so far weigh in a rate limit (KEY-37): 1 each, and 10 for those that only harvesters repeat. */
+  /**
+   * What the requests so far weigh in a rate limit (KEY-37): 1 each, and 10 for STLS and for those that only harvesters
+   * repeat.
+   */
   get cost(): number {
     return this.#cost;
   }
@@ -85,7 +91,7 @@ export class KeyServerSession {
   /**
    * Takes octets as they arrived, in any portions.
    *
-   * @param limited the client has asked too much lately: KEY is answered [RATE] (KEY-37)
+   * @param limited the client has asked too much lately: KEY and STLS are answered [RATE] (KEY-37)
    */
   receive(octets: Buffer, limited = false): SessionStep | Promise<SessionStep> {
     const text = this.#rest + octets.toString("latin1");
@@ -154,12 +160,14 @@ export class KeyServerSession {
     if (verb === "QUIT") return { reply: "+OK\r\n", next: "close" };
     if (verb === "NOOP") return "+OK\r\n";
     if (this.#secure) return "-ERR [UNSUPP] TLS is active already\r\n";
+    if (this.#limited) return TOO_MUCH;
+    this.#cost += HANDSHAKE_COST - 1;
     return { reply: "+OK begin\r\n", next: "start-tls" };
   }
 
   #key(line: string): string | Promise<string> | SessionStep {
     if (!this.#secure) return "-ERR [TLSREQ] use STLS\r\n";
-    if (this.#limited) return "-ERR [RATE] too many requests, come back later\r\n";
+    if (this.#limited) return TOO_MUCH;
     const request = parseKeyRequest(line.slice(4));
     if (request === null) return "-ERR [SYNTAX] expected KEY address [kid]\r\n";
     const reply = this.#responder.answer(request, line);

@@ -200,6 +200,18 @@ describe("clients that hold a place", () => {
     await until(() => server.connections === 0);
   });
 
+  test("a network that keeps the server busy with handshakes gets no more of them for a while (KEY-37)", async () => {
+    let nowMs = 0;
+    const { port } = await start({ nowMs: () => nowMs, limits: { costPerMinute: 100 } });
+    for (let n = 0; n < 10; n++) (await secured(port)).socket.destroy();
+    const refused = await greeted(port);
+    refused.send("STLS\r\nNOOP\r\n");
+    await refused.expect("-ERR [RATE] too many requests, come back later\r\n+OK\r\n");
+    refused.socket.destroy();
+    nowMs = 60_000;
+    await assertServes(port);
+  });
+
   test("connections that are reset at any moment leave nothing behind", async () => {
     const { server, port } = await start();
     const sent = ["", "N", "NOOP\r\n", "STLS\r\n", "STLS\r\n\x16\x03\x01", "X".repeat(2000)];
@@ -302,7 +314,7 @@ describe("memory", () => {
   const held: Socket[] = [];
 
   before(async () => {
-    const limits = { connections: 2000, connectionsPerPrefix: 100 };
+    const limits = { connections: 2000, connectionsPerPrefix: 100, costPerMinute: 1e9 };
     child = fork(new URL("test-server-process.ts", import.meta.url), [JSON.stringify(limits)], {
       execArgv: [...process.execArgv.filter((arg) => !arg.startsWith("--test")), "--expose-gc"],
     });

@@ -36,7 +36,8 @@ export interface KeyServerLimits {
   /** Of them from one network, /24 or /56. Default 100. */
   readonly connectionsPerPrefix: number;
   /**
-   * What one network may ask in a minute (KEY-37): a request counts 1, one without a key id or in vain counts 10.
+   * What one network may ask in a minute (KEY-37): a request counts 1; one without a key id or in vain, and a
+   * TLS handshake, count 10.
    * Default 60000; Infinity for no limit.
    */
   readonly costPerMinute: number;

@@ -37,6 +37,8 @@ export class ServerConnection {
     this.#options = options;
     this.#socket = options.socket;
     this.#sinceMs = options.nowMs();
+    const { limiter, allowance } = options;
+    this.#limited = allowance !== null && !limiter.spend(allowance, 0);
     this.#socket.once("close", options.onClose);
     this.#socket.on("error", () => this.destroy());
     this.#socket.on("data", this.#read);

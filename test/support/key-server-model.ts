@@ -42,6 +42,8 @@ export function modelKeyReply(line: string): string {
   return [`+OK ${lines.length}`, ...lines, ".", ""].join("\r\n");
 }
 
+const TOO_MUCH = "-ERR [RATE] too many requests, come back later\r\n";
+
 /**
  * What SPEC section 5 says of a server's side, written as simply as can be: all that was heard on one side, all that
  * is to be said on the other.
@@ -95,6 +97,7 @@ export class KeyServerModel {
     else if (verb === "CAPA") {
       this.said += `+OK\r\nVSMTP 1\r\n${this.#secure ? "PIPELINING" : "STLS"}\r\nEXPOSURE open\r\n.\r\n`;
     } else if (verb === "STLS" && this.#secure) this.said += "-ERR [UNSUPP] TLS is active already\r\n";
+    else if (verb === "STLS" && this.#limited) this.said += TOO_MUCH;
     else if (verb === "STLS") {
       this.said += "+OK begin\r\n";
       this.state = "start-tls";
@@ -106,7 +109,7 @@ export class KeyServerModel {
 
   #key(line: string): string {
     if (!this.#secure) return "-ERR [TLSREQ] use STLS\r\n";
-    return this.#limited ? "-ERR [RATE] too many requests, come back later\r\n" : modelKeyReply(line);
+    return this.#limited ? TOO_MUCH : modelKeyReply(line);
   }
 
   #close(error: string): void {
