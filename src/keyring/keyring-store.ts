@@ -144,12 +144,13 @@ export interface AccountPage {
   /** Primary addresses after this one; null: from the first. */
   readonly after: string | null;
   readonly limit: number;
+  /** Without it, active and suspended ones. */
   readonly state?: AccountState;
 }
 
 /**
  * Where the keyring keeps its accounts. Each method that changes something is one transaction, logs its entry in the
- * same, and logs nothing when it refuses. Removed accounts are found by `account` and `accounts` with their state only.
+ * same, and logs nothing when it refuses. Removed accounts are found by `account`, and by `accounts` when asked for.
  */
 export interface KeyringStore extends PublicKeyringStore {
   /** Remembers the master key's check value at first use; returns the one remembered. */

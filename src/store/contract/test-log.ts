@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { AUDIT_CHAIN_START, auditChain, type KeyringStore, type Use } from "../../keyring/index.ts";
 import {
   AUDIT_KEY,
   appPassword,
   assertRefused,
+  domainRecord,
   done,
   elsewhere,
   entry,
   type MakePlace,
   NOW,
+  startElsewhere,
   withAccount,
 } from "./test-place.ts";
 
@@ -133,6 +137,29 @@ export function logContract(makePlace: MakePlace): void {
     assert.equal(await lastUse(), NOW);
     await store.use([auth(NOW + 3600)]);
     assert.equal(await lastUse(), NOW + 3600);
+    await assertChain(store);
+  });
+
+  test("PRV-20 a process that is killed leaves whole changes only, and each with its entry", async () => {
+    const place = await makePlace();
+    const store = await place.open();
+    await done(store.addDomain(domainRecord("someisp.test"), entry()));
+    const child = startElsewhere(
+      place.location,
+      `for (let batch = 0; ; batch++) {
+        const accounts = Array.from({ length: 20 }, (_, i) => newAccount("u" + batch + "-" + i + "@someisp.test"));
+        await done(store.addAccounts(accounts.map((account) => [account, entry("account.add")])));
+      }`,
+    );
+    const gone = once(child, "exit");
+    while ((await store.countAccounts(null)) < 100) await delay(3);
+    child.kill("SIGKILL");
+    await gone;
+    // The other side of a connection notices a little later.
+    await done(store.addDomain(domainRecord("other.test"), entry()));
+    const count = await store.countAccounts(null);
+    assert.equal(count % 20, 0);
+    assert.equal((await store.audit({ action: "account.add", limit: 1_000_000 })).length, count);
     await assertChain(store);
   });
 

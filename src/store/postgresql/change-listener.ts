@@ -59,7 +59,7 @@ export class ChangeListener {
     }
   }
 
-  get count(): number {
+  changeCount(): number {
     if (performance.now() - this.#knownAt > STALE_MS && !this.#forgotThisTurn) {
       this.#forgotThisTurn = true;
       setImmediate(() => {

@@ -86,7 +86,7 @@ export class PostgresqlDriver implements SqlDriver {
   }
 
   changeCount(): number {
-    return this.#listener.count;
+    return this.#listener.changeCount();
   }
 
   changedSince(count: number): ReadonlySet<string> | null {

@@ -36,8 +36,9 @@ export class SqliteDriver implements SqlDriver {
         migrations: keyringMigrations.map((migration) => migration(sqliteDialect)),
       });
     this.#db = attempt(this.#open);
-    this.#dataVersion = this.#db.dataVersion();
-    this.#journalEnd = this.#run(journalEnd());
+    // In this order: what is committed between the two is read again, not missed.
+    this.#dataVersion = attempt(() => this.#db.dataVersion());
+    this.#journalEnd = attempt(() => this.#run(journalEnd()));
   }
 
   async read<T>(program: Program<T>): Promise<T> {
