@@ -185,6 +185,20 @@ function suite(mode: (typeof modes)[number]): void {
     assert.ok(site.events.some((event) => event.kind === "refused" && event.cause !== null));
   });
 
+  test("SUB-6 a key store that is locked by another process: 454 and 451, nothing is lost", async () => {
+    const client = await site.inTransaction();
+    const intruder = new DatabaseSync(site.mode.keyringPath);
+    intruder.exec("BEGIN IMMEDIATE");
+    assert.match(await client.send(plain()), /^451 4\.4\.3/);
+    assert.match(await (await site.connect()).logIn("allice@someisp.test", "secret"), /^454 4\.7\.0/);
+    intruder.exec("ROLLBACK");
+    intruder.close();
+    await client.begin("allice@someisp.test", ["bob@dest.test"]);
+    assert.match(await client.send(plain()), /^250/);
+    client.close();
+    assert.equal((await site.drain()).length, 1);
+  });
+
   test("PRV-6, PRV-7 logins: SCRAM bound to the TLS session, app passwords with their scope", async () => {
     const { keyring } = site.mode;
     const offered = await (await site.connect()).say("EHLO again.test");
