@@ -12,7 +12,7 @@ import { openKeyConnection } from "../key-protocol/index.ts";
 import { KeyServer, type KeyServerEvent } from "../key-server/index.ts";
 import { auditKeyOf, Keyring, MasterKey, PublicKeyView } from "../keyring/index.ts";
 import { openKeyringStore, openPublicKeyringStore } from "./index.ts";
-import { FreezingProxy } from "./test-freezing-proxy.ts";
+import { FaultyProxy } from "./test-faulty-proxy.ts";
 import { TestPostgresql } from "./test-postgresql.ts";
 
 // The public interface of the key server when its store fails: what it answers, and that it recovers without a restart.
@@ -132,7 +132,7 @@ function tryPostgresql(server: TestPostgresql): void {
 
   test("PostgreSQL hangs: [TEMP] before the asker gives up", async (t) => {
     const location = await server.makeDatabase();
-    const proxy = await FreezingProxy.start(server.port);
+    const proxy = await FaultyProxy.start(server.port);
     t.after(() => proxy.stop());
     const through = location.replace(`:${server.port}/`, `:${proxy.port}/`);
     const { ask } = await serve(t, location, through);

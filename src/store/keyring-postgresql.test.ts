@@ -18,6 +18,7 @@ import { lifecycleContract } from "./contract/test-lifecycle.ts";
 import { logContract } from "./contract/test-log.ts";
 import {
   AUDIT_KEY,
+  domainRecord,
   done,
   elsewhere,
   entry,
@@ -31,7 +32,7 @@ import { SqlitePlaces } from "./contract/test-sqlite-place.ts";
 import { transferContract } from "./contract/test-transfer.ts";
 import { userContract } from "./contract/test-users.ts";
 import { openKeyringStore } from "./index.ts";
-import { FreezingProxy } from "./test-freezing-proxy.ts";
+import { FaultyProxy } from "./test-faulty-proxy.ts";
 import { TestPostgresql } from "./test-postgresql.ts";
 
 const server = await TestPostgresql.start();
@@ -78,7 +79,7 @@ function tryPostgresql(postgresql: TestPostgresql): void {
     const place = await makePlace();
     const store = await place.open();
     const { id } = await withAccount(store, "allice@someisp.test");
-    const proxy = await FreezingProxy.start(postgresql.port);
+    const proxy = await FaultyProxy.start(postgresql.port);
     const throughProxy = place.location.replace(`:${postgresql.port}/`, `:${proxy.port}/`);
     const watchers = [place.location, place.location, throughProxy].map((location) => new Watcher(location));
     try {
@@ -178,6 +179,24 @@ function tryPostgresql(postgresql: TestPostgresql): void {
     await other.query("ROLLBACK");
     await other.end();
     await done(store.suspend(id, NOW, entry()));
+  });
+
+  test("a connection that ends at the commit leaves open what became of it, and says so", async () => {
+    const place = await makePlace();
+    const proxy = await FaultyProxy.start(postgresql.port);
+    const location = place.location.replace(`:${postgresql.port}/`, `:${proxy.port}/`);
+    const store = await openKeyringStore({ location, auditKey: AUDIT_KEY });
+    const { id } = await withAccount(store, "allice@someisp.test");
+    const unknown = { name: "KeyringStoreError", kind: "busy", message: /not known/ };
+    for (const delivered of [false, true]) {
+      proxy.cutAt("COMMIT", delivered);
+      await assert.rejects(store.setRecipientLimit(id, delivered ? 2 : 1, entry("limit")), unknown);
+      await done(store.addDomain(domainRecord(`${delivered}.test`), entry()));
+      assert.equal((await store.account(id))?.recipientLimit, delivered ? 2 : null);
+      assert.equal((await store.audit({ action: "limit", limit: 9 })).length, delivered ? 1 : 0);
+    }
+    await store.close();
+    proxy.stop();
   });
 
   test("a server that dies is busy, and is used again once it is back", async () => {

@@ -1,16 +1,17 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** Stands before a server and can let connections hang: open as ever, and nothing comes through. */
-export class FreezingProxy {
+/** Stands before a server and lets connections hang, open as ever while nothing comes through, or cuts them. */
+export class FaultyProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #frozen = new Set<Socket>();
+  #cuts: { readonly word: string; readonly delivered: boolean } | null = null;
   #freezes: ((firstOctets: Buffer) => boolean) | null = null;
   readonly #firstOctets = new Map<Socket, Buffer>();
 
-  static async start(port: number): Promise<FreezingProxy> {
-    const proxy = new FreezingProxy(port);
+  static async start(port: number): Promise<FaultyProxy> {
+    const proxy = new FaultyProxy(port);
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
     return proxy;
@@ -29,9 +30,13 @@ export class FreezingProxy {
       ] as const) {
         this.#sockets.add(from);
         from.on("data", (octets) => {
-          if (!this.#frozen.has(client)) to.write(octets);
+          if (from === client && this.#cuts !== null && octets.includes(this.#cuts.word)) {
+            if (this.#cuts.delivered) to.end(octets);
+            this.#cuts = null;
+            client.destroy();
+          } else if (!this.#frozen.has(client)) to.write(octets);
         });
-        from.on("close", () => to.destroy());
+        from.on("close", () => to.destroySoon());
         from.on("error", () => {});
       }
     });
@@ -45,6 +50,11 @@ export class FreezingProxy {
   freeze(which: (firstOctets: Buffer) => boolean): void {
     this.#freezes = which;
     for (const client of this.#firstOctets.keys()) this.#freezeAsTold(client);
+  }
+
+  /** Ends the next connection on which a client says this; whether the server still hears it is up to us. */
+  cutAt(word: string, delivered: boolean): void {
+    this.#cuts = { word, delivered };
   }
 
   stop(): void {
