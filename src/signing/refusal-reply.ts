@@ -15,19 +15,9 @@ export function noUse({ kind }: Exclude<NoUse, { kind: "unavailable" }>): Reply 
 
 /** LIF-14: says how much is allowed, and when so many will fit. @param now Unix milliseconds */
 export function overLimit({ limit, freeAt }: Limited, now: number): Reply {
-  if (freeAt === null) {
-    return reply(
-      550,
-      "5.7.28",
-      `Too many recipients: your account may write to ${limit} in all; split the message`,
-    );
-  }
-  const wait = duration(Math.max(0, freeAt - now));
-  return reply(
-    451,
-    "4.7.28",
-    `Your account may write to ${limit} recipients in a period; try again in ${wait}`,
-  );
+  const allowed = `Your account may write to ${limit} ${limit === 1 ? "recipient" : "recipients"} in a period`;
+  if (freeAt === null) return reply(550, "5.7.28", `${allowed}, and these are more`);
+  return reply(451, "4.7.28", `${allowed}; try again in ${duration(Math.max(0, freeAt - now))}`);
 }
 
 /** "4 minutes", "2 hours", rounded up so that the time is enough. */

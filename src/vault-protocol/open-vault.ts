@@ -60,9 +60,7 @@ export async function openVault(place: VaultPlace, options: OpenVaultOptions = {
   } catch (error) {
     socket?.destroy();
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new VaultUnreachable(`no connection to the vault at ${where}: ${code ?? message}`, {
-      cause: error,
-    });
+    throw new VaultUnreachable(`no connection to the vault at ${where}: ${code ?? message}`);
   }
 }
 
@@ -134,7 +132,7 @@ async function inTime(
   begin: (resolve: () => void, reject: (cause: Error) => void) => void,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const closed = () => reject(new Error("it closed the connection"));
+  const closed = () => reject(new Error("it closed the connection; is this server enrolled there?"));
   const timer = setTimeout(() => reject(new Error("no answer in time")), timeoutMs);
   socket.on("error", reject).on("close", closed).on("end", closed);
   try {
