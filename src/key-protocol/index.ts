@@ -14,7 +14,6 @@ export {
   type KeyRequest,
   MAX_PIPELINED,
   MAX_REPLY_OCTETS,
-  MAX_REQUEST_OCTETS,
   MAX_STATEMENTS,
   parseKeyRequest,
   parseReplyLine,
@@ -28,6 +27,7 @@ export {
   type StatementQuery,
 } from "./judge-statement.ts";
 export { KeyConnection, type KeyConnectionOptions, type KeyResponse } from "./key-connection.ts";
+export { activeKeyEnd, RETIREMENT_S } from "./key-times.ts";
 export {
   type Dialer,
   type KeyTarget,

@@ -55,6 +55,7 @@ export type StatementResult =
       readonly kid: string | null;
     };
 
+/** Values that `og` may hold (STA-17). */
 export const MAX_GRANTS = 32;
 const MIN_TTL_SECONDS = 60;
 const MAX_TTL_SECONDS = 86_400;

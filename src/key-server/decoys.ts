@@ -1,12 +1,8 @@
 import { LRUCache } from "lru-cache";
-import { type DecoyKey, decoyKey } from "../key-protocol/index.ts";
+import { activeKeyEnd, type DecoyKey, decoyKey, RETIREMENT_S } from "../key-protocol/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import type { DirectoryKey } from "./key-directory.ts";
 
-const DAY_S = 86_400;
-/** As long as real keys without an end are promised, and as long as rotated ones go on verifying (LIF-8). */
-const ACTIVE_DAYS = 30;
-const RETIREMENT_S = 1_209_600;
 const REMEMBERED = 10_000;
 
 /** What a statement shows of a key. */
@@ -30,10 +26,9 @@ export class Decoys {
   keysOf(address: Address, now: number): { keys: readonly ShownKey[]; rotatesAt: number } {
     const [active, before] = this.#pairOf(address, now);
     const common = { algorithm: "ed25519-sha256", grants: [] } as const;
-    const day = Math.floor(now / DAY_S);
     return {
       keys: [
-        { ...active, ...common, state: "active", notAfter: (day + ACTIVE_DAYS) * DAY_S },
+        { ...active, ...common, state: "active", notAfter: activeKeyEnd(now) },
         { ...before, ...common, state: "retired", notAfter: active.notBefore + RETIREMENT_S },
       ],
       rotatesAt: active.rotatesAt,

@@ -57,6 +57,3 @@ export const KEY_TRANSITIONS: Record<KeyState, readonly KeyState[]> = {
   retired: ["revoked"],
   revoked: [],
 };
-
-/** A retired key must outlive every signature it made: the longest x−t (SIG-13, LIF-8), in seconds. */
-export const RETIREMENT_S = 1_209_600;

@@ -30,7 +30,7 @@ import type {
  * - `relocked`: the account has another key lock than the key or credential was made for;
  * - `primary`: an account's primary address cannot be removed;
  * - `in-use`: a domain with addresses in it cannot be removed;
- * - `too-many`: more than {@link MAX_GRANTS} grants for one domain.
+ * - `too-many`: more than `MAX_GRANTS` grants for one domain.
  */
 export type Refusal =
   | "exists"
@@ -51,9 +51,6 @@ export type Refusal =
   | "in-use"
   | "too-many";
 export type StoreOutcome = "done" | Refusal;
-
-/** `og` holds at most 32 values (IDY-13). */
-export const MAX_GRANTS = 32;
 
 export interface NewAccount {
   readonly id: string;

@@ -1,8 +1,9 @@
 import type { ChangeFeed } from "../changes/index.ts";
+import { activeKeyEnd, MAX_GRANTS } from "../key-protocol/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import { type Algorithm, grantHash } from "../signature/index.ts";
 import { FreshCache } from "./fresh-cache.ts";
-import { MAX_GRANTS, type PublicKeyringStore } from "./keyring-store.ts";
+import type { PublicKeyringStore } from "./keyring-store.ts";
 import type { KeyState, PublicDomain, PublicKeyRecord, PublicRecord } from "./records.ts";
 import { storedAddress } from "./rights.ts";
 
@@ -21,10 +22,6 @@ export interface PublicKey {
   /** `og`: grant hashes, or `*`; at most 32. */
   readonly grants: readonly string[];
 }
-
-/** No end is set for an active key: statements promise it for these days ahead of the one they are issued in. */
-const ACTIVE_DAYS = 30;
-const DAY_S = 86_400;
 
 /**
  * The public half of a keyring, for processes that hold no private key: what key statements are made of. Domains are
@@ -66,14 +63,13 @@ export class PublicKeyView implements ChangeFeed {
   async keys(address: Address, now: number): Promise<readonly PublicKey[]> {
     const record = await this.#store.publicRecord(addressText(address));
     if (record === null) return [];
-    const day = Math.floor(now / DAY_S);
-    return record.keys.map((key) => publicKey(record, key, address, day));
+    return record.keys.map((key) => publicKey(record, key, address, now));
   }
 }
 
 const REMEMBERED_DOMAINS = 10_000;
 
-function publicKey(record: PublicRecord, key: PublicKeyRecord, asked: Address, day: number): PublicKey {
+function publicKey(record: PublicRecord, key: PublicKeyRecord, asked: Address, now: number): PublicKey {
   const suspended = record.account.state === "suspended" && key.state !== "revoked";
   return {
     owner: record.account.id,
@@ -82,7 +78,7 @@ function publicKey(record: PublicRecord, key: PublicKeyRecord, asked: Address, d
     state: suspended ? "suspended" : key.state,
     spki: key.spki,
     notBefore: key.notBefore,
-    notAfter: key.notAfter ?? (day + ACTIVE_DAYS) * DAY_S,
+    notAfter: key.notAfter ?? activeKeyEnd(now),
     grants: grantValues(record, key.kid, asked),
   };
 }

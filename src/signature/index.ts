@@ -15,6 +15,7 @@ export { MessageScanner, type ScannedMessage } from "./scanned-message.ts";
 export { type SignOptions, type SignResult, sign, signPrepared } from "./sign.ts";
 export {
   fieldsBelow,
+  MAX_LIFETIME_S,
   MAX_RECIPIENTS,
   parseSeconds,
   parseSignatureField,

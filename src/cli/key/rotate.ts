@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { RETIREMENT_S } from "../../keyring/index.ts";
+import { RETIREMENT_S } from "../../key-protocol/index.ts";
 import { administer, type Work } from "../administration/administer.ts";
 import { countText } from "../administration/count-text.ts";
 import { each } from "../administration/each.ts";

@@ -1,5 +1,6 @@
+import { RETIREMENT_S } from "../../key-protocol/index.ts";
 import type { AuditEntry } from "../audit/audit-entry.ts";
-import { KEY_OPERATIONS, type KeyOperation, RETIREMENT_S } from "../key-lifecycle.ts";
+import { KEY_OPERATIONS, type KeyOperation } from "../key-lifecycle.ts";
 import { generateAccountKey } from "../key-pair.ts";
 import type { KeyReplacement } from "../keyring-store.ts";
 import type { AccountRecord, DomainRecord } from "../records.ts";
