@@ -1,5 +1,6 @@
 // A provider's accounts: addresses, grants, passwords, key pairs (LIF-1 to LIF-19); the store is passed in.
 export type { ChangeFeed } from "../changes/index.ts";
+export { MAX_GRANTS } from "../key-protocol/index.ts";
 export type { MadeAccount, NewAccountOptions } from "./administration/accounts.ts";
 export type { LoadOptions, RefusedAccount } from "./administration/bulk-accounts.ts";
 export type { BulkOptions, Progress } from "./administration/bulk-keys.ts";
@@ -9,7 +10,7 @@ export type { GrantOptions } from "./administration/grant.ts";
 export type { ReleasedKey } from "./administration/key-release.ts";
 export type { Failure, Outcome } from "./administration/outcome.ts";
 export type { AppPasswordOptions, CredentialSummary, PasswordSet } from "./administration/passwords.ts";
-export { AUDIT_CHAIN_START, auditChain, auditKeyOf } from "./audit/audit-chain.ts";
+export { AUDIT_CHAIN_START, auditChain, auditFields, auditKeyOf } from "./audit/audit-chain.ts";
 export { type AuditEntry, type AuditFilter, type AuditRecord, auditEntry } from "./audit/audit-entry.ts";
 export type { AuditHead, AuditVerification } from "./audit/audit-verification.ts";
 export { AuditWriter } from "./audit/audit-writer.ts";
@@ -21,7 +22,7 @@ export {
 export { keysFromFile, keysFromUrl } from "./credentials/issuer-keys.ts";
 export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
 export { TokenVerifier, type TokenVerifierOptions } from "./credentials/token-verifier.ts";
-export { KEY_TRANSITIONS, RETIREMENT_S } from "./key-lifecycle.ts";
+export { KEY_TRANSITIONS } from "./key-lifecycle.ts";
 export { KeyStatements, type KeyStatementsOptions } from "./key-statements.ts";
 export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {
@@ -29,7 +30,6 @@ export {
   type KeyReplacement,
   type KeyringStore,
   KeyringStoreError,
-  MAX_GRANTS,
   type NewAccount,
   type PasswordChange,
   type PublicKeyringStore,
@@ -64,8 +64,9 @@ export type {
   PublicRecord,
   SealedKeyPair,
 } from "./records.ts";
-export { maySignAs, mayWriteFrom, storedAddress } from "./rights.ts";
+export { storedAddress } from "./rights.ts";
 export { StatementSigning, type StatementSigningOptions } from "./statement-signing.ts";
+export { readSystemdCredential } from "./systemd-credential.ts";
 export type { User } from "./user.ts";
 export {
   type Identified,

@@ -1,4 +1,5 @@
 import { type Address, addressText } from "../message/index.ts";
+import { isAccountId } from "./account-id.ts";
 import * as accounts from "./administration/accounts.ts";
 import { Administration } from "./administration/administration.ts";
 import { addAccounts, type LoadOptions } from "./administration/bulk-accounts.ts";
@@ -50,7 +51,6 @@ export interface RecipientUsage {
 }
 
 const PAGE = 500;
-const ACCOUNT_ID = /^[0-9a-f]{24}$/;
 
 /**
  * The administration of a provider's accounts with their addresses, grants, passwords and key pairs: the central key
@@ -122,7 +122,7 @@ export class Keyring {
 
   /** @param name an id, or any address as people write it */
   async account(name: string): Promise<AccountRecord | null> {
-    if (ACCOUNT_ID.test(name)) return this.#store.account(name);
+    if (isAccountId(name)) return this.#store.account(name);
     const parsed = addressName(name);
     return parsed.ok ? this.#store.owner(parsed.address) : null;
   }

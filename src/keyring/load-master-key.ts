@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, open, readFile, stat, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { type MasterKey, MasterKeyError, newMasterKeyText, parseMasterKey } from "./master-key.ts";
+import { readSystemdCredential } from "./systemd-credential.ts";
 
 /**
  * Where the master key comes from; each holds the same line of text. A file is made at first use. A credential is
@@ -39,16 +40,12 @@ async function takeVariable(name: string, environment: NodeJS.ProcessEnv): Promi
   return text;
 }
 
-/** systemd gives the directory and its files to this service alone, with modes of its own. */
 async function readCredential(name: string, environment: NodeJS.ProcessEnv): Promise<string> {
-  const directory = environment.CREDENTIALS_DIRECTORY;
-  const missing = `there is no systemd credential "${name}"; its unit needs LoadCredentialEncrypted=${name}`;
-  if (directory === undefined) throw new MasterKeyError(missing);
-  try {
-    return await readFile(join(directory, name), "ascii");
-  } catch (cause) {
-    throw (cause as NodeJS.ErrnoException).code === "ENOENT" ? new MasterKeyError(missing, { cause }) : cause;
-  }
+  const text = await readSystemdCredential(name, environment);
+  if (text !== null) return text;
+  throw new MasterKeyError(
+    `there is no systemd credential "${name}"; its unit needs LoadCredentialEncrypted=${name}`,
+  );
 }
 
 function nameOf(source: MasterKeySource): string {

@@ -11,7 +11,7 @@ export function ownsAddress(rights: AccountRights, address: Address): boolean {
   return rights.addresses.includes(addressText(address));
 }
 
-export function hasGrant(rights: AccountRights, kind: GrantKind, address: Address): boolean {
+function hasGrant(rights: AccountRights, kind: GrantKind, address: Address): boolean {
   const text = addressText(address);
   return rights.grants.some(
     (grant) =>

@@ -1,6 +1,7 @@
 import { type KeyObject, sign } from "node:crypto";
 import type { ChangeFeed } from "../changes/index.ts";
 import { statementInput } from "../key-protocol/index.ts";
+import { isAccountId } from "./account-id.ts";
 import { FreshCache } from "./fresh-cache.ts";
 import type { PublicKeyringStore } from "./keyring-store.ts";
 
@@ -44,7 +45,7 @@ export class StatementSigning {
     const count = this.#store.changeCount();
     if (count !== this.#asOf) {
       const changed = Number.isNaN(this.#asOf) ? null : this.#store.changedSince(this.#asOf);
-      if (changed !== null && ![...changed].some(mayBeDomain)) this.#asOf = count;
+      if (changed !== null && [...changed].every(isAccountId)) this.#asOf = count;
       else void this.#readAgain();
     }
     return count === this.#asOf && this.#everyDomain;
@@ -75,9 +76,4 @@ export class StatementSigning {
     this.#everyDomain = domains.length > 0 && domains.every(({ statementKey }) => statementKey !== null);
     this.#asOf = asOf;
   }
-}
-
-/** Ids of accounts are 24 hexadecimal digits. A domain may look like one, so this is no proof. */
-function mayBeDomain(subject: string): boolean {
-  return !/^[0-9a-f]{24}$/.test(subject);
 }

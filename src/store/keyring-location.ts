@@ -1,6 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { KeyringStoreError } from "../keyring/index.ts";
+import { KeyringStoreError, readSystemdCredential } from "../keyring/index.ts";
 
 /** Where the settings say that the keyring is. A credential is systemd's; like the variable, it holds a URL. */
 export type KeyringSource =
@@ -22,9 +20,9 @@ export async function keyringLocation(
   if (source.kind === "postgresql") return source.url;
   const [text, name] =
     source.kind === "variable"
-      ? [environment[source.name], `the environment variable ${source.name}`]
-      : [await readCredential(source.name, environment), `the systemd credential "${source.name}"`];
-  if (text === undefined) throw new KeyringStoreError("broken", `${name} is not there`);
+      ? [environment[source.name] ?? null, `the environment variable ${source.name}`]
+      : [await readSystemdCredential(source.name, environment), `the systemd credential "${source.name}"`];
+  if (text === null) throw new KeyringStoreError("broken", `${name} is not there`);
   const url = text.trim();
   if (isPostgresqlUrl(url)) return url;
   throw new KeyringStoreError("broken", `${name} does not hold a URL "postgresql://…"`);
@@ -32,13 +30,4 @@ export async function keyringLocation(
 
 export function isPostgresqlUrl(location: string): boolean {
   return /^postgres(?:ql)?:\/\//.test(location);
-}
-
-async function readCredential(name: string, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const directory = environment.CREDENTIALS_DIRECTORY;
-  if (directory === undefined) return undefined;
-  return readFile(join(directory, name), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { newAccountId } from "../account-id.ts";
 import type { AuditEntry } from "../audit/audit-entry.ts";
 import { newPassword, passwordFromHash } from "../credentials/new-credential.ts";
 import { generateKeyLock } from "../key-lock.ts";
@@ -98,11 +98,6 @@ export async function draftAccount(
     },
     entry: administration.entry("account.add", { account: id, subject: primaryAddress, kid: key.kid }),
   };
-}
-
-/** Begins with the time, so that accounts made one after another stand together in the indexes of a large store. */
-function newAccountId(nowMs: number): string {
-  return nowMs.toString(16).padStart(12, "0") + randomBytes(6).toString("hex");
 }
 
 function made(outcome: StoreOutcome, draft: NewAccount): Outcome<MadeAccount> {
@@ -205,7 +200,7 @@ function grantDetails(account: string, { kind, target }: GrantOptions): Partial<
 }
 
 /** The account as audit entries name it; by its id alone where there is none, which the store then refuses. */
-export async function named(
+async function named(
   administration: Administration,
   accountId: string,
 ): Promise<{ account: string; subject: string | null }> {

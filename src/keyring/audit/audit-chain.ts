@@ -26,7 +26,10 @@ export function auditChain(
   entry: AuditEntry,
 ): Uint8Array {
   return new Uint8Array(
-    createHmac("sha256", auditKey).update(previous).update(canonicalText(entry)).digest(),
+    createHmac("sha256", auditKey)
+      .update(previous)
+      .update(JSON.stringify(auditFields(entry)))
+      .digest(),
   );
 }
 
@@ -42,9 +45,9 @@ export function openAuditKey(sealed: string, next: Uint8Array): Uint8Array {
   return new MasterKey(next).open(Buffer.from(sealed, "base64url"), AUDIT_KEY_CONTEXT);
 }
 
-/** One text for one entry, the same in every store and for ever. */
-function canonicalText(entry: AuditEntry): string {
-  return JSON.stringify([
+/** What is chained and stored of an entry. In JSON this is one text for one entry: its order stays for ever. */
+export function auditFields(entry: AuditEntry): readonly (string | number | null)[] {
+  return [
     entry.at,
     entry.actor,
     entry.action,
@@ -56,5 +59,5 @@ function canonicalText(entry: AuditEntry): string {
     entry.client,
     entry.outcome,
     entry.detail,
-  ]);
+  ];
 }

@@ -9,7 +9,7 @@ import { hashPassword, isPasswordHash, preparePassword } from "./password-hash.t
 import { SCRAM_ITERATIONS, sealScramVerifier } from "./scram-credential.ts";
 
 /** The id of the credential that is an account's own password. */
-export const PASSWORD_ID = "password";
+const PASSWORD_ID = "password";
 
 interface CredentialOwner {
   readonly accountId: string;

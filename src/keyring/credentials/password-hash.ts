@@ -14,7 +14,7 @@ const MAX_MEMORY_KIB = 1 << 20;
 const MAX_PASSES = 16;
 
 /** Passwords longer than this are refused unhashed. */
-export const MAX_PASSWORD_OCTETS = 1024;
+const MAX_PASSWORD_OCTETS = 1024;
 
 const PHC =
   /^\$argon2id\$v=19\$m=(?<m>\d{1,7}),t=(?<t>\d{1,2}),p=(?<p>\d{1,2})\$(?<salt>[A-Za-z0-9+/]{11,86})\$(?<tag>[A-Za-z0-9+/]{22,86})$/;

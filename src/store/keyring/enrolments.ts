@@ -2,10 +2,10 @@ import type { EnrolmentRecord, StoreOutcome } from "../../keyring/index.ts";
 import { all, insertRows, type Program, run, type SqlValue } from "../sql/program.ts";
 import { enrolmentOf } from "./rows.ts";
 
-export const INSERT_ENROLMENT = `INSERT INTO enrolment (name, spki_sha256, unix_user, unix_group, scope, modes,
+const INSERT_ENROLMENT = `INSERT INTO enrolment (name, spki_sha256, unix_user, unix_group, scope, modes,
   may_assert, created_at)`;
 
-export function enrolmentRow({ proof, ...enrolment }: EnrolmentRecord): SqlValue[] {
+function enrolmentRow({ proof, ...enrolment }: EnrolmentRecord): SqlValue[] {
   const bySocket = proof.kind === "unix-socket" ? proof : null;
   return [
     enrolment.name,

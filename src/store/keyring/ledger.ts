@@ -1,5 +1,11 @@
 import type { KeyObject } from "node:crypto";
-import { type AuditEntry, auditChain, KeyringStoreError, type StoreOutcome } from "../../keyring/index.ts";
+import {
+  type AuditEntry,
+  auditChain,
+  auditFields,
+  KeyringStoreError,
+  type StoreOutcome,
+} from "../../keyring/index.ts";
 import type { Change } from "../sql/driver.ts";
 import { first, insertRows, type Program, run } from "../sql/program.ts";
 import { journal } from "./journal.ts";
@@ -42,21 +48,7 @@ export function* appendEntries(ledger: Ledger, entries: readonly AuditEntry[]): 
   let chain = head.audit_chain as Uint8Array;
   const rows = entries.map((entry) => {
     chain = auditChain(ledger.auditKey, chain, entry);
-    return [
-      ++sequence,
-      entry.at,
-      entry.actor,
-      entry.action,
-      entry.account,
-      entry.subject,
-      entry.kid,
-      entry.messageIdHash,
-      entry.recipients,
-      entry.client,
-      entry.outcome,
-      entry.detail,
-      chain,
-    ];
+    return [++sequence, ...auditFields(entry), chain];
   });
   yield* insertRows(
     `INSERT INTO audit (sequence, at, actor, action, account, subject, kid, message_id_hash, recipients, client,
