@@ -30,7 +30,7 @@ export function addNetworkOptions(command: Command): Command {
 }
 
 /** `host:port` or `[2001:db8::1]:port`. */
-export function parseHostPort(text: string): HostPort | null {
+function parseHostPort(text: string): HostPort | null {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/i.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);

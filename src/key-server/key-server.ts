@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { BlockList, createServer, isIPv6, type Server, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { clientPrefix, isHostName } from "../dns/index.ts";
@@ -177,13 +178,8 @@ export class KeyServer {
   ): Promise<{ host: string; port: number }> {
     const secureContext = options.secureContext ?? this.#options.secureContext;
     const server = createServer({ noDelay: true }, (socket) => this.#accept(socket, secureContext));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ port, host, backlog: 1024, reusePort: options.reusePort ?? false }, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
+    server.listen({ port, host, backlog: 1024, reusePort: options.reusePort ?? false });
+    await once(server, "listening");
     this.#servers.push(server);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     const bound = server.address() as { address: string; port: number };

@@ -2,8 +2,6 @@ import { isIP } from "node:net";
 import { type Address, decodeAddress, decodeBase64, encodeAddress } from "../message/index.ts";
 import { isId16 } from "../signature/index.ts";
 
-/** Default port of the private interface (PRV-1). */
-export const VAULT_PORT = 8758;
 /** ALPN protocol (PRV-23). */
 export const VAULT_ALPN = "vsmtp-vault";
 /** Longest line of either side with its CRLF, octets (PRV-4). */

@@ -4,20 +4,15 @@ export {
   type ErrorCode,
   MAX_H_OCTETS,
   MAX_LINE_OCTETS,
-  MAX_PIPELINED,
   parseRequest,
   type SignRequest,
   VAULT_ALPN,
-  VAULT_PORT,
   type VaultRequest,
 } from "./grammar.ts";
 export {
-  type OpenedVault,
-  type OpenVaultOptions,
   openVault,
   spkiSha256,
   type VaultPlace,
-  VaultUnreachable,
 } from "./open-vault.ts";
 export {
   type Capabilities,
@@ -25,7 +20,6 @@ export {
   errorReply,
   type LentKey,
   limitReply,
-  type NamedKey,
   parseLimitText,
   type VaultReply,
 } from "./reply.ts";

@@ -1,13 +1,8 @@
-import {
-  KeyringStoreError,
-  MasterKeyError,
-  storedAddress,
-  type User,
-  type UserKeys,
-} from "../keyring/index.ts";
+import { storedAddress, type User, type UserKeys } from "../keyring/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import type { SigningKey } from "../signature/index.ts";
 import type { Identification, Login, NoUse, Signed, SigningOrder, Spent } from "../signing/index.ts";
+import { unlessUnavailable } from "./unless-unavailable.ts";
 
 /** The signed key statement of an identity's key, for stapling (STP-1); null: there is nothing to staple. */
 export type StatementOf = (identity: Address, kid: string) => Promise<string | null>;
@@ -88,14 +83,6 @@ export class KeyringLogin implements Login {
   }
 
   async #ask<T>(ask: () => Promise<T>): Promise<T | NoUse> {
-    if (this.#over) return { kind: "ended" };
-    try {
-      return await ask();
-    } catch (error) {
-      if (error instanceof KeyringStoreError || error instanceof MasterKeyError) {
-        return { kind: "unavailable", cause: error };
-      }
-      throw error;
-    }
+    return this.#over ? { kind: "ended" } : unlessUnavailable(ask);
   }
 }

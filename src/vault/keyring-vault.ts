@@ -1,7 +1,8 @@
-import { type Authenticator, KeyringStoreError, MasterKeyError, type UserKeys } from "../keyring/index.ts";
+import type { Authenticator, UserKeys } from "../keyring/index.ts";
 import type { Address } from "../message/index.ts";
 import type { LoginContext, LoginStep, Unavailable, Vault } from "../signing/index.ts";
 import { KeyringLogin, type StatementOf } from "./keyring-login.ts";
+import { unlessUnavailable } from "./unless-unavailable.ts";
 
 export interface KeyringVaultOptions {
   readonly authenticator: Authenticator;
@@ -41,7 +42,7 @@ export class KeyringVault implements Vault {
     if (exchange === null) return null;
     return {
       respond: (response) =>
-        this.#unlessBroken(async () => {
+        unlessUnavailable(async () => {
           const step = await exchange.respond(response);
           if (step.kind !== "accepted") return step;
           return { kind: "accepted", login: new KeyringLogin(step.user, this.#keys, this.#statementOf) };
@@ -51,7 +52,7 @@ export class KeyringVault implements Vault {
   }
 
   assert(address: Address, { client }: LoginContext): Promise<KeyringLogin | null | Unavailable> {
-    return this.#unlessBroken(async () => {
+    return unlessUnavailable(async () => {
       const user = await this.#keys.assertUser(address, { actor: this.#actor, client });
       return user && new KeyringLogin(user, this.#keys, this.#statementOf);
     });
@@ -59,15 +60,4 @@ export class KeyringVault implements Vault {
 
   /** The keyring is whoever's who opened it. */
   async close(): Promise<void> {}
-
-  async #unlessBroken<T>(ask: () => Promise<T>): Promise<T | Unavailable> {
-    try {
-      return await ask();
-    } catch (error) {
-      if (error instanceof KeyringStoreError || error instanceof MasterKeyError) {
-        return { kind: "unavailable", cause: error };
-      }
-      throw error;
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { chmod, chown, mkdir, readFile, rename, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
@@ -37,13 +38,8 @@ export class PeerSocket {
     const made = join(folder, `.${randomBytes(12).toString("base64url")}`);
     const server = createServer({ noDelay: true }, accept);
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(made, () => {
-          server.off("error", reject);
-          resolve();
-        });
-      });
+      server.listen(made);
+      await once(server, "listening");
       await giveTo(made, owner);
       await rename(made, path);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { AuditWriter, Authenticator, EnrolmentRecord, UserKeys } from "../keyring/index.ts";
@@ -125,13 +126,8 @@ export class VaultServer {
     host: string,
   ): Promise<{ host: string; port: number }> {
     const server = createServer({ noDelay: true }, (socket) => this.#acceptTls(socket, secureContext));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ port, host, backlog: 256 }, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
+    server.listen({ port, host, backlog: 256 });
+    await once(server, "listening");
     this.#listeners.push(server);
     const bound = server.address() as { address: string; port: number };
     return { host: bound.address, port: bound.port };

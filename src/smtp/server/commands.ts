@@ -136,7 +136,7 @@ function mail<User>(
   });
 }
 
-export function tooBig<User>(settings: ServerSettings<User>): string {
+function tooBig<User>(settings: ServerSettings<User>): string {
   return `The message is larger than ${settings.limits.messageOctets} octets`;
 }
 
