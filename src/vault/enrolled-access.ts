@@ -58,7 +58,8 @@ export class EnrolledAccess {
     this.#options = options;
     this.#actor = `ss:${enrolment.name}`;
     const { authenticator, keys, statementOf } = options;
-    this.#vault = new KeyringVault({ authenticator, keys, statementOf, actor: this.#actor });
+    const serves = (primary: Address) => isInScope(enrolment.scope, primary);
+    this.#vault = new KeyringVault({ authenticator, keys, statementOf, serves, actor: this.#actor });
     this.#tickets = new Tickets(options.maxTickets, options.nowMs);
   }
 
@@ -101,7 +102,7 @@ export class EnrolledAccess {
             case "challenge":
               return step;
             case "accepted":
-              return this.#ticket(step.login, "auth", client);
+              return this.#ticket(step.login);
             case "rejected":
               return errorReply("AUTH", "the credentials are wrong");
             case "malformed":
@@ -151,24 +152,16 @@ export class EnrolledAccess {
     if (!isInScope(this.enrolment.scope, address)) return refuse(errorReply("POLICY", "out of scope"));
     const login = await this.#vault.assert(address, { client, channelBinding: null });
     if (login === null) return errorReply("POLICY", "no account has this address");
-    return "kind" in login ? this.#noUse(login) : this.#ticket(login, "assert", client);
+    if ("kind" in login) return this.#noUse(login);
+    // The address may be another one of an account that is not this server's.
+    if (!isInScope(this.enrolment.scope, login.primary)) return refuse(errorReply("POLICY", "out of scope"));
+    return this.#ticket(login);
   }
 
   /** PRV-8 */
-  async #ticket(login: KeyringLogin, action: string, client: string): Promise<VaultReply> {
-    const { primary, accountId } = login;
-    if (!isInScope(this.enrolment.scope, primary)) {
-      // Not told apart from a wrong password: it is none of this server's business.
-      const details = {
-        action,
-        account: accountId,
-        subject: addressText(primary),
-        client,
-        detail: "out of scope",
-      };
-      return this.#refuse(errorReply("AUTH", "the credentials are wrong"), details);
-    }
+  #ticket(login: KeyringLogin): VaultReply {
     const ticket = this.#tickets.issue(login);
+    const { primary, accountId } = login;
     return ticket === null
       ? errorReply("BUSY", "too many tickets")
       : { kind: "ticket", ticket, primary, accountId };

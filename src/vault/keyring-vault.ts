@@ -1,4 +1,4 @@
-import type { Authenticator, UserKeys } from "../keyring/index.ts";
+import { type AccountRecord, type Authenticator, storedAddress, type UserKeys } from "../keyring/index.ts";
 import type { Address } from "../message/index.ts";
 import type { LoginContext, LoginStep, Unavailable, Vault } from "../signing/index.ts";
 import { KeyringLogin, type StatementOf } from "./keyring-login.ts";
@@ -9,6 +9,8 @@ export interface KeyringVaultOptions {
   readonly keys: UserKeys;
   /** For the audit log: who asks. Default `submission`. */
   readonly actor?: string;
+  /** Whether accounts with this primary address may log in here. Default all. */
+  readonly serves?: (primary: Address) => boolean;
   readonly statementOf?: StatementOf | null;
 }
 
@@ -21,13 +23,15 @@ export class KeyringVault implements Vault {
   readonly #authenticator: Authenticator;
   readonly #keys: UserKeys;
   readonly #actor: string;
+  readonly #serves: (primary: Address) => boolean;
   readonly #statementOf: StatementOf | null;
 
-  constructor({ authenticator, keys, actor = "submission", statementOf = null }: KeyringVaultOptions) {
-    this.#authenticator = authenticator;
-    this.#keys = keys;
-    this.#actor = actor;
-    this.#statementOf = statementOf;
+  constructor(options: KeyringVaultOptions) {
+    this.#authenticator = options.authenticator;
+    this.#keys = options.keys;
+    this.#actor = options.actor ?? "submission";
+    this.#serves = options.serves ?? (() => true);
+    this.#statementOf = options.statementOf ?? null;
   }
 
   get mechanisms(): readonly string[] {
@@ -38,7 +42,8 @@ export class KeyringVault implements Vault {
     mechanism: string,
     context: LoginContext,
   ): { respond(response: Uint8Array | null): Promise<KeyringLoginStep>; cancel(): void } | null {
-    const exchange = this.#authenticator.logIn(mechanism, { ...context, actor: this.#actor });
+    const serves = ({ primaryAddress }: AccountRecord) => this.#serves(storedAddress(primaryAddress));
+    const exchange = this.#authenticator.logIn(mechanism, { ...context, actor: this.#actor, serves });
     if (exchange === null) return null;
     return {
       respond: (response) =>

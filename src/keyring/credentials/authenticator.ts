@@ -35,6 +35,8 @@ export interface AuthenticationContext {
   readonly client: string;
   /** tls-exporter value (RFC 9266) of the user's TLS session; null where it has none. */
   readonly channelBinding: Uint8Array | null;
+  /** Who may log in there; others are like nobody, so that their passwords cannot be tried there (PRV-34). Default all. */
+  readonly serves?: (account: AccountRecord) => boolean;
 }
 
 /** One attempt, as far as it has come. */
@@ -45,6 +47,8 @@ interface Attempt {
   readonly address: string | null;
   readonly account: AccountRecord | null;
   readonly credentials: readonly CredentialRecord[];
+  /** There is an account, which is not served there. */
+  readonly isElsewhere: boolean;
 }
 
 const rejected = { kind: "rejected" } as const;
@@ -103,13 +107,9 @@ export class Authenticator {
     const parsed = parseAddress(name);
     const address = parsed.ok ? addressText(parsed.address) : null;
     const found = address === null ? null : await this.#options.store.credentials(address);
-    return {
-      mechanism,
-      context,
-      address,
-      account: found?.account ?? null,
-      credentials: found?.credentials ?? [],
-    };
+    const isElsewhere = found !== null && context.serves?.(found.account) === false;
+    const { account = null, credentials = [] } = isElsewhere ? {} : (found ?? {});
+    return { mechanism, context, address, account, credentials, isElsewhere };
   }
 
   async #checkPassword(attempt: Attempt, password: string, authzid: string): Promise<SaslOutcome<User>> {
@@ -251,13 +251,14 @@ export class Authenticator {
   }
 
   async #log(
-    { mechanism, context, address, account }: Attempt,
+    { mechanism, context, address, account, isElsewhere }: Attempt,
     credential: CredentialRecord | null,
     outcome: string,
     reason: string | null,
   ): Promise<void> {
     const appPassword = credential?.kind === "app-password" ? `app password ${credential.id}` : null;
-    const detail = [mechanism, appPassword, reason].filter((words) => words !== null).join(", ");
+    const elsewhere = isElsewhere ? "not in its scope" : null;
+    const detail = [mechanism, appPassword, elsewhere, reason].filter((words) => words !== null).join(", ");
     const { actor, client } = context;
     const at = this.#clock.now();
     const id = account?.id ?? null;
