@@ -1,27 +1,9 @@
 import type { AccountState, KeyReason, KeyState } from "./records.ts";
 
-// What an account's state allows, and what each operation does to its keys (LIF-6 to LIF-19). Whatever is not in the
-// table is refused; the store checks the account's state in the same transaction, and a trigger there forbids
-// every key transition that the table does not have.
-//
-//   operation       | account before    | account after | active key | retired keys | new key
-//   ----------------+-------------------+---------------+------------+--------------+--------
-//   create          | –                 | active        | –          | –            | active
-//   rotate          | active            | active        | retired    | retired      | active
-//   re-key          | active            | active        | revoked    | revoked      | active
-//   key lock on/off | active, suspended | unchanged     | retired    | retired      | active
-//   password reset  | active, suspended | unchanged     | revoked    | revoked      | active   (with a key lock only)
-//   revoke (one)    | active, suspended | unchanged     | –          | revoked      | –
-//   suspend         | active            | suspended     | active *   | retired *    | –
-//   resume          | suspended         | active        | revoked    | revoked      | active
-//   remove          | active, suspended | removed       | revoked    | revoked      | –
-//
-//   * KEY answers `suspended` for them (LIF-11).
-//
-// `removed` is final; the address may then be another account's (reassign is remove and create in one).
-// A key that leaves `active` loses its private half at once (LIF-17), unless its domain releases keys: then a retired
-// one keeps it until it was published after its end (LIF-18). `revoked` is final. A retired key verifies until its
-// notAfter, and stays in the history afterwards.
+// What each operation does to an account and its keys (LIF-6 to LIF-19): the table under "States" in ARCHITECTURE.md, as
+// far as new keys are made. Whatever it does not have is refused: the store checks the account's state in the same
+// transaction, and a trigger there forbids every key transition that is not among those below. A key that leaves
+// `active` loses its private half at once (LIF-17), unless its domain releases keys (LIF-18).
 
 export type KeyOperation =
   | "rotate"

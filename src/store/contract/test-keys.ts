@@ -126,7 +126,7 @@ export function keyContract(makePlace: MakePlace): void {
     assert.equal((await store.key(first.kid))?.notAfter, NOW + 50);
   });
 
-  test("LIF-3, LIF-16, LIF-17 the database itself forbids what the table of key-lifecycle.ts does not have", async () => {
+  test("LIF-3, LIF-16, LIF-17 the database itself forbids what the table of states does not have", async () => {
     const place = await makePlace();
     const store = await place.open();
     const { id } = await withAccount(store, "allice@someisp.test");

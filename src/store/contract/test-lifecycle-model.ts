@@ -1,6 +1,6 @@
 import type { AccountState, KeyState } from "../../keyring/index.ts";
 
-// A reference model of accounts and keys: what the table of key-lifecycle.ts means, written down a second time and
+// A reference model of accounts and keys: what the table of states means, written down a second time and
 // as plainly as possible. Addresses are names of one domain; times are Unix seconds.
 
 const FORTNIGHT = 14 * 86_400;

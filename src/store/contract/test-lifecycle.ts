@@ -94,7 +94,7 @@ export function lifecycleContract(makePlace: MakePlace): void {
     await stage.close();
   });
 
-  test("every sequence of operations leaves what the table of key-lifecycle.ts says", async () => {
+  test("every sequence of operations leaves what the table of states says", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40, size: "max" }), (steps) => follow(makePlace, steps)),
       { numRuns: 12 },

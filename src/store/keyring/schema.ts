@@ -145,7 +145,7 @@ export const keyringMigrations: readonly Migration[] = [
   },
 ];
 
-/** What the tables of key-lifecycle.ts do not have, the database itself refuses, whoever asks. */
+/** What key-lifecycle.ts and the table of states do not have, the database itself refuses, whoever asks. */
 function rules(dialect: Dialect): string {
   return [
     dialect.refuse({
