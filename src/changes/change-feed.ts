@@ -6,8 +6,8 @@ export interface ChangeFeed {
   /** A number that rises once anything may have changed that statements, rights or keys depend on, by any process. */
   changeCount(): number;
   /**
-   * Ids of the accounts and names of the domains that changed after `changeCount()` gave `count`; null when that is
-   * not known any more: everything is to be forgotten.
+   * Ids of the accounts, names of the domains and `enrolment:NAME` of the enrolments that changed after `changeCount()`
+   * gave `count`; null when that is not known any more: everything is to be forgotten.
    */
   changedSince(count: number): ReadonlySet<string> | null;
 }
