@@ -50,6 +50,7 @@ export class VaultConnection {
   #served = 0;
   #reserved = false;
   #ended = false;
+  #corked = false;
   /** Called once, when it takes no more requests because it has ended. */
   onEnd: () => void = () => {};
 
@@ -118,7 +119,9 @@ export class VaultConnection {
   }
 
   #send(): void {
+    if (this.#waiting.length === 0) return;
     const isFirst = this.#sent.length === 0;
+    this.#cork();
     while (this.#sent.length < MAX_PIPELINED) {
       const slot = this.#waiting.shift();
       if (slot === undefined) break;
@@ -126,6 +129,17 @@ export class VaultConnection {
       this.#socket.write(slot.octets);
     }
     if (isFirst) this.#setTimer();
+  }
+
+  /** What many ask at the same time goes out together. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
   }
 
   #read(octets: Buffer): void {

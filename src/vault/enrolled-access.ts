@@ -216,7 +216,7 @@ export class EnrolledAccess {
       if (!isInScope(this.enrolment.scope, address)) return refuse(notGranted);
       const claim = { identity: address, kid, recipients };
       const now = Math.floor(this.#options.nowMs() / 1000);
-      const verdict = await judgeSign(claim, h, now, (author) => login.identify(author));
+      const verdict = await judgeSign(claim, h, now, (author) => login.rightsTo(author));
       if (verdict.kind === "policy") {
         const { detail, messageIdHash } = verdict;
         return refuse(errorReply("POLICY", detail), { messageIdHash, detail });

@@ -31,15 +31,22 @@ export class KeyringLogin implements Login {
     this.#statementOf = statementOf;
   }
 
-  identify(address: Address): Promise<Identification> {
+  async identify(address: Address): Promise<Identification> {
+    const answer = await this.rightsTo(address);
+    if (answer.kind !== "granted" || this.#statementOf === null) return answer;
+    const { identity } = answer;
+    const keys = answer.keys.map(async (key) => {
+      return { ...key, statement: (await this.#statementOf?.(identity, key.kid)) ?? null };
+    });
+    return { ...answer, keys: await Promise.all(keys) };
+  }
+
+  /** The same without statements. */
+  rightsTo(address: Address): Promise<Identification> {
     return this.#ask(async () => {
       const answer = await this.#keys.identify(this.user, address);
       if (answer.kind !== "granted") return answer;
-      const { identity } = answer;
-      const keys = answer.keys.map(async (key) => {
-        return { ...key, statement: (await this.#statementOf?.(identity, key.kid)) ?? null };
-      });
-      return { kind: "granted", identity, keys: await Promise.all(keys) };
+      return { ...answer, keys: answer.keys.map((key) => ({ ...key, statement: null })) };
     });
   }
 

@@ -23,13 +23,13 @@ export type SignVerdict =
  * what the request says, its times are now, and the user may sign as its identity and write From everyone it names.
  *
  * @param now Unix seconds
- * @param identify the user's rights
+ * @param rightsTo what the user may do in the name of an address
  */
 export async function judgeSign(
   claim: SignClaim,
   h: Uint8Array,
   now: number,
-  identify: (address: Address) => Promise<Identification>,
+  rightsTo: (address: Address) => Promise<Identification>,
 ): Promise<SignVerdict> {
   const check = checkHeaderCanonical(h);
   if (!check.ok) return { kind: "policy", detail: check.detail, messageIdHash: null };
@@ -41,7 +41,7 @@ export async function judgeSign(
   const problem = claimProblem(claim, check, now);
   if (problem !== null) return no(problem);
 
-  const rights = await identify(claim.identity);
+  const rights = await rightsTo(claim.identity);
   if (rights.kind === "not-granted") return no(`you may not sign as ${addressText(claim.identity)}`);
   if (rights.kind !== "granted") return rights;
   if (!sameAddress(rights.identity, claim.identity))
@@ -50,7 +50,8 @@ export async function judgeSign(
   if (key === undefined) return { kind: "replaced" };
   if (key.algorithm !== check.algorithm) return no(`a=${check.algorithm} is not the algorithm of the key`);
   for (const author of check.from) {
-    const answer = author.ok ? await identify(author.address) : ({ kind: "not-granted" } as const);
+    if (author.ok && sameAddress(author.address, claim.identity)) continue;
+    const answer = author.ok ? await rightsTo(author.address) : ({ kind: "not-granted" } as const);
     if (answer.kind === "not-granted") return no(`you may not write From ${shown(author)}`);
     if (answer.kind !== "granted") return answer;
   }

@@ -17,6 +17,7 @@ export class VaultPeer implements SessionPort {
   readonly #nowMs: () => number;
   #sinceMs: number;
   #ending = false;
+  #corked = false;
 
   /** @param socket proved, and nobody reads it */
   constructor(
@@ -42,6 +43,7 @@ export class VaultPeer implements SessionPort {
   send(text: string): void {
     if (this.#ending) return;
     this.#sinceMs = this.#nowMs();
+    this.#cork();
     // A client that does not read its replies gets no more of them.
     if (!this.#socket.write(text, "latin1")) this.#socket.pause();
   }
@@ -67,6 +69,17 @@ export class VaultPeer implements SessionPort {
     const waitedMs = this.#nowMs() - this.#sinceMs;
     const waitsForNothing = this.#session.idle && !this.#ending && !this.#socket.writableNeedDrain;
     if (waitedMs > (waitsForNothing ? idleMs : stepMs)) this.destroy();
+  }
+
+  /** What one commit of the store answers goes out together. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
   }
 
   #receive(octets: Buffer): void {
