@@ -143,6 +143,8 @@ export class RemoteLogin implements Login {
   #notSigned(answer: VaultAnswer): Signed {
     if (isError(answer, "NOKEY")) return this.#replaced();
     if (answer.kind === "error" && answer.code === "POLICY") return { kind: "refused", detail: answer.text };
+    if (answer.kind === "error" && answer.code === "SYNTAX")
+      return { kind: "malformed", detail: answer.text };
     return limitedOf(answer) ?? this.#noUse(answer);
   }
 

@@ -247,6 +247,8 @@ function notSigned(answer: Exclude<Signed, { kind: "signed" }>, now: number): Re
       return "replaced";
     case "refused":
       return refused(550, "5.7.1", `The key server refuses to sign: ${answer.detail}`);
+    case "malformed":
+      return malformed(`the key server cannot read it: ${answer.detail}`);
     case "limited":
       return refusal(overLimit(answer, now));
     default:

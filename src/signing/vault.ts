@@ -115,6 +115,8 @@ export type Signed =
   | { readonly kind: "replaced" }
   /** The key server looked into H and refused (PRV-17), or the user may not sign as the identity any more. */
   | { readonly kind: "refused"; readonly detail: string }
+  /** The vault cannot read what it was to sign: 550 5.6.0 (PRV-15). */
+  | { readonly kind: "malformed"; readonly detail: string }
   | Limited
   | NoUse;
 

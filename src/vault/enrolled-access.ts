@@ -239,6 +239,7 @@ export class EnrolledAccess {
 
   #notSigned(answer: Exclude<Signed, { kind: "signed" }>): VaultReply {
     if (answer.kind === "replaced") return errorReply("NOKEY", "another key signs for this address now");
+    if (answer.kind === "malformed") return errorReply("SYNTAX", answer.detail);
     return answer.kind === "refused" ? errorReply("POLICY", answer.detail) : this.#noUse(answer);
   }
 

@@ -1,4 +1,5 @@
 import type { Drain, KeyServerControl, KeyServerProcess } from "../../provider/index.ts";
+import { countText } from "../administration/count-text.ts";
 import { isoMinute } from "../administration/time-text.ts";
 
 /** What the key servers of this host were told, and what they do. */
@@ -47,17 +48,13 @@ export function stateObject(state: State): Record<keyof typeof stateFields, unkn
 
 export function stateText(state: State): string {
   const { drain, processes } = state;
-  const lines = [`${whatItDoes(state)}: ${count(connectionsOf(state))}`];
+  const lines = [`${whatItDoes(state)}: ${countText(connectionsOf(state), "connection")}`];
   for (const process of processes) {
     const note = follows(process, drain) ? "" : ", does not follow yet";
-    lines.push(`  process ${process.pid}: ${count(process.connections)}${note}`);
+    lines.push(`  process ${process.pid}: ${countText(process.connections, "connection")}${note}`);
   }
   if (processes.length === 0) lines.push("  no key server runs here");
   return lines.join("\n");
-}
-
-function count(connections: number): string {
-  return connections === 1 ? "1 connection" : `${connections} connections`;
 }
 
 function whatItDoes(state: State): string {
