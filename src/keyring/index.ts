@@ -49,6 +49,7 @@ export type {
   AccountState,
   CredentialRecord,
   CredentialSecret,
+  CredentialTerm,
   DomainRecord,
   EnrolmentMode,
   EnrolmentRecord,
@@ -63,6 +64,7 @@ export type {
   PublicKeyRecord,
   PublicRecord,
   SealedKeyPair,
+  UserRights,
 } from "./records.ts";
 export { storedAddress } from "./rights.ts";
 export { StatementSigning, type StatementSigningOptions } from "./statement-signing.ts";

@@ -2,7 +2,6 @@ import type { ChangeFeed } from "../changes/index.ts";
 import type { AuditEntry, AuditFilter, AuditRecord } from "./audit/audit-entry.ts";
 import type {
   AccountRecord,
-  AccountRights,
   AccountState,
   CredentialRecord,
   CredentialSecret,
@@ -16,6 +15,7 @@ import type {
   PublicKeyRecord,
   PublicRecord,
   SealedKeyPair,
+  UserRights,
 } from "./records.ts";
 
 /**
@@ -192,7 +192,7 @@ export interface KeyringStore extends PublicKeyringStore {
   accounts(page: AccountPage): Promise<readonly AccountRecord[]>;
   /** How many accounts are active or suspended, in one domain or in all. */
   countAccounts(domain: string | null): Promise<number>;
-  rights(accountId: string): Promise<AccountRights | null>;
+  rights(accountId: string): Promise<UserRights | null>;
   owner(address: string): Promise<AccountRecord | null>;
 
   /** The account that owns an address, with everything that may prove its user; the password first. */

@@ -25,11 +25,11 @@ import { type MasterKey, MasterKeyError } from "./master-key.ts";
 import { DEFAULT_LIMITS, type LimitSettings, recipientLimit } from "./recipient-limits.ts";
 import type {
   AccountRecord,
-  AccountRights,
   AccountState,
   DomainRecord,
   EnrolmentRecord,
   KeyRecord,
+  UserRights,
 } from "./records.ts";
 
 export interface KeyringOptions {
@@ -161,7 +161,7 @@ export class Keyring {
   }
 
   /** The account with its addresses and grants; null when there is no such account. */
-  rights(accountId: string): Promise<AccountRights | null> {
+  rights(accountId: string): Promise<UserRights | null> {
     return this.#store.rights(accountId);
   }
 

@@ -112,6 +112,14 @@ export interface AccountRights {
   readonly grants: readonly GrantRecord[];
 }
 
+/** What those who logged in to an account may do now; a login ends with what it was made by. */
+export interface UserRights extends AccountRights {
+  readonly credentials: readonly CredentialTerm[];
+}
+
+/** Tells a credential from one that came in its place, and when it ends. */
+export type CredentialTerm = Pick<CredentialRecord, "id" | "createdAt" | "notAfter">;
+
 /** An account's keys as the world may see them. */
 export interface PublicRecord extends AccountRights {
   /** Newest first. */

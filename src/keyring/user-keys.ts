@@ -8,7 +8,7 @@ import { FreshCache } from "./fresh-cache.ts";
 import { type KeyringStore, KeyringStoreError, type Use, type UseAnswer } from "./keyring-store.ts";
 import type { MasterKey } from "./master-key.ts";
 import { DEFAULT_LIMITS, type LimitSettings, usualLimit } from "./recipient-limits.ts";
-import type { AccountRecord, AccountRights } from "./records.ts";
+import type { AccountRecord, AccountRights, UserRights } from "./records.ts";
 import { agentFor, maySignAs, mayWriteFrom, ownsAddress } from "./rights.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import type { User } from "./user.ts";
@@ -31,6 +31,8 @@ export type Refused =
   | { readonly kind: "not-granted" }
   /** The account is suspended or removed, or the one whose key would sign is. */
   | { readonly kind: "suspended" }
+  /** What the user logged in by is gone, or the account was suspended meanwhile: log in again. */
+  | { readonly kind: "ended" }
   /** The account's key opens by its own password only, and this user logged in without, or before it was reset. */
   | { readonly kind: "locked" };
 
@@ -68,7 +70,7 @@ export class UserKeys {
   readonly #audit: AuditWriter;
   readonly #limits: LimitSettings;
   readonly #clock: { now(): number };
-  readonly #rights: FreshCache<AccountRights>;
+  readonly #rights: FreshCache<UserRights>;
   readonly #signingKeys: SigningKeys;
 
   constructor(options: UserKeysOptions) {
@@ -78,7 +80,7 @@ export class UserKeys {
     this.#audit = options.audit;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#clock = options.clock ?? Date;
-    this.#rights = new FreshCache<AccountRights>(
+    this.#rights = new FreshCache<UserRights>(
       options.store,
       activeAccounts,
       (id) => options.store.rights(id),
@@ -89,8 +91,8 @@ export class UserKeys {
 
   /** May the user write From an address, and as whom is that signed? (SUB-1 to SUB-3) */
   async identify(user: User, address: Address): Promise<Identified> {
-    const rights = await this.#activeRights(user);
-    if (rights === null) return { kind: "suspended" };
+    const rights = await this.#rightsOf(user);
+    if ("kind" in rights) return rights;
     if (!inScope(user, address) || !mayWriteFrom(rights, address)) return { kind: "not-granted" };
     if (maySignAs(rights, address)) {
       const answer = await this.#keyOf(user, rights, address);
@@ -105,7 +107,8 @@ export class UserKeys {
   /** Counts a submission's recipients, all or none (LIF-14). */
   async spend(user: User, recipients: number): Promise<{ readonly kind: "spent" } | Limited | Refused> {
     const entry = this.#entry(user, "spend", { recipients });
-    if ((await this.#activeRights(user)) === null) return this.#refused(entry, { kind: "suspended" });
+    const rights = await this.#rightsOf(user);
+    if ("kind" in rights) return this.#refused(entry, rights);
     const answer = await this.#audit.write({ entry, take: this.#take(user, recipients), touch: null });
     return answer.kind === "limited" ? answer : { kind: "spent" };
   }
@@ -170,7 +173,7 @@ export class UserKeys {
         outcome: account === null ? "no-account" : "ok",
       }),
     );
-    return account && { account, credentialId: null, addresses: null, keyLock: null, actor, client };
+    return account && { account, credential: null, addresses: null, keyLock: null, actor, client };
   }
 
   async #makeSystemSender(address: Address): Promise<AccountRecord | null> {
@@ -188,8 +191,8 @@ export class UserKeys {
 
   /** The key that signs as exactly this identity. */
   async #keyFor(user: User, identity: Address): Promise<KeyOfIdentity> {
-    const rights = await this.#activeRights(user);
-    if (rights === null) return { kind: "suspended" };
+    const rights = await this.#rightsOf(user);
+    if ("kind" in rights) return rights;
     if (!inScope(user, identity) || !maySignAs(rights, identity)) return { kind: "not-granted" };
     return this.#keyOf(user, rights, identity);
   }
@@ -213,15 +216,22 @@ export class UserKeys {
     return key === "locked" ? { kind: "locked" } : { kind: "key", key };
   }
 
-  async #activeRights(user: User): Promise<AccountRights | null> {
-    const rights = await this.#rights.get(user.account.id);
-    return rights?.account.state === "active" ? rights : null;
+  /** A login ends with the password that it was made by, and does not outlast a suspension (PRV-35). */
+  async #rightsOf({ account, credential }: User): Promise<UserRights | Refused> {
+    const rights = await this.#rights.get(account.id);
+    if (rights?.account.state !== "active") return { kind: "suspended" };
+    if (rights.account.stateSince !== account.stateSince) return { kind: "ended" };
+    if (credential === null) return rights;
+    const { id, createdAt } = credential;
+    const term = rights.credentials.find((one) => one.id === id && one.createdAt === createdAt);
+    const endsAt = term?.notAfter ?? Number.POSITIVE_INFINITY;
+    return term && this.#clock.now() < endsAt * 1000 ? rights : { kind: "ended" };
   }
 
   /** Bounces, for which nobody logged in with a password, are as many as they are. */
   #take(user: User, recipients: number): Use["take"] {
-    const { account, credentialId } = user;
-    if (credentialId === null && account.primaryAddress.startsWith(`${SYSTEM_SENDER}@`)) return null;
+    const { account, credential } = user;
+    if (credential === null && account.primaryAddress.startsWith(`${SYSTEM_SENDER}@`)) return null;
     const limit = usualLimit(account, this.#limits, this.#clock.now());
     return { accountId: account.id, recipients, limit, periodMs: this.#limits.periodMs };
   }

@@ -294,6 +294,45 @@ describe("limits and suspension hold against it (LIF-10, LIF-14, PRV-27)", () =>
     const right = Buffer.from(`\0${BOSS}\0secret`).toString("base64");
     assert.match(await mine.say(`AUTH PLAIN ${right}`), /^-ERR \[DISABLED\]/);
   });
+
+  test("PRV-35 after the password that it was made by: changed, removed, ended; and after a suspension", async () => {
+    const made = await vault.keyring.addAccount({ address: "eve@someisp.test", password: "secret" });
+    assert.ok(made.ok);
+    const { id } = made.account;
+    const mine = await vault.peer({ modes: ["sign", "getkey"] });
+    const addPassword = async (name: string, notAfter: number | null = null) => {
+      const added = await vault.keyring.addAppPassword(id, { name, notAfter });
+      assert.ok(added.ok);
+      return { id: added.id, ticket: await mine.logIn("eve@someisp.test", added.secret) };
+    };
+    const stolen = await addPassword("stolen phone");
+    const short = await addPassword("guest", Math.floor(vault.now / 1000) + 60);
+    const kept = await addPassword("computer");
+    const main = await mine.logIn("eve@someisp.test");
+    const ended = async (own: string): Promise<boolean> => {
+      const kid = (await vault.store.activeKey(id))?.kid ?? "";
+      const said = [
+        await mine.say(`SPEND ${own} 1`),
+        (await mine.block(`ID ${own} eve@someisp.test`))[0] ?? "",
+        (await mine.block(`GETKEY ${own} eve@someisp.test`))[0] ?? "",
+        await mine.sign(own, "eve@someisp.test", kid, vault.headerOf("eve@someisp.test", kid)),
+      ];
+      const refused = said.filter((reply) => reply.startsWith("-ERR [TICKET]")).length;
+      assert.ok(refused === 0 || refused === said.length, said.join());
+      return refused > 0;
+    };
+    vault.wait(1000);
+    assert.deepEqual([await ended(stolen.ticket), await ended(short.ticket)], [false, false]);
+    assert.ok((await vault.keyring.removeAppPassword(id, stolen.id)).ok);
+    assert.ok((await vault.keyring.setPassword(id, "another")).ok);
+    vault.wait(60_000);
+    for (const own of [stolen.ticket, main, short.ticket]) assert.ok(await ended(own));
+    assert.equal(await ended(kept.ticket), false);
+    assert.ok((await vault.keyring.suspend(id)).ok);
+    assert.ok((await vault.keyring.resume(id)).ok);
+    assert.ok(await ended(kept.ticket), "whoever was suspended logs in again");
+    assert.equal(await ended(await mine.logIn("eve@someisp.test", "another")), false);
+  });
 });
 
 test("PRV-12, PRV-18 GETKEY, where it is enrolled: never longer than the ticket", async () => {

@@ -112,7 +112,7 @@ async function opensTheLock(keyLock: KeyObject | null): Promise<boolean> {
 test("PRV-6, PRV-20 PLAIN and LOGIN by any address of the account, and what the log says", async () => {
   const one = authenticator();
   const user = userOf(await plain(one, "AL@someisp.test", "secret"));
-  assert.deepEqual([user.account.id, user.credentialId, user.addresses], [allice, "password", null]);
+  assert.deepEqual([user.account.id, user.credential?.id, user.addresses], [allice, "password", null]);
   assert.deepEqual([user.actor, user.client, user.keyLock], ["submission", "192.0.2.1", null]);
   assert.deepEqual(await lastEntry(), {
     account: allice,
@@ -145,7 +145,7 @@ test("PRV-6 app passwords: found by their id, with their own scope and end", asy
   const made = await keyring.addAppPassword(allice, options);
   assert.ok(made.ok);
   const user = userOf(await plain(one, "allice@someisp.test", made.secret));
-  assert.deepEqual([user.credentialId, user.addresses], [made.id, ["al@someisp.test"]]);
+  assert.deepEqual([user.credential?.id, user.addresses], [made.id, ["al@someisp.test"]]);
   assert.equal((await lastEntry()).detail, `PLAIN, app password ${made.id}`);
   const typed = made.secret.replaceAll("-", " ").toUpperCase();
   assert.equal((await plain(one, "allice@someisp.test", typed)).kind, "accepted");
@@ -164,7 +164,7 @@ test("PRV-6 app passwords: found by their id, with their own scope and end", asy
 test("PRV-7 SCRAM-SHA-256: by the password, and what nobody can tell apart", async () => {
   const one = authenticator();
   const user = userOf(await scram(one, "al@someisp.test", "secret"));
-  assert.deepEqual([user.account.id, user.credentialId], [allice, "password"]);
+  assert.deepEqual([user.account.id, user.credential?.id], [allice, "password"]);
   assert.equal((await lastEntry()).detail, "SCRAM-SHA-256");
   assert.equal((await scram(one, "allice@someisp.test", "wrong")).kind, "rejected");
   assert.equal((await lastEntry()).detail, "SCRAM-SHA-256, wrong password");
@@ -239,7 +239,7 @@ test("OAUTHBEARER: whose address is in a valid token; not where a password has t
     return step.kind === "challenge" ? exchange.respond(Buffer.from("\x01")) : step;
   };
   const user = userOf(await bearer("allice", "al@someisp.test"));
-  assert.deepEqual([user.account.id, user.credentialId, user.addresses], [allice, null, null]);
+  assert.deepEqual([user.account.id, user.credential, user.addresses], [allice, null, null]);
   assert.equal((await lastEntry()).detail, "OAUTHBEARER");
   for (const [token, detail] of [
     ["locked", "the account's keys open with a password only, not with a token"],

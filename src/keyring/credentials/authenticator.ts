@@ -216,7 +216,7 @@ export class Authenticator {
       kind: "accepted",
       user: {
         account,
-        credentialId: credential?.id ?? null,
+        credential: credential && { id: credential.id, createdAt: credential.createdAt },
         addresses: credential?.addresses ?? null,
         keyLock,
         actor,

@@ -115,7 +115,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
     return this.driver.read(countAccounts(domainName));
   }
 
-  rights(accountId: string): Promise<keyring.AccountRights | null> {
+  rights(accountId: string): Promise<keyring.UserRights | null> {
     return this.driver.read(rights(accountId));
   }
 

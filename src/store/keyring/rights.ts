@@ -1,11 +1,11 @@
-import type { AccountRights, PublicRecord } from "../../keyring/index.ts";
+import type { AccountRights, PublicRecord, UserRights } from "../../keyring/index.ts";
 import { all, type Program, type Row } from "../sql/program.ts";
 import { accountOf, grantOf, integer, publicKeyOf, text } from "./rows.ts";
 
-// An account with its addresses, grants and keys, in one statement: this is what a key server reads for each address
+// An account with its addresses, grants, and keys or credentials, in one statement: this is what a key server reads for each address
 // that it does not remember, and on PostgreSQL each statement is a journey. The parts of the answer share columns.
 
-const PARTS = { account: 0, address: 1, grant: 2, key: 3 } as const;
+const PARTS = { account: 0, address: 1, grant: 2, key: 3, credential: 4 } as const;
 
 const ACCOUNT_PART = `
   SELECT ${PARTS.account} AS part, 0 AS place, id AS text1, primary_address AS text2, state AS text3,
@@ -20,6 +20,9 @@ const GRANT_PART = `
 const KEY_PART = `
   SELECT ${PARTS.key}, -sequence, kid, algorithm, state, spki, not_before, not_after, NULL
   FROM key_pair WHERE account = (SELECT id FROM owner)`;
+const CREDENTIAL_PART = `
+  SELECT ${PARTS.credential}, 0, id, NULL, NULL, NULL, created_at, not_after, NULL
+  FROM credential WHERE account = (SELECT id FROM owner)`;
 const RECORD_OF_ADDRESS = `
   WITH owner AS MATERIALIZED (
     SELECT account.* FROM address JOIN account ON account.id = address.account WHERE address.address = ?
@@ -27,7 +30,7 @@ const RECORD_OF_ADDRESS = `
   ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART, KEY_PART].join(" UNION ALL ")}`;
 const RIGHTS_OF_ACCOUNT = `
   WITH owner AS MATERIALIZED (SELECT * FROM account WHERE id = ? AND state <> 'removed')
-  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART].join(" UNION ALL ")}`;
+  ${[ACCOUNT_PART, ADDRESS_PART, GRANT_PART, CREDENTIAL_PART].join(" UNION ALL ")}`;
 
 export function* publicRecord(address: string): Program<PublicRecord | null> {
   const rows = yield* all(RECORD_OF_ADDRESS, address);
@@ -45,8 +48,18 @@ export function* publicRecord(address: string): Program<PublicRecord | null> {
   return { ...rights, keys };
 }
 
-export function* rights(accountId: string): Program<AccountRights | null> {
-  return rightsOf(yield* all(RIGHTS_OF_ACCOUNT, accountId));
+export function* rights(accountId: string): Program<UserRights | null> {
+  const rows = yield* all(RIGHTS_OF_ACCOUNT, accountId);
+  const rights = rightsOf(rows);
+  if (rights === null) return null;
+  const credentials = part(rows, PARTS.credential).map((row) => {
+    return {
+      id: text(row, "text1"),
+      createdAt: integer(row, "number1"),
+      notAfter: row.number2 as number | null,
+    };
+  });
+  return { ...rights, credentials };
 }
 
 function rightsOf(rows: readonly Row[]): AccountRights | null {
