@@ -26,16 +26,18 @@ let greeting = "+OK VSMTP-VAULT/1\r\n";
 const responder: VaultResponder = {
   capabilities: () => ({ mechanisms: ["PLAIN", "LOGIN"], modes: ["SIGN"], mayAssert: false }),
   logIn: () => ({
-    respond: async (response): Promise<VaultReply> =>
-      response === null || response.length < 3
-        ? { kind: "challenge", octets: Buffer.from("more") }
-        : { kind: "ticket", ticket, primary: address, accountId: "1" },
+    respond: async (response): Promise<VaultReply> => {
+      if (response === null || response.length < 3) return { kind: "challenge", octets: Buffer.from("more") };
+      await checking;
+      return { kind: "ticket", ticket, primary: address, accountId: "1" };
+    },
     cancel: () => void cancelled++,
   }),
   answer: (request) => answer(request),
   sign: async (_request, h) => ({ kind: "signature", octets: h }),
 };
 let cancelled = 0;
+let checking = Promise.resolve();
 
 /** A vault on a Unix socket, and a client of it. */
 class Pair {
@@ -136,17 +138,37 @@ test("an AUTH exchange has a connection to itself, others go on meanwhile", asyn
   assert.equal(cancelled, before + 1);
 });
 
-test("a user who does not go on loses the exchange, and there is a bound on exchanges", async () => {
-  const { client } = await new Pair({ exchanges: 2, stepMs: 30 }).start();
+test("a user who does not go on loses the exchange", async () => {
+  const { client } = await new Pair({ stepMs: 30 }).start();
+  const slow = client.logIn("LOGIN", { channelBinding: null, client: null });
+  assert.equal((await slow.respond(null)).kind, "challenge");
+  await later(60);
+  const late = await slow.respond(Buffer.from("secret"));
+  assert.ok(late.kind === "failed" && /too long/.test(late.detail));
+});
+
+test("of too many exchanges the one whose user was silent longest gives way, and none that is at work", async () => {
+  const { client, sockets } = await new Pair({ exchanges: 2 }).start();
   const options = { channelBinding: null, client: null };
   const slow = [client.logIn("LOGIN", options), client.logIn("LOGIN", options)];
   for (const one of slow) assert.equal((await one.respond(null)).kind, "challenge");
-  const third = await client.logIn("PLAIN", options).respond(Buffer.from("secret"));
-  assert.ok(third.kind === "failed" && /too many logins/.test(third.detail));
-  await later(60);
-  assert.equal((await client.logIn("PLAIN", options).respond(Buffer.from("secret"))).kind, "ticket");
+  const logIns = Array.from({ length: 5 }, () =>
+    client.logIn("PLAIN", options).respond(Buffer.from("secret")),
+  );
+  assert.equal((await logIns[0])?.kind, "ticket");
+  await Promise.all(logIns);
   const late = await slow[0]?.respond(Buffer.from("secret"));
   assert.ok(late?.kind === "failed" && /too long/.test(late.detail));
+
+  const checked = Promise.withResolvers<void>();
+  checking = checked.promise;
+  const atWork = [1, 2].map(() => client.logIn("PLAIN", options).respond(Buffer.from("secret")));
+  await later(20);
+  const third = await client.logIn("PLAIN", options).respond(Buffer.from("secret"));
+  assert.ok(third.kind === "failed" && /too many logins/.test(third.detail));
+  checked.resolve();
+  for (const one of atWork) assert.equal((await one).kind, "ticket");
+  assert.ok(sockets.size <= 6, `${sockets.size} connections`);
 });
 
 test("a vault that is away: fails at once, is left alone for a while, and is found again", async () => {

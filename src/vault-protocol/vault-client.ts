@@ -8,7 +8,10 @@ export interface VaultClientOptions {
   readonly open: () => Promise<OpenedVault>;
   /** Connections for requests of all users. Default 4. */
   readonly connections?: number;
-  /** AUTH exchanges at a time, each on a connection of its own. Default 64. */
+  /**
+   * AUTH exchanges at a time, each on a connection of its own. For a further one gives way whose user was silent longest:
+   * nobody keeps others from logging in by beginning to. Default 64.
+   */
   readonly exchanges?: number;
   /** How long a user may take for the next step of an exchange, since it holds a connection. Default 30000. */
   readonly stepMs?: number;
@@ -44,6 +47,8 @@ export class VaultClient {
   readonly #connections = new Set<VaultConnection>();
   #opening: Promise<VaultConnection | Failed> | null = null;
   #exchanges = 0;
+  /** Exchanges that wait for their users, the longest first. */
+  readonly #silent = new Set<Exchange>();
   #capabilities: Capabilities | null = null;
   #failure: { readonly answer: Failed; readonly until: number; readonly pauseMs: number } | null = null;
   #closed = false;
@@ -78,6 +83,7 @@ export class VaultClient {
     return new Exchange(
       (initial) => ({ verb: "AUTH", mechanism, initial, ...options }),
       () => this.#reserve(),
+      this.#silent,
       this.#options.stepMs ?? 30_000,
     );
   }
@@ -103,7 +109,11 @@ export class VaultClient {
   }
 
   async #reserve(): Promise<{ connection: VaultConnection; release: () => void } | Failed> {
-    if (this.#exchanges >= (this.#options.exchanges ?? 64)) return failed("too many logins are under way");
+    while (this.#exchanges >= (this.#options.exchanges ?? 64)) {
+      const [silent] = this.#silent;
+      if (silent === undefined) return failed("too many logins are under way");
+      await silent.breakOff();
+    }
     this.#exchanges++;
     const end = () => void this.#exchanges--;
     for (const connection of this.#connections)
@@ -164,6 +174,7 @@ export class VaultClient {
 class Exchange implements ClientExchange {
   readonly #begin: (initial: Uint8Array | null) => AuthRequest;
   readonly #reserve: () => Promise<{ connection: VaultConnection; release: () => void } | Failed>;
+  readonly #silent: Set<Exchange>;
   readonly #stepMs: number;
   #held: { connection: VaultConnection; release: () => void } | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -172,15 +183,17 @@ class Exchange implements ClientExchange {
   constructor(
     begin: (initial: Uint8Array | null) => AuthRequest,
     reserve: () => Promise<{ connection: VaultConnection; release: () => void } | Failed>,
+    silent: Set<Exchange>,
     stepMs: number,
   ) {
     this.#begin = begin;
     this.#reserve = reserve;
+    this.#silent = silent;
     this.#stepMs = stepMs;
   }
 
   async respond(response: Uint8Array | null): Promise<VaultAnswer> {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#stopWaiting();
     if (this.#over) return failed("the login took too long");
     if (this.#held === null) {
       let answer = await this.#start(response);
@@ -192,11 +205,23 @@ class Exchange implements ClientExchange {
   }
 
   cancel(): void {
+    void this.breakOff();
+  }
+
+  /** Resolves when its connection is free again. */
+  async breakOff(): Promise<void> {
     this.#over = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#stopWaiting();
     const held = this.#held;
     this.#held = null;
-    if (held !== null) void held.connection.respond(null).finally(() => held.release());
+    if (held === null) return;
+    await held.connection.respond(null);
+    held.release();
+  }
+
+  #stopWaiting(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#silent.delete(this);
   }
 
   async #start(initial: Uint8Array | null): Promise<VaultAnswer> {
@@ -212,6 +237,7 @@ class Exchange implements ClientExchange {
   #settle(answer: VaultAnswer): VaultAnswer {
     if (answer.kind === "challenge" && !this.#over) {
       this.#timer = setTimeout(() => this.cancel(), this.#stepMs).unref();
+      this.#silent.add(this);
       return answer;
     }
     this.#over = true;
