@@ -286,6 +286,21 @@ test("guessing: ten wrong passwords, then that network waits for ten minutes, an
   );
 });
 
+test("guessing many passwords at once gets no further than one after the other", async () => {
+  const one = authenticator();
+  const client = "198.51.100.99";
+  const guesses = Array.from({ length: 20 }, (_, n) => (n === 15 ? "secret" : `guess ${n}`));
+  const kinds = await Promise.all(
+    guesses.map(async (guess) => (await plain(one, "plain@someisp.test", guess, { client })).kind),
+  );
+  assert.deepEqual(kinds, [...Array(10).fill("rejected"), ...Array(10).fill("busy")]);
+
+  const proofs = Array.from({ length: 12 }, (_, n) => scram(one, "allice@someisp.test", `guess ${n}`));
+  const answers = (await Promise.all(proofs)).map(({ kind }) => kind);
+  assert.equal(answers.filter((kind) => kind === "rejected").length, 10);
+  assert.equal(answers.filter((kind) => kind === "busy").length, 2);
+});
+
 test("at most so many hashes at once and waiting; further logins are busy", async () => {
   const one = authenticator({ passwords: { maxConcurrent: 1, maxWaiting: 1 } });
   const kinds = await Promise.all(

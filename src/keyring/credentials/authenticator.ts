@@ -126,7 +126,8 @@ export class Authenticator {
     const check = await this.#passwords.check(stored, tried.prepared, async () =>
       account && credential ? openKeyLock(credential, password, { accountId: account.id, masterKey }) : null,
     );
-    if (check.kind === "busy") return busy;
+    // Asked again: of many attempts at once no more are examined than of those that come one after the other.
+    if (check.kind === "busy" || this.#failures.judge(attacked(attempt), guess) === "wait") return busy;
     if (check.kind === "mismatch" || account === null || credential === null) {
       return this.#failed(attempt, guess, stored === null ? "no such login" : "wrong password");
     }
@@ -148,6 +149,7 @@ export class Authenticator {
     return {
       verifier: this.#verifiers.find(owned, attempt.address ?? name),
       conclude: async (proof) => {
+        if (this.#failures.judge(attacked(attempt), guess) === "wait") return busy;
         if (proof.kind === "failed") return this.#failed(attempt, guess, PROOF_FAILURES[proof.reason]);
         if (account === null || credential === undefined) return rejected;
         const owner = { accountId: account.id, masterKey };

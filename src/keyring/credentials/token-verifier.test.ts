@@ -96,6 +96,7 @@ test("tokens of another issuer, for another service, at another time, without an
     [{ email: undefined }, {}, /no claim "email"/],
     [{ email: 7 }, {}, /no claim "email"/],
     [{ email_verified: false }, {}, /not verified/],
+    [{ email_verified: "false" }, {}, /not verified/],
   ];
   for (const [claims, making, detail] of cases) {
     const verdict = await one.verify(await token(claims, making));

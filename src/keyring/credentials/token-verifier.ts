@@ -70,8 +70,8 @@ export class TokenVerifier {
     const { claim, scope } = this.#options;
     const name = payload[claim];
     if (typeof name !== "string") return { kind: "invalid", detail: `it has no claim "${claim}"` };
-    // OpenID Connect Core §5.1: the issuer says that nobody has shown the address to be his.
-    if (claim === "email" && payload.email_verified === false) {
+    // OpenID Connect Core §5.1: nobody has shown the address to be his, if the issuer says so. Some write a text.
+    if (claim === "email" && !["undefined", "true"].includes(String(payload.email_verified))) {
       return { kind: "invalid", detail: "its address is not verified" };
     }
     if (scope !== null && !scopesOf(payload).includes(scope)) {
