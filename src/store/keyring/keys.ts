@@ -36,29 +36,19 @@ export function* keyHistory(accountId: string): Program<readonly KeyRecord[]> {
 }
 
 /** Destroys private halves as well (LIF-17). The end of a key only ever comes nearer. */
+const REVOKE = `UPDATE key_pair SET state = 'revoked', sealed = NULL, state_since = ?, reason = ?,
+  not_after = CASE WHEN not_after < ? THEN not_after ELSE ? END`;
+
 export function* revokeKeys(accountIds: readonly string[], at: number, reason: KeyReason): Program<void> {
-  yield* runIn(
-    `UPDATE key_pair SET state = 'revoked', sealed = NULL, state_since = ?, reason = ?,
-       not_after = CASE WHEN not_after < ? THEN not_after ELSE ? END
-     WHERE state <> 'revoked' AND account IN (*)`,
-    accountIds,
-    [at, reason, at, at],
-  );
+  yield* runIn(`${REVOKE} WHERE state <> 'revoked' AND account IN (*)`, accountIds, [at, reason, at, at]);
 }
 
 export function* revokeRetiredKey(kid: string, at: number, changed: Set<string>): Program<StoreOutcome> {
   const found = yield* key(kid);
   if (found === null || found.state === "active") return "no-key";
   if (found.state === "revoked") return "revoked";
-  yield* run(
-    `UPDATE key_pair SET state = 'revoked', sealed = NULL, state_since = ?, reason = 'revocation',
-       not_after = CASE WHEN not_after < ? THEN not_after ELSE ? END
-     WHERE kid = ?`,
-    at,
-    at,
-    at,
-    kid,
-  );
+  const reason: KeyReason = "revocation";
+  yield* run(`${REVOKE} WHERE kid = ?`, at, reason, at, at, kid);
   changed.add(found.accountId);
   return "done";
 }

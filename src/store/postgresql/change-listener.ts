@@ -1,7 +1,7 @@
 import pg from "pg";
 import { ChangeLog } from "../change-log.ts";
 import { journalAfter, journalEnd } from "../keyring/journal.ts";
-import type { Program } from "../sql/program.ts";
+import { runProgram } from "../sql/program.ts";
 import { connectionConfig, execute } from "./connection.ts";
 import { CHANGE_CHANNEL } from "./dialect.ts";
 
@@ -101,10 +101,12 @@ export class ChangeListener {
     const askedAt = performance.now();
     try {
       if (this.#journalEnd === null) {
-        this.#journalEnd = await runOn(client, journalEnd());
+        this.#journalEnd = await runProgram(journalEnd(), (statement) => execute(client, statement));
         this.log.forgetAll();
       } else {
-        const { end, subjects } = await runOn(client, journalAfter(this.#journalEnd));
+        const { end, subjects } = await runProgram(journalAfter(this.#journalEnd), (statement) =>
+          execute(client, statement),
+        );
         if (subjects === null) this.log.forgetAll();
         else this.log.add(subjects);
         this.#journalEnd = end;
@@ -131,10 +133,4 @@ export class ChangeListener {
     ).unref();
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }
-}
-
-async function runOn<T>(client: pg.Client, program: Program<T>): Promise<T> {
-  let step = program.next();
-  while (!step.done) step = program.next(await execute(client, step.value));
-  return step.value;
 }

@@ -2,7 +2,7 @@ import pg from "pg";
 import { KeyringStoreError } from "../../keyring/index.ts";
 import { keyringMigrations } from "../keyring/schema.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
-import type { Program } from "../sql/program.ts";
+import { type Program, runProgram } from "../sql/program.ts";
 import { ChangeListener } from "./change-listener.ts";
 import { connectionConfig, execute } from "./connection.ts";
 import { migrate } from "./migrate.ts";
@@ -52,13 +52,8 @@ export class PostgresqlDriver implements SqlDriver {
     this.#listener = new ChangeListener(url);
   }
 
-  async read<T>(program: Program<T>): Promise<T> {
-    let step = program.next();
-    while (!step.done) {
-      const statement = step.value;
-      step = program.next(await this.#ask((client) => execute(client, statement)));
-    }
-    return step.value;
+  read<T>(program: Program<T>): Promise<T> {
+    return runProgram(program, (statement) => this.#ask((client) => execute(client, statement)));
   }
 
   readSnapshot<T>(program: Program<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { KeyringStoreError } from "../../keyring/index.ts";
-import type { Program, Statement } from "../sql/program.ts";
+import { type Program, runProgram } from "../sql/program.ts";
 import { execute } from "./connection.ts";
 import { isConnectionLost, storageError } from "./storage-error.ts";
 
@@ -33,11 +33,8 @@ export class Session {
     });
   }
 
-  async run<T>(program: Program<T>): Promise<T> {
-    const execution = (statement: Statement) => this.ask((client) => execute(client, statement));
-    let step = program.next();
-    while (!step.done) step = program.next(await execution(step.value));
-    return step.value;
+  run<T>(program: Program<T>): Promise<T> {
+    return runProgram(program, (statement) => this.ask((client) => execute(client, statement)));
   }
 
   async commit(): Promise<void> {

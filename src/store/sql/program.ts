@@ -19,6 +19,16 @@ export interface Result {
 
 export type Program<T> = Generator<Statement, T, Result>;
 
+/** Runs a program, one statement after another. */
+export async function runProgram<T>(
+  program: Program<T>,
+  execute: (statement: Statement) => Promise<Result>,
+): Promise<T> {
+  let step = program.next();
+  while (!step.done) step = program.next(await execute(step.value));
+  return step.value;
+}
+
 export function* all(sql: string, ...values: readonly SqlValue[]): Program<readonly Row[]> {
   return (yield { sql, values }).rows;
 }

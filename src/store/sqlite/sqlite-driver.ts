@@ -4,7 +4,7 @@ import { ChangeLog } from "../change-log.ts";
 import { journalAfter, journalEnd } from "../keyring/journal.ts";
 import { keyringMigrations } from "../keyring/schema.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
-import type { Program } from "../sql/program.ts";
+import { type Program, runProgram } from "../sql/program.ts";
 import { Database, storageProblem } from "./database.ts";
 import { sqliteDialect } from "./dialect.ts";
 
@@ -50,13 +50,11 @@ export class SqliteDriver implements SqlDriver {
     const db = attempt(() => this.#open());
     try {
       attempt(() => db.run("BEGIN"));
-      let step = program.next();
-      while (!step.done) {
-        const statement = step.value;
-        step = program.next(attempt(() => db.execute(statement)));
+      return await runProgram(program, async (statement) => {
+        const result = attempt(() => db.execute(statement));
         await nextTurn();
-      }
-      return step.value;
+        return result;
+      });
     } finally {
       db.close();
     }
