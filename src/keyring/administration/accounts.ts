@@ -115,11 +115,11 @@ function made(outcome: StoreOutcome, draft: NewAccount): Outcome<MadeAccount> {
 }
 
 /** Only its history is left: keys are revoked, passwords, grants and addresses gone. */
-export async function removeAccount(administration: Administration, accountId: string): Promise<Outcome> {
-  const name = await named(administration, accountId);
-  const entry = administration.entry("account.remove", name);
-  const outcome = await administration.store.removeAccount(accountId, administration.now(), entry);
-  return result(outcome, name.subject ?? accountId, {});
+export function removeAccount(administration: Administration, accountId: string): Promise<Outcome> {
+  const { store } = administration;
+  return changeAccount(administration, accountId, "account.remove", null, (entry) =>
+    store.removeAccount(accountId, administration.now(), entry),
+  );
 }
 
 export async function addAlias(
@@ -167,16 +167,16 @@ export async function withdraw(
 }
 
 /** @param limit recipients in a period, 0 for none; null: as the settings say (LIF-14) */
-export async function setRecipientLimit(
+export function setRecipientLimit(
   administration: Administration,
   accountId: string,
   limit: number | null,
 ): Promise<Outcome> {
-  const name = await named(administration, accountId);
+  const { store } = administration;
   const detail = limit === null ? "as the settings say" : `${limit} recipients`;
-  const entry = administration.entry("account.limit", { ...name, detail });
-  const outcome = await administration.store.setRecipientLimit(accountId, limit, entry);
-  return result(outcome, name.subject ?? accountId, {});
+  return changeAccount(administration, accountId, "account.limit", detail, (entry) =>
+    store.setRecipientLimit(accountId, limit, entry),
+  );
 }
 
 /**
@@ -184,26 +184,31 @@ export async function setRecipientLimit(
  *
  * @param reason for the audit log
  */
-export async function suspend(
+export function suspend(
   administration: Administration,
   accountId: string,
   reason: string | null,
 ): Promise<Outcome> {
-  const name = await named(administration, accountId);
-  const entry = administration.entry("account.suspend", { ...name, detail: reason });
-  const outcome = await administration.store.suspend(accountId, administration.now(), entry);
-  return result(outcome, name.subject ?? accountId, {});
+  const { store } = administration;
+  return changeAccount(administration, accountId, "account.suspend", reason, (entry) =>
+    store.suspend(accountId, administration.now(), entry),
+  );
 }
 
 function grantDetails(account: string, { kind, target }: GrantOptions): Partial<AuditEntry> {
   return { account, subject: target, detail: kind };
 }
 
-/** The account as audit entries name it; by its id alone where there is none, which the store then refuses. */
-async function named(
+/** @param change of an account that is not there is for the store to refuse: its entry has the id alone */
+async function changeAccount(
   administration: Administration,
   accountId: string,
-): Promise<{ account: string; subject: string | null }> {
+  action: string,
+  detail: string | null,
+  change: (entry: AuditEntry) => Promise<StoreOutcome>,
+): Promise<Outcome> {
   const account = await administration.store.account(accountId);
-  return { account: accountId, subject: account?.primaryAddress ?? null };
+  const subject = account?.primaryAddress ?? null;
+  const entry = administration.entry(action, { account: accountId, subject, detail });
+  return result(await change(entry), subject ?? accountId, {});
 }

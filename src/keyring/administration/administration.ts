@@ -1,6 +1,7 @@
 import { type AuditEntry, auditEntry } from "../audit/audit-entry.ts";
 import type { KeyringStore } from "../keyring-store.ts";
 import type { MasterKey } from "../master-key.ts";
+import type { AccountRecord } from "../records.ts";
 
 /** What every administrative act needs; who acts stands in its audit entry (PRV-20). */
 export class Administration {
@@ -33,6 +34,11 @@ export class Administration {
   /** Unix seconds, as records have them. */
   now(): number {
     return Math.floor(this.#clock.now() / 1000);
+  }
+
+  /** An entry about an account. */
+  entryOf(account: AccountRecord, action: string, details: Partial<AuditEntry> = {}): AuditEntry {
+    return this.entry(action, { ...details, account: account.id, subject: account.primaryAddress });
   }
 
   entry(action: string, details: Partial<Omit<AuditEntry, "at" | "actor" | "action">> = {}): AuditEntry {

@@ -65,11 +65,7 @@ export async function draftReplacement(
       at,
       reason,
     },
-    entry: administration.entry(ACTIONS[operation], {
-      account: account.id,
-      subject: account.primaryAddress,
-      kid: newKey.kid,
-    }),
+    entry: administration.entryOf(account, ACTIONS[operation], { kid: newKey.kid }),
   };
 }
 
@@ -88,11 +84,7 @@ export async function revokeKey(
     const replaced = await replaceKey(administration, account.id, "revoke", `revoked: ${kid}`);
     return replaced.ok ? { ok: true, account, kid: replaced.kid } : replaced;
   }
-  const entry = administration.entry("key.revoke", {
-    account: account.id,
-    subject: account.primaryAddress,
-    kid,
-  });
+  const entry = administration.entryOf(account, "key.revoke", { kid });
   const outcome = await store.revokeRetiredKey(kid, administration.now(), entry);
   return result(outcome, kid, { account, kid: null });
 }

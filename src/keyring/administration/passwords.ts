@@ -53,7 +53,7 @@ export async function setPassword(
   const { masterKey, scram } = administration;
   const credential = await newPassword(password, { accountId, at, masterKey, scram, keyLock });
   if (credential === null) return badPassword;
-  const entry = administration.entry("account.password", nameOf(account));
+  const entry = administration.entryOf(account, "account.password");
   const change = { accountId, password: credential, keyLock: account.keyLock, relock: null, at };
   return result(await administration.store.changePassword(change, entry), account.primaryAddress, {
     rekeyed: null,
@@ -64,7 +64,7 @@ export async function setPassword(
 export async function clearPassword(administration: Administration, accountId: string): Promise<Outcome> {
   const account = await administration.store.account(accountId);
   if (account === null) return refusal("no-account", accountId);
-  const entry = administration.entry("account.password", { ...nameOf(account), detail: "cleared" });
+  const entry = administration.entryOf(account, "account.password", { detail: "cleared" });
   const change = {
     accountId,
     password: null,
@@ -141,8 +141,7 @@ export async function addAppPassword(
     notAfter,
     keyLock,
   });
-  const entry = administration.entry("account.app-password.add", {
-    ...nameOf(account),
+  const entry = administration.entryOf(account, "account.app-password.add", {
     detail: `${credential.id} ${name}`,
   });
   return result(
@@ -159,8 +158,7 @@ export async function removeAppPassword(
 ): Promise<Outcome> {
   const account = await administration.store.account(accountId);
   if (account === null) return refusal("no-account", accountId);
-  const entry = administration.entry("account.app-password.remove", {
-    ...nameOf(account),
+  const entry = administration.entryOf(account, "account.app-password.remove", {
     detail: credentialId,
   });
   return result(
@@ -239,8 +237,4 @@ async function credentialsOf(
   const account = await store.account(accountId);
   const found = account && (await store.credentials(account.primaryAddress));
   return found?.account.id === accountId ? found.credentials : [];
-}
-
-function nameOf(account: AccountRecord): { account: string; subject: string } {
-  return { account: account.id, subject: account.primaryAddress };
 }
