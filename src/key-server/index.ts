@@ -11,6 +11,5 @@ export {
   type KeyServerEvent,
   type KeyServerLimits,
   type KeyServerOptions,
-  type RedirectTarget,
-  type ServerMode,
 } from "./key-server.ts";
+export type { ServerMode } from "./server-mode.ts";

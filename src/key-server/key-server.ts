@@ -1,35 +1,14 @@
 import { once } from "node:events";
 import { BlockList, createServer, isIPv6, type Server, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
-import { clientPrefix, isHostName } from "../dns/index.ts";
+import { clientPrefix } from "../dns/index.ts";
 import { type Exposure, type KeyResponder, KeyServerSession } from "../key-protocol/index.ts";
 import { KeyAnswerer } from "./key-answerer.ts";
 import type { KeyDirectory, StatementSigner } from "./key-directory.ts";
 import { OctetSlab } from "./octet-slab.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { ServerConnection } from "./server-connection.ts";
-
-/** Where a redirect sends askers (KEY-23): a host name, and port 443 or one from 1024. */
-export interface RedirectTarget {
-  readonly host: string;
-  readonly port: number;
-}
-
-/**
- * `serve`: answer; when all connections are taken say [BUSY] or, with `overflow`, send new clients there.
- * `redirect`: send every asker elsewhere, in the greeting and in reply to KEY: what an MX host does that does not hold
- * keys itself (DIS-3), or that shall become idle. `maintenance`: new clients are told [TEMP]; those who are there get an
- * answer to what they have asked, and then the connection ends.
- */
-export type ServerMode =
-  | {
-      readonly kind: "serve";
-      readonly overflow?: RedirectTarget;
-      /** Share of the connections above which `overflow` gets the new ones. Default 1: when all are taken. */
-      readonly overflowAbove?: number;
-    }
-  | { readonly kind: "redirect"; readonly target: RedirectTarget }
-  | { readonly kind: "maintenance" };
+import { checkMode, redirectLine, type ServerMode } from "./server-mode.ts";
 
 export interface KeyServerLimits {
   /** Connections at a time. Default 2000. */
@@ -205,13 +184,7 @@ export class KeyServer {
    * @throws TypeError for a target that clients would refuse (KEY-23)
    */
   setMode(mode: ServerMode): void {
-    const target = mode.kind === "redirect" ? mode.target : mode.kind === "serve" ? mode.overflow : undefined;
-    if (target !== undefined) {
-      if (!isHostName(target.host)) throw new TypeError(`${target.host} is not a host name`);
-      if (target.port !== 443 && (target.port < 1024 || target.port > 0xffff)) {
-        throw new TypeError(`port ${target.port} is not 443 or from 1024`);
-      }
-    }
+    checkMode(mode);
     this.#mode = mode;
   }
 
@@ -302,8 +275,4 @@ function networkList(networks: readonly string[]): BlockList {
     list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
   }
   return list;
-}
-
-function redirectLine({ host, port }: RedirectTarget): string {
-  return `-FW ${host}:${port}\r\n`;
 }
