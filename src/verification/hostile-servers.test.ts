@@ -16,7 +16,9 @@ beforeEach(() => {
   net.publish(1);
 });
 
+/** For servers that let time pass; all others are to be found out long before, however busy the machine is. */
 const deadlines = { stepMs: 100, replyMs: 100, lookupMs: 350 };
+const generous = { stepMs: 3000, replyMs: 3000, lookupMs: 8000 };
 const statement = `v=1; i=allice@someisp.tld; k=${kid}; a=ed25519-sha256; st=suspended; nb=1; na=9999999999; iat=${NOW}; ttl=600`;
 
 type Behaviour = (socket: Socket) => void;
@@ -61,10 +63,13 @@ const insideTls = (then: Behaviour, protocols: string[] = [ALPN]): Behaviour =>
     secure.once("data", () => then(secure));
   });
 
-async function lookUp(behaviour: Behaviour): Promise<{ kind: string; detail: string; ms: number }> {
+async function lookUp(
+  behaviour: Behaviour,
+  given = deadlines,
+): Promise<{ kind: string; detail: string; ms: number }> {
   await net.listen("8.8.4.1:8757", behaviour);
   const start = performance.now();
-  const { answer } = await net.lookup({ deadlines }).explain(question);
+  const { answer } = await net.lookup({ deadlines: given }).explain(question);
   const detail = answer.kind === "key" ? "" : answer.kind === "fail" ? answer.reason : answer.detail;
   return { kind: answer.kind, detail, ms: performance.now() - start };
 }
@@ -131,10 +136,11 @@ describe("hostile servers", () => {
   ];
   for (const [name, behaviour, detail] of rows) {
     test(name, async () => {
-      const answer = await lookUp(behaviour);
+      const given = detail.test("out of time, no reply in time") ? deadlines : generous;
+      const answer = await lookUp(behaviour, given);
       assert.match(answer.detail, detail);
       assert.equal(answer.kind, answer.detail === "no-key" ? "fail" : "temperror");
-      assert.ok(answer.ms < deadlines.lookupMs + 300, `${answer.ms} ms`);
+      assert.ok(answer.ms < given.lookupMs + 300, `${answer.ms} ms`);
     });
   }
 
