@@ -31,6 +31,8 @@ export class NativeServer implements MeasuredServer {
     const port = await freePort();
     const [command, ...args] = onCore(1, [program, ...argumentsFor(port)]);
     const child = spawn(command as string, args, { env: { PATH }, stdio: ["ignore", "ignore", "pipe"] });
+    // Also when the benchmark fails half-way.
+    process.once("exit", () => child.kill());
     let complaint = "";
     child.stderr.on("data", (octets) => (complaint += octets));
     const end = performance.now() + START_MS;
