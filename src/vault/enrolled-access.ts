@@ -52,6 +52,7 @@ export class EnrolledAccess {
   readonly #actor: string;
   readonly #vault: KeyringVault;
   readonly #tickets: Tickets;
+  #ended = false;
 
   constructor(enrolment: EnrolmentRecord, options: EnrolledAccessOptions) {
     this.enrolment = enrolment;
@@ -77,8 +78,13 @@ export class EnrolledAccess {
     this.#tickets.expire();
   }
 
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** The enrolment has ended, and its tickets with it (PRV-32). */
   end(): void {
+    this.#ended = true;
     this.#tickets.clear();
   }
 

@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmod, chown, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 
@@ -21,8 +21,8 @@ export class PeerSocket {
   }
 
   /**
-   * Makes `<folder>/<name>.sock`, in place of a stale one. It is made under a name that nobody can guess and moved when
-   * owner and mode are right, so there is no moment at which somebody else could open it.
+   * Makes `<folder>/<name>.sock`, in place of a stale one. It is made in a folder that only this user can enter and moved
+   * when owner and mode are right, so there is no moment at which somebody else could open it.
    *
    * @throws Error when the owner does not exist or cannot be given the socket
    */
@@ -35,7 +35,8 @@ export class PeerSocket {
     if (process.platform === "win32") throw new Error("there are no Unix sockets on this system");
     const path = join(folder, `${name}.sock`);
     await mkdir(folder, { recursive: true, mode: 0o755 });
-    const made = join(folder, `.${randomBytes(12).toString("base64url")}`);
+    const workshop = await mkdtemp(join(folder, ".")); // mode 0700
+    const made = join(workshop, "s");
     const server = createServer({ noDelay: true }, accept);
     try {
       server.listen(made);
@@ -44,16 +45,18 @@ export class PeerSocket {
       await rename(made, path);
     } catch (error) {
       server.close();
-      await rm(made, { force: true });
       throw error;
+    } finally {
+      await rm(workshop, { recursive: true, force: true });
     }
     return new PeerSocket(path, server);
   }
 
   /** Takes no more connections; those that are open are their owner's to end. */
-  async close(): Promise<void> {
-    await rm(this.path, { force: true });
+  close(): void {
     this.#server.close();
+    // At once, before another enrolment of this name can make its own.
+    rmSync(this.path, { force: true });
   }
 }
 

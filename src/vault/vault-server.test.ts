@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -167,6 +168,16 @@ describe("clients that only hold a place", () => {
     for (const socket of silent) socket.destroy();
     for (const peer of peers) peer.close();
   });
+
+  test("strangers who only connect keep no enrolled server out", async () => {
+    await until(() => vault.server.connections === 0);
+    const strangers = Array.from({ length: 12 }, () =>
+      connect(vault.port, "127.0.0.1").on("error", () => {}),
+    );
+    await Promise.all(strangers.map((socket) => once(socket, "connect")));
+    assert.match(await (await vault.peer()).say("NOOP"), /^\+OK/);
+    for (const socket of strangers) socket.destroy();
+  });
 });
 
 describe("Unix sockets (PRV-1, PRV-33)", { skip: process.platform === "win32" && "no Unix sockets" }, () => {
@@ -211,6 +222,38 @@ describe("Unix sockets (PRV-1, PRV-33)", { skip: process.platform === "win32" &&
     await peer.ended();
     await until(() => !existsSync(path));
     other.close();
+  });
+
+  test("PRV-32 whoever connects just when the enrolment ends is not served", async () => {
+    await vault.enrol(null, { name: "leaving", proof: proof(own) });
+    const path = join(folder, "leaving.sock");
+    await until(() => existsSync(path));
+    let late: Promise<Peer> | null = null;
+    vault.events.push = (event) => {
+      if (event.kind === "enrolment-ended") late = Peer.connectUnix(path);
+      return Array.prototype.push.call(vault.events, event);
+    };
+    assert.ok((await vault.keyring.removeEnrolment("leaving")).ok);
+    await until(() => late !== null);
+    const peer = await (late as Promise<Peer> | null);
+    await peer?.ended();
+    assert.equal(peer?.received, "");
+  });
+
+  test("PRV-33 a socket is made where nobody else can enter, since the umask may let everybody in", async () => {
+    await vault.enrol(null, { name: "umask", proof: proof(own) });
+    const path = join(folder, "umask.sock");
+    while (!existsSync(path)) {
+      for (const entry of readdirSync(folder, { withFileTypes: true })) {
+        if (!entry.name.startsWith(".")) continue;
+        assert.ok(entry.isDirectory(), "a socket whose owner and mode are not set yet");
+        const mode = statSync(join(folder, entry.name), { throwIfNoEntry: false })?.mode ?? 0;
+        assert.equal(mode & 0o077, 0);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    await until(() => readdirSync(folder).every((name) => !name.startsWith(".")));
   });
 
   test("a user that there is not: no socket, and the log says so", async () => {

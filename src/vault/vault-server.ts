@@ -146,7 +146,7 @@ export class VaultServer {
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     const closed = this.#listeners.map((server) => new Promise((resolve) => server.close(resolve)));
     for (const socket of this.#handshaking.keys()) socket.destroy();
-    await Promise.all([...this.#sockets.values()].map((socket) => socket?.close()));
+    for (const socket of this.#sockets.values()) socket?.close();
     for (const peer of this.#peers) peer.close();
     const timer = setTimeout(() => {
       for (const peer of this.#peers) peer.destroy();
@@ -219,6 +219,11 @@ export class VaultServer {
   }
 
   #welcome(socket: Socket, access: EnrolledAccess, remoteAddress: string): void {
+    // It came before the end of its enrolment, and is accepted after.
+    if (access.ended) {
+      socket.destroy();
+      return;
+    }
     const { name } = access.enrolment;
     let count = 0;
     for (const peer of this.#peers) if (peer.access === access) count++;
@@ -237,7 +242,14 @@ export class VaultServer {
   }
 
   #hasRoom(socket: Socket, remoteAddress: string): boolean {
+    const [unproved] = this.#handshaking.keys();
     if (this.#peers.size + this.#handshaking.size < this.#limits.connections && !this.#closed) return true;
+    if (unproved !== undefined && !this.#closed) {
+      // Whoever has not proved itself for longest gives way: strangers keep no enrolled server out.
+      this.#handshaking.delete(unproved);
+      unproved.destroy();
+      return true;
+    }
     this.#onEvent({ kind: "refused", remoteAddress, reason: "connections", spkiSha256: null });
     socket.destroy();
     return false;
@@ -251,7 +263,7 @@ export class VaultServer {
       connections++;
       peer.destroy();
     }
-    void this.#sockets.get(access)?.close();
+    this.#sockets.get(access)?.close();
     this.#sockets.delete(access);
     this.#onEvent({ kind: "enrolment-ended", enrolment: access.enrolment.name, connections });
   }
@@ -267,7 +279,7 @@ export class VaultServer {
         });
         // It may have ended meanwhile.
         if (this.#sockets.has(access) && !this.#closed) this.#sockets.set(access, socket);
-        else await socket.close();
+        else socket.close();
       } catch (cause) {
         this.#onEvent({ kind: "socket-failed", enrolment: name, cause });
       }
