@@ -8,11 +8,10 @@ import type { KeyringStore } from "../keyring-store.ts";
 import type { MasterKey } from "../master-key.ts";
 import type { AccountRecord, CredentialRecord } from "../records.ts";
 import type { User } from "../user.ts";
-import { parseAppPassword } from "./app-password.ts";
+import { chooseCredential } from "./choose-credential.ts";
 import { FailedLogins } from "./failed-logins.ts";
 import { openKeyLock, openKeyLockByScram } from "./open-key-lock.ts";
 import { PasswordChecker, type PasswordCheckerOptions } from "./password-checker.ts";
-import { preparePassword } from "./password-hash.ts";
 import { ScramVerifiers } from "./scram-credential.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 
@@ -287,18 +286,6 @@ const PROOF_FAILURES = {
   "channel-binding": "its TLS session is not ours: somebody is in between",
   downgrade: "it was told that there is no channel binding: somebody is in between",
 } as const;
-
-/** The one password that is tried: what has the form of an app password names the one it would be. */
-function chooseCredential(
-  credentials: readonly CredentialRecord[],
-  typed: string,
-): { readonly credential: CredentialRecord | null; readonly prepared: string | null } {
-  const app = parseAppPassword(typed);
-  const named = app && credentials.find(({ id, kind }) => kind === "app-password" && id === app.id);
-  if (named) return { credential: named, prepared: app.password };
-  const password = credentials.find(({ kind }) => kind === "password");
-  return { credential: password ?? null, prepared: preparePassword(typed) };
-}
 
 /** What attempts are counted under: the account, or the name that nobody has, and the network they come from. */
 function attacked({ account, address, context }: Attempt): string {
