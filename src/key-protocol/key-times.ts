@@ -6,7 +6,7 @@ import { MAX_LIFETIME_S } from "../signature/index.ts";
 export const RETIREMENT_S = MAX_LIFETIME_S;
 
 const DAY_S = 86_400;
-/** An active key has no end: statements promise it for these days ahead of the one they are issued in (decision 0041). */
+/** An active key has no end (decision 0041): statements promise it for these days ahead of theirs. */
 const PROMISED_DAYS = 30;
 
 /** `na` of an active key in a statement that is issued now. Unix seconds. */

@@ -64,9 +64,9 @@ const DEFAULT_LIMITS: VaultLimits = {
 const SWEEP_MS = 500;
 
 /**
- * The private interface of a key server (SPEC section 6): to enrolled submission servers, and to nobody else (PRV-22, SUB-5), it logs
- * users in and signs for them, or gives them their keys. Over TLS 1.3 it tells them by their certificates, at Unix
- * sockets by who can open which (PRV-1).
+ * The private interface of a key server (SPEC section 6): to enrolled submission servers, and to nobody else (PRV-22,
+ * SUB-5), it logs users in and signs for them, or gives them their keys. Over TLS 1.3 it tells them by their
+ * certificates, at Unix sockets by who can open which (PRV-1).
  */
 export class VaultServer {
   readonly #limits: VaultLimits;

@@ -7,7 +7,6 @@ import type { Listing } from "../administration/printer.ts";
 import { countArgument, timeArgument } from "../arguments.ts";
 import type { Done } from "../run-command.ts";
 import { stopSignal } from "../stop-signal.ts";
-import { headText } from "./head-text.ts";
 
 const PAGE = 1000;
 const FOLLOW_EVERY_MS = 500;
@@ -54,7 +53,7 @@ const listing: Listing<keyof typeof fields, AuditRecord> = {
     client: entry.client,
     outcome: entry.outcome,
     detail: entry.detail,
-    chain: headText(entry).split(":")[1],
+    chain: Buffer.from(entry.chain).toString("hex"),
   }),
   columns: [
     { heading: "NO", cell: ({ sequence }) => String(sequence) },
