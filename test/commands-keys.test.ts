@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createPrivateKey, createPublicKey, type JsonWebKey, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, X509Certificate } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -195,6 +195,52 @@ test("verify finds what was changed, and with a noted head what was cut off; sta
   await cli.refuses("audit verify --expect 12", /no head of the log/);
   const cut = await cli.run(`audit verify --json --expect ${Number(count) + 1}:${"0".repeat(64)}`);
   assert.deepEqual([cut.status, JSON.parse(cut.stdout).broken_at], [1, Number(count) + 1]);
+});
+
+test("what is old goes to a file; the log still verifies, alone and with the file", async () => {
+  const before = await cli.objects("audit list --all");
+  const file = join(cli.folder, "audit.jsonl");
+  await cli.refuses(`audit archive --before 0s --out ${file}`, /without --yes: All entries before 20/);
+  await cli.refuses("audit archive --out x", /--before/);
+  await cli.does(
+    `audit archive --before 2020-01-01 --out ${file} --yes`,
+    /^no entries before 2020-01-01 00:00 UTC\n$/,
+  );
+  const archived = await cli.object(`audit archive --before 0s --out ${file} --yes`);
+  const { sha256, ...rest } = archived;
+  assert.deepEqual(rest, { file, first: 1, last: before.length, removed: before.length });
+  const octets = readFileSync(file);
+  assert.equal(createHash("sha256").update(octets).digest("hex"), sha256);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  const lines = octets.toString().trimEnd().split("\n").slice(1);
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    before,
+  );
+  const [told, ...more] = await cli.objects("audit list --all");
+  assert.deepEqual(
+    [told?.sequence, told?.action, told?.subject, more.length],
+    [before.length + 1, "audit.archive", file, 0],
+  );
+  await cli.does(
+    "audit verify",
+    /^the log is whole: 1 entry, from number \d+; those before were archived\nhead /,
+  );
+  const both = await cli.object(`audit verify --archive ${file}`);
+  assert.deepEqual([both.whole, both.first, both.count], [true, 1, before.length + 1]);
+  await cli.refuses(`audit archive --before 0s --out ${file} --yes`, /never overwritten/);
+  await cli.refuses(
+    `audit archive --before 0s --out ${cli.folder}/nowhere/x --yes`,
+    /cannot be written: ENOENT/,
+  );
+  await cli.refuses("audit verify --archive nothing.jsonl", /there is no such file/);
+  writeFileSync(file, octets.toString().replace("bob@", "eve@"));
+  const altered = await cli.run(`audit verify --archive ${file}`);
+  assert.equal(altered.status, 1);
+  assert.match(
+    altered.stdout,
+    /^the log is NOT whole: .*audit.jsonl: entry \d is not what was written there/,
+  );
 });
 
 test("everything can be put under another master key; the log still verifies", async () => {

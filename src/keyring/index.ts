@@ -2,6 +2,7 @@
 export type { ChangeFeed } from "../changes/index.ts";
 export { MAX_GRANTS } from "../key-protocol/index.ts";
 export type { MadeAccount, NewAccountOptions } from "./administration/accounts.ts";
+export type { ArchiveOutcome } from "./administration/archive-audit.ts";
 export type { LoadOptions, RefusedAccount } from "./administration/bulk-accounts.ts";
 export type { BulkOptions, Progress } from "./administration/bulk-keys.ts";
 export type { NewDomainOptions } from "./administration/domains.ts";
@@ -11,8 +12,15 @@ export type { ReleasedKey } from "./administration/key-release.ts";
 export type { Failure, Outcome } from "./administration/outcome.ts";
 export type { AppPasswordOptions, CredentialSummary, PasswordSet } from "./administration/passwords.ts";
 export { AUDIT_CHAIN_START, auditChain, auditFields, auditKeyOf } from "./audit/audit-chain.ts";
-export { type AuditEntry, type AuditFilter, type AuditRecord, auditEntry } from "./audit/audit-entry.ts";
-export type { AuditHead, AuditVerification } from "./audit/audit-verification.ts";
+export {
+  type AuditEntry,
+  type AuditFilter,
+  type AuditHead,
+  type AuditRecord,
+  auditEntry,
+} from "./audit/audit-entry.ts";
+export { auditObject, formatAuditHead, parseAuditHead } from "./audit/audit-text.ts";
+export type { AuditVerification } from "./audit/audit-verification.ts";
 export { AuditWriter } from "./audit/audit-writer.ts";
 export {
   type AuthenticationContext,
@@ -76,7 +84,6 @@ export {
   type PrivateKeysOfUser,
   type Refused,
   type SignedByUser,
-  SYSTEM_SENDER,
   UserKeys,
   type UserKeysOptions,
 } from "./user-keys.ts";

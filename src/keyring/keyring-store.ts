@@ -1,5 +1,5 @@
 import type { ChangeFeed } from "../changes/index.ts";
-import type { AuditEntry, AuditFilter, AuditRecord } from "./audit/audit-entry.ts";
+import type { AuditEntry, AuditFilter, AuditHead, AuditRecord } from "./audit/audit-entry.ts";
 import type {
   AccountRecord,
   AccountState,
@@ -240,6 +240,17 @@ export interface KeyringStore extends PublicKeyringStore {
   recipientsUsed(accountId: string, periodMs: number, now: number): Promise<number>;
 
   audit(filter: AuditFilter): Promise<readonly AuditRecord[]>;
+  /** The last entry that was archived, which may not be removed yet; 0: none was. */
+  archivedUpTo(): Promise<number>;
+  /**
+   * Lets the entries up to `last` be removed, and logs it. False, and nothing is done, when others archived meanwhile
+   * or `last` is not in the log.
+   *
+   * @param after the last entry that was archived before
+   */
+  archive(after: number, last: AuditHead, entry: AuditEntry): Promise<boolean>;
+  /** Removes some of the oldest archived entries: few, so that nobody has to wait. @returns how many */
+  removeArchived(): Promise<number>;
 }
 
 /** @param what names the row for errors and contexts, as the keyring sealed it */

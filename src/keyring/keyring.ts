@@ -2,6 +2,7 @@ import { type Address, addressText } from "../message/index.ts";
 import { isAccountId } from "./account-id.ts";
 import * as accounts from "./administration/accounts.ts";
 import { Administration } from "./administration/administration.ts";
+import { type ArchiveOptions, type ArchiveOutcome, archiveAudit } from "./administration/archive-audit.ts";
 import { addAccounts, type LoadOptions } from "./administration/bulk-accounts.ts";
 import { type BulkOptions, type Progress, rekeyAll, rotateDue } from "./administration/bulk-keys.ts";
 import * as domains from "./administration/domains.ts";
@@ -12,13 +13,8 @@ import { replaceKey, revokeKey } from "./administration/keys.ts";
 import { addressName, domainName } from "./administration/names.ts";
 import * as passwords from "./administration/passwords.ts";
 import { rewrap } from "./administration/rewrap.ts";
-import type { AuditFilter, AuditRecord } from "./audit/audit-entry.ts";
-import {
-  type AuditHead,
-  type AuditVerification,
-  auditHead,
-  verifyAudit,
-} from "./audit/audit-verification.ts";
+import type { AuditFilter, AuditHead, AuditRecord } from "./audit/audit-entry.ts";
+import { type AuditVerification, auditHead, verifyAudit } from "./audit/audit-verification.ts";
 import { openStatementKey } from "./key-pair.ts";
 import type { KeyringStore } from "./keyring-store.ts";
 import { type MasterKey, MasterKeyError } from "./master-key.ts";
@@ -309,10 +305,12 @@ export class Keyring {
     return auditHead(this.#store);
   }
 
-  verifyAudit(
-    options: { readonly expect?: AuditHead | null; readonly onProgress?: (done: number) => void } = {},
-  ): Promise<AuditVerification> {
+  verifyAudit(options: Parameters<typeof verifyAudit>[2] = {}): Promise<AuditVerification> {
     return verifyAudit(this.#store, this.#masterKey, options);
+  }
+
+  archiveAudit(options: ArchiveOptions): Promise<ArchiveOutcome> {
+    return archiveAudit(this.#administration, options);
   }
 
   /** Everything under another master key; this keyring is of no use afterwards. */

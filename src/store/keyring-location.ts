@@ -22,8 +22,7 @@ export async function keyringLocation(
     source.kind === "variable"
       ? [environment[source.name] ?? null, `the environment variable ${source.name}`]
       : [await readSystemdCredential(source.name, environment), `the systemd credential "${source.name}"`];
-  if (text === null)
-    throw new KeyringStoreError("broken", `${name} is not there, which keyring in [store] names`);
+  if (text === null) throw new KeyringStoreError("broken", `${name} is not there`);
   const url = text.trim();
   if (isPostgresqlUrl(url)) return url;
   throw new KeyringStoreError("broken", `${name} does not hold a URL "postgresql://…"`);

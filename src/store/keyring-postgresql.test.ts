@@ -10,6 +10,7 @@ import pg from "pg";
 import type { KeyringStore } from "../keyring/index.ts";
 import { accountContract } from "./contract/test-accounts.ts";
 import { administrationContract } from "./contract/test-administration.ts";
+import { auditArchiveContract } from "./contract/test-audit-archive.ts";
 import { auditChainContract } from "./contract/test-audit-chain.ts";
 import { changesAfter, changesContract } from "./contract/test-changes.ts";
 import { credentialContract } from "./contract/test-credentials.ts";
@@ -70,6 +71,7 @@ function tryPostgresql(postgresql: TestPostgresql): void {
   administrationContract(makePlace);
   userContract(makePlace);
   auditChainContract(makePlace);
+  auditArchiveContract(makePlace);
 
   const { make } = new SqlitePlaces();
   transferContract("SQLite to PostgreSQL", () => make(), makePlace);

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { accountContract } from "./contract/test-accounts.ts";
 import { administrationContract } from "./contract/test-administration.ts";
+import { auditArchiveContract } from "./contract/test-audit-archive.ts";
 import { auditChainContract } from "./contract/test-audit-chain.ts";
 import { changesContract } from "./contract/test-changes.ts";
 import { credentialContract } from "./contract/test-credentials.ts";
@@ -30,6 +31,7 @@ lifecycleContract(makePlace);
 administrationContract(makePlace);
 userContract(makePlace);
 auditChainContract(makePlace);
+auditArchiveContract(makePlace);
 transferContract("SQLite to SQLite", makePlace, makePlace);
 
 test("files: private modes, no mix-ups, several processes may make one at once, newer schemas are refused", async () => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseLoadLine } from "../account/load-line.ts";
 import { ageArgument, countArgument, periodEndArgument, timeArgument, unixNow } from "../arguments.ts";
-import { parseHead } from "../audit/head-text.ts";
+import { headArgument } from "../audit/head-argument.ts";
 import { UsageError } from "../usage-error.ts";
 import { formatFacts } from "./facts.ts";
 import { Table } from "./table.ts";
@@ -85,7 +85,7 @@ test("no line and no head throws anything else", () => {
       (text) => {
         parseLoadLine(text);
         try {
-          parseHead(text);
+          headArgument(text);
         } catch (error) {
           assert.ok(error instanceof UsageError);
         }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Done } from "../run-command.ts";
+import { defineArchive } from "./archive.ts";
 import { defineList } from "./list.ts";
 import { defineVerify } from "./verify.ts";
 
@@ -7,4 +8,5 @@ import { defineVerify } from "./verify.ts";
 export function define(command: Command, done: Done): void {
   defineList(command, done);
   defineVerify(command, done);
+  defineArchive(command, done);
 }

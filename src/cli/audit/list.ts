@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
-import type { AuditFilter, AuditRecord, Keyring } from "../../keyring/index.ts";
+import { type AuditFilter, type AuditRecord, auditObject, type Keyring } from "../../keyring/index.ts";
 import { administer } from "../administration/administer.ts";
 import { findAccount } from "../administration/find-account.ts";
 import type { Listing } from "../administration/printer.ts";
@@ -40,21 +40,7 @@ const fields = {
 } as const;
 
 const listing: Listing<keyof typeof fields, AuditRecord> = {
-  json: (entry) => ({
-    sequence: entry.sequence,
-    at_ms: entry.at,
-    actor: entry.actor,
-    action: entry.action,
-    account: entry.account,
-    subject: entry.subject,
-    kid: entry.kid,
-    message_id_hash: entry.messageIdHash,
-    recipients: entry.recipients,
-    client: entry.client,
-    outcome: entry.outcome,
-    detail: entry.detail,
-    chain: Buffer.from(entry.chain).toString("hex"),
-  }),
+  json: auditObject,
   columns: [
     { heading: "NO", cell: ({ sequence }) => String(sequence) },
     { heading: "TIME", cell: ({ at }) => new Date(at).toISOString().slice(0, 19).replace("T", " ") },

@@ -34,6 +34,13 @@ export interface AuditRecord extends AuditEntry {
   readonly chain: Uint8Array;
 }
 
+/** Where the log stands, or stood: to be noted elsewhere, so that a log that was cut off shows. */
+export interface AuditHead {
+  /** The number of the last entry; 0 for an empty log. */
+  readonly sequence: number;
+  readonly chain: Uint8Array;
+}
+
 export interface AuditFilter {
   /** Entries after this number. */
   readonly after?: number;

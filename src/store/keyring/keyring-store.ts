@@ -6,13 +6,15 @@ import { first, type Program, run } from "../sql/program.ts";
 import { addAccounts, reassign, removeAccount, setRecipientLimit, suspend } from "./account-changes.ts";
 import { account, accounts, accountsWithKeysBefore, countAccounts, owner } from "./accounts.ts";
 import { addAddress, addGrant, removeAddress, removeGrant } from "./addresses.ts";
-import { type AuditLog, appendEntries, audit, logged, type Work } from "./audit-log.ts";
+import { audit } from "./audit.ts";
+import { archive, archivedUpTo, removeArchived } from "./audit-archive.ts";
 import { addCredential, changePassword, credentials, removeCredential } from "./credentials.ts";
 import { addDomain, changeDomain, domain, domains, removeDomain } from "./domains.ts";
 import { addEnrolment, enrolments, removeEnrolment } from "./enrolments.ts";
 import { journal } from "./journal.ts";
 import { replaceKeys, replaceKeysOfMany } from "./key-replacement.ts";
 import { activeKey, key, keyHistory, markReleased, releasableKeys, revokeRetiredKey } from "./keys.ts";
+import { appendEntries, type Ledger, logged, type Work } from "./ledger.ts";
 import { SqlPublicKeyringStore } from "./public-keyring-store.ts";
 import { rewrap } from "./rewrap.ts";
 import { rights } from "./rights.ts";
@@ -20,18 +22,18 @@ import { recipientsUsed, use } from "./use.ts";
 
 /** The keyring's store on whatever database the driver speaks to: names for the programs beside this file. */
 export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringStore {
-  readonly #auditLog: AuditLog;
+  readonly #ledger: Ledger;
 
   /** @param auditKey of the audit log's chain, from the master key */
   constructor(driver: SqlDriver, auditKey: Uint8Array) {
     super(driver);
-    this.#auditLog = { auditKey: createSecretKey(auditKey), masterKeyCheck: null };
+    this.#ledger = { auditKey: createSecretKey(auditKey), masterKeyCheck: null };
   }
 
   async bindMasterKey(check: string): Promise<string> {
     const bound =
       (await this.driver.read(masterKeyCheck())) ?? (await this.driver.change(bindMasterKey(check)));
-    if (bound === check) this.#auditLog.masterKeyCheck = check;
+    if (bound === check) this.#ledger.masterKeyCheck = check;
     return bound;
   }
 
@@ -41,7 +43,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
     entry: AuditEntry,
     onProgress: (done: number, of: number) => void,
   ): Promise<void> {
-    return rewrap(this.driver, this.#auditLog, { reseal, newCheck, entry }, onProgress);
+    return rewrap(this.driver, this.#ledger, { reseal, newCheck, entry }, onProgress);
   }
 
   domain(name: string): Promise<keyring.DomainRecord | null> {
@@ -71,7 +73,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   addAccounts(added: readonly (readonly [keyring.NewAccount, AuditEntry])[]): Promise<StoreOutcome> {
     const records = added.map(([record]) => record);
     const entries = added.map(([, entry]) => entry);
-    return this.driver.change(logged(this.#auditLog, entries, () => addAccounts(records)));
+    return this.driver.change(logged(this.#ledger, entries, () => addAccounts(records)));
   }
 
   removeAccount(accountId: string, at: number, entry: AuditEntry): Promise<StoreOutcome> {
@@ -166,7 +168,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   replaceKeysOfMany(
     replacements: readonly (readonly [keyring.KeyReplacement, AuditEntry])[],
   ): Promise<readonly StoreOutcome[]> {
-    return this.driver.change(replaceAndLog(this.#auditLog, replacements));
+    return this.driver.change(replaceAndLog(this.#ledger, replacements));
   }
 
   accountsWithKeysBefore(
@@ -201,7 +203,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   }
 
   async use(uses: readonly keyring.Use[]): Promise<readonly keyring.UseAnswer[]> {
-    return uses.length === 0 ? [] : this.driver.change(use(this.#auditLog, uses));
+    return uses.length === 0 ? [] : this.driver.change(use(this.#ledger, uses));
   }
 
   recipientsUsed(accountId: string, periodMs: number, now: number): Promise<number> {
@@ -212,8 +214,20 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
     return this.driver.read(audit(filter));
   }
 
+  archivedUpTo(): Promise<number> {
+    return this.driver.read(archivedUpTo());
+  }
+
+  archive(after: number, last: keyring.AuditHead, entry: AuditEntry): Promise<boolean> {
+    return this.driver.change(archive(this.#ledger, after, last, entry));
+  }
+
+  removeArchived(): Promise<number> {
+    return this.driver.change(removeArchived());
+  }
+
   #change(entry: AuditEntry, work: Work): Promise<StoreOutcome> {
-    return this.driver.change(logged(this.#auditLog, [entry], work));
+    return this.driver.change(logged(this.#ledger, [entry], work));
   }
 }
 
@@ -227,7 +241,7 @@ function* bindMasterKey(check: string): Program<Change<string>> {
 }
 
 function* replaceAndLog(
-  log: AuditLog,
+  ledger: Ledger,
   replacements: readonly (readonly [keyring.KeyReplacement, AuditEntry])[],
 ): Program<Change<readonly StoreOutcome[]>> {
   const subjects = new Set<string>();
@@ -237,6 +251,6 @@ function* replaceAndLog(
   );
   yield* journal(subjects);
   const entries = replacements.flatMap(([, entry], index) => (outcomes[index] === "done" ? [entry] : []));
-  if (entries.length > 0) yield* appendEntries(log, entries);
+  if (entries.length > 0) yield* appendEntries(ledger, entries);
   return { answer: outcomes, keep: entries.length > 0, subjects };
 }

@@ -3,6 +3,15 @@ import type { Dialect, Migration } from "../sql/dialect.ts";
 // Times are Unix seconds, in the audit log and of limits milliseconds. Addresses are canonical and unencoded; domains
 // are A-labels in lower case. Flags are 0 or 1, lists are JSON.
 
+/** The actions that log what users do. */
+export const USES = ["auth", "sign", "spend", "getkey", "assert"] as const;
+
+/**
+ * What is no use of an account, which comes with every message. An act is found among hundreds of millions of uses, and
+ * uses do not pay for it. A query has these words in it, too.
+ */
+export const IS_ACT = `action NOT IN (${USES.map((action) => `'${action}'`).join(", ")})`;
+
 export const keyringMigrations: readonly Migration[] = [
   (dialect) => {
     const { text, integer, octets, counter, keyed, plain } = dialect;
@@ -143,6 +152,11 @@ export const keyringMigrations: readonly Migration[] = [
     ${dialect.announce("change")}
     ${rules(dialect)}`;
   },
+  (dialect) => `
+    -- Entries up to this one were archived, and may go (decision 0082).
+    ALTER TABLE head ADD COLUMN archived_sequence ${dialect.integer} NOT NULL DEFAULT 0;
+    CREATE INDEX audit_of_act ON audit (action, sequence) WHERE ${IS_ACT};
+    ${archiveRules(dialect)}`,
 ];
 
 /** What key-lifecycle.ts and the table of states do not have, the database itself refuses, whoever asks. */
@@ -212,6 +226,38 @@ function rules(dialect: Dialect): string {
       change: "DELETE",
       table: "audit",
       because: "the audit log is appended to only",
+    }),
+  ].join("\n");
+}
+
+/** Only the beginning of the audit log may go, and only what one of its entries names as archived. */
+function archiveRules(dialect: Dialect): string {
+  const named = `SELECT 1 FROM audit WHERE action = 'audit.archive' AND ${IS_ACT}
+    AND sequence > NEW.archived_sequence AND detail LIKE 'entries % to ' || NEW.archived_sequence || ',%'`;
+  return [
+    dialect.allow({ name: "audit_kept", change: "DELETE", table: "audit" }),
+    dialect.refuse({
+      name: "audit_kept",
+      change: "DELETE",
+      table: "audit",
+      when: "OLD.sequence > (SELECT archived_sequence FROM head)",
+      reads: true,
+      because: "the audit log is appended to only, and what was archived removed",
+    }),
+    dialect.refuse({
+      name: "audit_archived",
+      change: "UPDATE OF archived_sequence",
+      table: "head",
+      when: `NEW.archived_sequence <> OLD.archived_sequence
+        AND (NEW.archived_sequence < OLD.archived_sequence OR NOT EXISTS (${named}))`,
+      reads: true,
+      because: "no entry of the audit log says that this was archived",
+    }),
+    dialect.refuse({
+      name: "head_kept",
+      change: "DELETE",
+      table: "head",
+      because: "there is one head row",
     }),
   ].join("\n");
 }

@@ -19,12 +19,24 @@ export const postgresqlDialect: Dialect = {
   announce: (table) =>
     `CREATE TRIGGER ${table}_announced AFTER INSERT ON ${table}
      FOR EACH STATEMENT EXECUTE FUNCTION vsmtp_announce();`,
-  refuse: ({ name, change, table, when, because }) => {
+  refuse: ({ name, change, table, when, reads, because }) => {
     const refuse = `EXECUTE FUNCTION vsmtp_refuse('${because}');`;
-    const row = `CREATE TRIGGER ${name} BEFORE ${change} ON ${table} FOR EACH ROW
+    const simple = `CREATE TRIGGER ${name} BEFORE ${change} ON ${table} FOR EACH ROW
       ${when === undefined ? "" : `WHEN (${when})`} ${refuse}`;
+    // WHEN may not read tables.
+    const reading = `CREATE FUNCTION vsmtp_${name}() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF ${when} THEN RAISE EXCEPTION '${because}' USING ERRCODE = 'integrity_constraint_violation'; END IF;
+        IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+        RETURN NEW;
+      END $$;
+      CREATE TRIGGER ${name} BEFORE ${change} ON ${table} FOR EACH ROW EXECUTE FUNCTION vsmtp_${name}();`;
+    const row = reads ? reading : simple;
     // TRUNCATE deletes all rows without asking about any.
     const all = `CREATE TRIGGER ${name}_all BEFORE TRUNCATE ON ${table} FOR EACH STATEMENT ${refuse}`;
     return change === "DELETE" ? `${row}\n${all}` : row;
   },
+  allow: ({ name, change, table }) =>
+    `DROP TRIGGER ${name} ON ${table};
+     ${change === "DELETE" ? `DROP TRIGGER ${name}_all ON ${table};` : ""}`,
 };

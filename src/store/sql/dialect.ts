@@ -17,6 +17,8 @@ export interface Dialect {
   readonly preparation: string;
   /** SQL that makes the database refuse a change of a row. */
   refuse(rule: RefusedChange): string;
+  /** SQL that takes such a rule away again. */
+  allow(rule: Pick<RefusedChange, "name" | "change" | "table">): string;
   /** SQL that makes the database tell whoever listens that rows came into a table. */
   announce(table: string): string;
 }
@@ -29,6 +31,8 @@ export interface RefusedChange {
   readonly table: string;
   /** A condition on `OLD` and `NEW`; without it every such change is refused. */
   readonly when?: string;
+  /** The condition reads tables. */
+  readonly reads?: true;
   /** Plain words without quotation marks. */
   readonly because: string;
 }

@@ -14,4 +14,5 @@ export const sqliteDialect: Dialect = {
   refuse: ({ name, change, table, when, because }) =>
     `CREATE TRIGGER ${name} BEFORE ${change} ON ${table} ${when === undefined ? "" : `WHEN ${when}`}
      BEGIN SELECT raise(ABORT, '${because}'); END;`,
+  allow: ({ name }) => `DROP TRIGGER ${name};`,
 };

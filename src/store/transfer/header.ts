@@ -9,6 +9,8 @@ export interface Transferred {
   readonly masterKeyCheck: string | null;
   readonly auditSequence: number;
   readonly auditChain: Uint8Array;
+  /** Entries up to this one were archived. */
+  readonly archivedSequence: number;
   /** Rows by table. */
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -17,12 +19,14 @@ export function totalOf({ counts }: Transferred): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-export function formatHeader({ masterKeyCheck, auditSequence, auditChain, counts }: Transferred): string {
+export function formatHeader(header: Transferred): string {
+  const { masterKeyCheck, auditSequence, auditChain, archivedSequence, counts } = header;
   return JSON.stringify({
     "vsmtp-keyring": VERSION,
     master_key_check: masterKeyCheck,
     audit_sequence: auditSequence,
     audit_chain: Buffer.from(auditChain).toString("base64"),
+    archived_sequence: archivedSequence,
     counts,
   });
 }
@@ -34,19 +38,25 @@ export function parseHeader(line: string): Transferred | string {
   if (!written || typeof version !== "number") return "it is not an export of a keyring";
   if (version !== VERSION) return `it has version ${version}, and this program reads version ${VERSION}`;
   const { master_key_check: check, audit_sequence: sequence, audit_chain: chain, counts } = written;
+  const { archived_sequence: archived } = written;
   const isCheck = check === null || typeof check === "string";
-  if (!isCheck || !Number.isSafeInteger(sequence) || typeof chain !== "string" || !isCounts(counts)) {
+  const areNumbers = isNumber(sequence) && isNumber(archived);
+  if (!isCheck || !areNumbers || typeof chain !== "string" || !isCounts(counts)) {
     return "its first line is damaged";
   }
   const auditChain = new Uint8Array(Buffer.from(chain, "base64"));
-  return { masterKeyCheck: check, auditSequence: sequence as number, auditChain, counts };
+  return { masterKeyCheck: check, auditSequence: sequence, auditChain, archivedSequence: archived, counts };
+}
+
+function isNumber(written: unknown): written is number {
+  return Number.isSafeInteger(written);
 }
 
 function isCounts(written: unknown): written is Record<string, number> {
   if (typeof written !== "object" || written === null) return false;
   return (
     Object.keys(written).length === TABLES.length &&
-    TABLES.every(({ name }) => Number.isSafeInteger((written as Record<string, unknown>)[name]))
+    TABLES.every(({ name }) => isNumber((written as Record<string, unknown>)[name]))
   );
 }
 

@@ -1,7 +1,7 @@
 import { createSecretKey } from "node:crypto";
 import { type AuditEntry, KeyringStoreError } from "../../keyring/index.ts";
-import { appendEntries } from "../keyring/audit-log.ts";
 import { journal } from "../keyring/journal.ts";
+import { appendEntries } from "../keyring/ledger.ts";
 import { openDriver } from "../open-driver.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
 import { first, insertRows, type Program, run, type SqlValue } from "../sql/program.ts";
@@ -138,7 +138,7 @@ function* insertBatch(table: Table, rows: readonly (readonly SqlValue[])[]): Pro
 
 /** @throws ImportError when rows are missing: the file was cut off */
 function* finish(
-  { auditSequence, auditChain, counts }: Transferred,
+  { auditSequence, auditChain, archivedSequence, counts }: Transferred,
   { auditKey, masterKeyCheck, entry }: ImportOptions,
 ): Program<Change<void>> {
   for (const { name } of TABLES) {
@@ -147,9 +147,10 @@ function* finish(
     throw new ImportError(`the file is not whole: it has ${found} of ${counts[name]} rows of "${name}"`);
   }
   yield* run(
-    "UPDATE head SET audit_sequence = ?, audit_chain = ?, master_key_check = ?",
+    "UPDATE head SET audit_sequence = ?, audit_chain = ?, archived_sequence = ?, master_key_check = ?",
     auditSequence,
     auditChain,
+    archivedSequence,
     masterKeyCheck,
   );
   yield* appendEntries({ auditKey: createSecretKey(auditKey), masterKeyCheck }, [entry]);
