@@ -1,5 +1,6 @@
 import { type Address, encodeAddress } from "../message/index.ts";
 import { appendStatementSignature, formatStatement } from "./format-statement.ts";
+import { shownBegin } from "./key-times.ts";
 import type { KeyStatement } from "./statement.ts";
 
 /** What a statement says of a key whoever asks and whenever (STA-1). */
@@ -39,7 +40,10 @@ export async function issueStatement(key: StatementSubject, options: IssueOption
   const identity = encodeAddress(address);
   // Where the administrator's clock is ahead of ours, a statement may be too: by 300 seconds (STA-11, STA-12).
   const issuedAt = Math.max(now, domain.epoch ?? 0);
-  const line = formatStatement({ ...key, identity, issuedAt, ttlSeconds, staleSeconds: 0 });
+  const { state, notAfter } = key;
+  const verifies = state === "active" || state === "retired";
+  const notBefore = verifies ? shownBegin(key.notBefore, notAfter, now) : key.notBefore;
+  const line = formatStatement({ ...key, notBefore, identity, issuedAt, ttlSeconds, staleSeconds: 0 });
   if (domain.statementKey === null) return line;
   const signature = (await issuer?.sign(address.domain, line)) ?? null;
   // Without its signature a verifier would take the statement for a forgery (STA-13).

@@ -9,6 +9,19 @@ const DAY_S = 86_400;
 /** An active key has no end (decision 0041): statements promise it for these days ahead of theirs. */
 const PROMISED_DAYS = 30;
 
+/** A day more than a signature may be old, since days are shown whole: no signature that still holds is older. */
+const SHOWN_DAYS = MAX_LIFETIME_S / DAY_S + 1;
+
+/**
+ * `nb` of a key in a statement that is issued now: when it was made, but no longer ago than matters to any signature
+ * (KEY-40). Else the accounts of a provider that made them all in one night could be told from decoys for ever. Unix
+ * seconds.
+ */
+export function shownBegin(notBefore: number, notAfter: number, now: number): number {
+  const longAgo = (Math.floor(now / DAY_S) - SHOWN_DAYS) * DAY_S;
+  return Math.max(notBefore, Math.min(longAgo, notAfter));
+}
+
 /** `na` of an active key in a statement that is issued now. Unix seconds. */
 export function activeKeyEnd(now: number): number {
   return (Math.floor(now / DAY_S) + PROMISED_DAYS) * DAY_S;

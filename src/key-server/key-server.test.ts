@@ -3,7 +3,7 @@ import { createPrivateKey, sign } from "node:crypto";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
-import { ALPN, openKeyConnection, parseStatement, statementInput } from "../key-protocol/index.ts";
+import { ALPN, decoyKey, openKeyConnection, parseStatement, statementInput } from "../key-protocol/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
 import {
@@ -45,6 +45,8 @@ const active: DirectoryKey = {
   notAfter: 1104537600,
   grants: [],
 };
+
+const decoySecret = Buffer.alloc(32, 1);
 
 /** Accounts are named by their addresses. */
 class TestDirectory implements KeyDirectory {
@@ -105,7 +107,7 @@ async function start(
   const server = new KeyServer({
     directory,
     secureContext: () => context,
-    decoySecret: Buffer.alloc(32, 1),
+    decoySecret,
     nowMs: () => 1073304000_000,
     ...options,
   });
@@ -202,6 +204,40 @@ describe("answers (KEY-28 to KEY-36)", () => {
     wire.socket.destroy();
   });
 
+  test("how old a key is does not tell it from a decoy, once no signature is older (KEY-40)", async () => {
+    const nowMs = Date.UTC(2026, 10, 25, 12);
+    const { port, directory } = await start({ nowMs: () => nowMs });
+    const wire = await secured(port, "");
+    const days = (count: number) => nowMs / 1000 - count * 86_400;
+    const begins = async (name: string) =>
+      parsedStatement(await ask(wire, `KEY ${name}@someisp.tld`)).notBefore;
+    const shown = Date.UTC(2026, 10, 10) / 1000;
+    for (const age of [16, 100, 5000]) {
+      directory.set("allice@someisp.tld", { ...active, notBefore: days(age), notAfter: days(-30) });
+      assert.equal(await begins("allice"), shown);
+    }
+    const old = ["nobody", "noone", "nemo"].filter((localPart) => {
+      return decoyKey(decoySecret, { localPart, domain: "someisp.tld" }, nowMs / 1000).notBefore < shown;
+    });
+    assert.ok(old.length > 0);
+    for (const name of old) assert.equal(await begins(name), shown);
+    directory.set("allice@someisp.tld", { ...active, notBefore: days(3), notAfter: days(-30) });
+    assert.equal(
+      await begins("allice"),
+      days(3),
+      "what is younger than a signature may be shows since when it signs",
+    );
+    directory.set("allice@someisp.tld", {
+      ...active,
+      state: "retired",
+      notBefore: days(400),
+      notAfter: days(30),
+    });
+    const past = parsedStatement(await ask(wire, `KEY allice@someisp.tld ${kid}`));
+    assert.deepEqual([past.notBefore, past.notAfter], [days(30), days(30)]);
+    wire.socket.destroy();
+  });
+
   test("a decoy rotates as a real key does: its predecessor is retired, and verifies as long (KEY-39, LIF-8)", async () => {
     let nowMs = 1073304000_000;
     const { port } = await start({ nowMs: () => nowMs });
@@ -209,12 +245,12 @@ describe("answers (KEY-28 to KEY-36)", () => {
     const line = "KEY nobody@someisp.tld";
     const first = parsedStatement(await ask(wire, line));
     assert.equal(parsedStatement(await ask(wire, `${line} ${first.kid}`)).state, "active");
-    nowMs = (first.notBefore + 365 * 86_400) * 1000;
+    const { rotatesAt } = decoyKey(decoySecret, { localPart: "nobody", domain: "someisp.tld" }, nowMs / 1000);
+    nowMs = rotatesAt * 1000;
     const second = parsedStatement(await ask(wire, line));
-    assert.equal(second.notBefore, first.notBefore + 365 * 86_400);
-    const { state, notBefore, notAfter } = parsedStatement(await ask(wire, `${line} ${first.kid}`));
-    assert.deepEqual([state, notBefore], ["retired", first.notBefore]);
-    assert.equal(notAfter, second.notBefore + 1_209_600);
+    assert.equal(second.notBefore, rotatesAt);
+    const { state, notAfter } = parsedStatement(await ask(wire, `${line} ${first.kid}`));
+    assert.deepEqual([state, notAfter], ["retired", rotatesAt + 1_209_600]);
     wire.socket.destroy();
   });
 
