@@ -121,7 +121,7 @@ test("aliases and grants", async () => {
   await cli.does("account alias remove a.l@someisp.test --yes", /is no address of/);
   await cli.refuses("account alias remove allice@someisp.test --yes", /primary address/);
   await cli.does(
-    "account grant add al@someisp.test info@someisp.test --send-as",
+    "account grant add al@someisp.test info@SomeISP.test --send-as",
     /may sign as info@someisp\.test now/,
   );
   await cli.does("account grant add al@someisp.test @someisp.test --on-behalf", /may write on behalf of/);

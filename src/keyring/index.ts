@@ -84,6 +84,7 @@ export {
   type PrivateKeysOfUser,
   type Refused,
   type SignedByUser,
+  SYSTEM_SENDER,
   UserKeys,
   type UserKeysOptions,
 } from "./user-keys.ts";

@@ -14,7 +14,7 @@ import { SigningKeys } from "./signing-keys.ts";
 import type { User } from "./user.ts";
 
 /** Who writes the bounces of a domain: a role account that nobody can log in to (PRV-9). */
-const SYSTEM_SENDER = "mailer-daemon";
+export const SYSTEM_SENDER = "mailer-daemon";
 
 export interface UserKeysOptions {
   readonly store: KeyringStore;

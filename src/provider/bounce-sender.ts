@@ -1,11 +1,9 @@
 import { isAscii } from "node:buffer";
 import type { Bounce } from "../delivery/index.ts";
+import { SYSTEM_SENDER } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
 import type { NewMessage, Queue } from "../queue/index.ts";
 import { signSubmission, type Vault } from "../signing/index.ts";
-
-/** Who writes the bounces of a domain: a role account that nobody can log in to. */
-const ROLE = "mailer-daemon";
 
 export interface BounceSender {
   /** Rejects when it is to be tried again. */
@@ -23,7 +21,7 @@ export function bounceSender(hostname: string, queue: Queue, vault: Vault | null
   return {
     from: ({ sender, account }) => {
       const role = vault === null || account === null ? null : roleFor(sender);
-      return `${ROLE}@${role?.domain ?? hostname}`;
+      return `${SYSTEM_SENDER}@${role?.domain ?? hostname}`;
     },
     send: async (bounce) => {
       const signed = vault === null || bounce.account === null ? null : await sign(bounce, hostname, vault);
@@ -34,7 +32,7 @@ export function bounceSender(hostname: string, queue: Queue, vault: Vault | null
 
 function roleFor(sender: string): Address | null {
   const parsed = parseAddress(sender);
-  return parsed.ok ? { localPart: ROLE, domain: parsed.address.domain } : null;
+  return parsed.ok ? { localPart: SYSTEM_SENDER, domain: parsed.address.domain } : null;
 }
 
 /** Null where the vault has nobody who could sign it. */

@@ -3,6 +3,7 @@ import { formatStaple } from "../key-protocol/index.ts";
 import {
   type Address,
   type AddressResult,
+  addressText,
   canonicalize,
   encodeAddress,
   faultText,
@@ -135,7 +136,8 @@ type Authorized = {
 /** SUB-1 to SUB-3: each author is the user's or granted; Sender, or else the sole author, signs if the user may. */
 async function authorize(login: Login, { from, sender }: Authors): Promise<Authorized | Refused> {
   let agent: Authorized | null = null;
-  for (const author of from) {
+  // Somebody whom From names a thousand times is asked about once.
+  for (const author of new Map(from.map((one) => [addressText(one), one])).values()) {
     const answer = await login.identify(author);
     if (answer.kind !== "granted") return notIdentified(answer, author);
     const { identity, keys } = answer;

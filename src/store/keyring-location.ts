@@ -22,7 +22,8 @@ export async function keyringLocation(
     source.kind === "variable"
       ? [environment[source.name] ?? null, `the environment variable ${source.name}`]
       : [await readSystemdCredential(source.name, environment), `the systemd credential "${source.name}"`];
-  if (text === null) throw new KeyringStoreError("broken", `${name} is not there`);
+  if (text === null)
+    throw new KeyringStoreError("broken", `${name} is not there, which keyring in [store] names`);
   const url = text.trim();
   if (isPostgresqlUrl(url)) return url;
   throw new KeyringStoreError("broken", `${name} does not hold a URL "postgresql://…"`);

@@ -124,6 +124,22 @@ function suite(mode: (typeof modes)[number]): void {
     assert.deepEqual(await site.drain(), []);
   });
 
+  test("PRV-35 an app password that is removed: its sessions send no more either", async () => {
+    const account = site.account("allice");
+    const added = await site.mode.keyring.addAppPassword(account, { name: "phone" });
+    assert.ok(added.ok);
+    const [idle, late] = [await site.connect(), await site.connect()];
+    for (const one of [idle, late])
+      assert.match(await one.logIn("allice@someisp.test", added.secret), /^235/);
+    assert.match(await late.say("MAIL FROM:<allice@someisp.test>"), /^250/);
+    assert.match(await late.say("RCPT TO:<bob@dest.test>"), /^250/);
+    assert.ok((await site.mode.keyring.removeAppPassword(account, added.id)).ok);
+    assert.match(await idle.say("MAIL FROM:<allice@someisp.test>"), /^421 4\.7\.0 /);
+    assert.match(await late.send(plain()), /^421 4\.7\.0 /);
+    for (const one of [idle, late]) one.close();
+    assert.deepEqual(await site.drain(), []);
+  });
+
   test("senders and content: refused with a reason, nothing queued", async () => {
     const client = await site.inTransaction();
     const again = async (): Promise<void> => {

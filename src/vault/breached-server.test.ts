@@ -178,6 +178,28 @@ describe("H that is not what the request says, or not the user's (PRV-17, PRV-30
     });
   }
 
+  test("an author whom From names a thousand times costs no thousand questions", async () => {
+    const grant = { kind: "send-as", target: BOSS } as const;
+    assert.ok((await vault.keyring.grant(vault.account(ALLICE), grant)).ok);
+    const many = vault.headerOf(ALLICE, kid, {
+      from: Array(1000).fill(BOSS).join(",\r\n "),
+      lines: [`Sender: ${ALLICE}`],
+    });
+    const { owner } = vault.store;
+    let asked = 0;
+    vault.store.owner = (address) => {
+      asked++;
+      return owner.call(vault.store, address);
+    };
+    try {
+      const reply = await breached.sign(ticket, ALLICE, kid, many);
+      assert.ok(await vault.signs(reply, many, ALLICE), reply);
+    } finally {
+      vault.store.owner = owner;
+    }
+    assert.ok(asked <= 1, `${asked} questions`);
+    assert.ok((await vault.keyring.withdraw(vault.account(ALLICE), grant)).ok);
+  });
   test("a length that is not that of H: what follows are no requests", async () => {
     const h = vault.headerOf(ALLICE, kid);
     const identity = await newIdentity();

@@ -49,7 +49,8 @@ export async function judgeSign(
   const key = rights.keys.find(({ kid }: KeyName) => kid === claim.kid);
   if (key === undefined) return { kind: "replaced" };
   if (key.algorithm !== check.algorithm) return no(`a=${check.algorithm} is not the algorithm of the key`);
-  for (const author of check.from) {
+  // Somebody whom From names a thousand times is asked about once.
+  for (const author of new Map(check.from.map((one) => [shown(one), one])).values()) {
     if (author.ok && sameAddress(author.address, claim.identity)) continue;
     const answer = author.ok ? await rightsTo(author.address) : ({ kind: "not-granted" } as const);
     if (answer.kind === "not-granted") return no(`you may not write From ${shown(author)}`);

@@ -112,7 +112,9 @@ function defineList(parent: Command, done: Done): void {
 
 function defineRemove(parent: Command, done: Done): void {
   administer(parent.command("remove ADDRESS ID").description("end an app password at once"), done, {
-    about: ["The program or device that has it cannot log in any more. ID is what the list shows."],
+    about: [
+      "The program or device that has it cannot log in any more, and where it is logged in it sends no more. ID is what the list shows.",
+    ],
     examples: [["vsmtp account app-password remove alice@example.org k7fz2m4q", "her phone is lost"]],
     json: { address: "the account's primary address", id: "named the app password" },
     async run({ keyring, printer }, _options: object, address: string, id: string) {

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { GrantKind, GrantRecord } from "../../keyring/index.ts";
 import { administer } from "../administration/administer.ts";
-import { findAccount } from "../administration/find-account.ts";
+import { canonicalAddress, findAccount } from "../administration/find-account.ts";
+import { domainName } from "../administration/find-domain.ts";
 import { succeeded } from "../administration/succeeded.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -30,6 +31,11 @@ export function targetText({ target }: GrantRecord): string {
   return "address" in target ? target.address : `@${target.domain}`;
 }
 
+/** What {@link targetText} makes of the grant. */
+function canonicalTarget(text: string): string {
+  return text.startsWith("@") ? `@${domainName(text.slice(1))}` : canonicalAddress(text);
+}
+
 function addKindOptions(command: Command): Command {
   return command
     .option("--send-as", "it signs as the target, which must be an account's address here")
@@ -54,8 +60,9 @@ function defineAdd(parent: Command, done: Done): void {
       ["vsmtp account grant add secretary@example.org @example.org --on-behalf", "writes for everybody"],
     ],
     json: fields,
-    async run({ keyring, printer }, options: Options, address: string, target: string) {
+    async run({ keyring, printer }, options: Options, address: string, written: string) {
       const kind = kindOf(options);
+      const target = canonicalTarget(written);
       const { id, primaryAddress } = await findAccount(keyring, address);
       succeeded(await keyring.grant(id, { kind, target }));
       const may = kind === "send-as" ? "sign as" : "write on behalf of";
@@ -72,8 +79,9 @@ function defineRemove(parent: Command, done: Done): void {
   administer(addKindOptions(command), done, {
     examples: [["vsmtp account grant remove bob@example.org info@example.org --send-as", "as it was added"]],
     json: fields,
-    async run({ keyring, printer }, options: Options, address: string, target: string) {
+    async run({ keyring, printer }, options: Options, address: string, written: string) {
       const kind = kindOf(options);
+      const target = canonicalTarget(written);
       const { id, primaryAddress } = await findAccount(keyring, address);
       succeeded(await keyring.withdraw(id, { kind, target }));
       const mayNot = kind === "send-as" ? "sign as" : "write on behalf of";

@@ -33,7 +33,7 @@ export function definePasswd(parent: Command, done: Done): void {
   administer(command, done, {
     asks: true,
     about: [
-      "On a terminal it asks for the new password, without showing it. The old one is refused from the next login on; app passwords stay.",
+      "On a terminal it asks for the new password, without showing it. The old one is refused from now on, and who is logged in with it sends no more; app passwords stay.",
       "An account with a key lock needs its present password too: without it nobody can open its private key. It then gets a new lock and a new key, mail of it that is under way is refused, and its app passwords are gone; before that it asks.",
     ],
     examples: [

@@ -1,7 +1,7 @@
 import { type AuditEntry, type AuditHead, KeyringStoreError } from "../../keyring/index.ts";
 import type { Change } from "../sql/driver.ts";
 import { first, type Program, run } from "../sql/program.ts";
-import { appendEntries, type Ledger } from "./ledger.ts";
+import { type AuditLog, appendEntries } from "./audit-log.ts";
 import { integer } from "./rows.ts";
 
 /** Rows of one transaction: others who change something wait no longer than that takes. */
@@ -9,13 +9,14 @@ const BATCH = 1000;
 
 export function* archivedUpTo(): Program<number> {
   const head = yield* first("SELECT archived_sequence FROM head");
-  if (head === null) throw new KeyringStoreError("broken", "the row that changes are ordered by is missing");
+  if (head === null)
+    throw new KeyringStoreError("broken", "the row that changes are ordered by is missing: restore a backup");
   return integer(head, "archived_sequence");
 }
 
 /** The schema's rules let rows go after this, and refuse this without its entry. */
 export function* archive(
-  ledger: Ledger,
+  log: AuditLog,
   after: number,
   last: AuditHead,
   entry: AuditEntry,
@@ -25,7 +26,7 @@ export function* archive(
   if (!isThere || (yield* archivedUpTo()) !== after) {
     return { answer: false, keep: false, subjects: new Set() };
   }
-  yield* appendEntries(ledger, [entry]);
+  yield* appendEntries(log, [entry]);
   yield* run("UPDATE head SET archived_sequence = ?", last.sequence);
   return { answer: true, keep: true, subjects: new Set() };
 }

@@ -6,15 +6,15 @@ import { first, type Program, run } from "../sql/program.ts";
 import { addAccounts, reassign, removeAccount, setRecipientLimit, suspend } from "./account-changes.ts";
 import { account, accounts, accountsWithKeysBefore, countAccounts, owner } from "./accounts.ts";
 import { addAddress, addGrant, removeAddress, removeGrant } from "./addresses.ts";
-import { audit } from "./audit.ts";
 import { archive, archivedUpTo, removeArchived } from "./audit-archive.ts";
+import { type AuditLog, appendEntries, logged, type Work } from "./audit-log.ts";
+import { audit } from "./audit-search.ts";
 import { addCredential, changePassword, credentials, removeCredential } from "./credentials.ts";
 import { addDomain, changeDomain, domain, domains, removeDomain } from "./domains.ts";
 import { addEnrolment, enrolments, removeEnrolment } from "./enrolments.ts";
 import { journal } from "./journal.ts";
 import { replaceKeys, replaceKeysOfMany } from "./key-replacement.ts";
 import { activeKey, key, keyHistory, markReleased, releasableKeys, revokeRetiredKey } from "./keys.ts";
-import { appendEntries, type Ledger, logged, type Work } from "./ledger.ts";
 import { SqlPublicKeyringStore } from "./public-keyring-store.ts";
 import { rewrap } from "./rewrap.ts";
 import { rights } from "./rights.ts";
@@ -22,18 +22,18 @@ import { recipientsUsed, use } from "./use.ts";
 
 /** The keyring's store on whatever database the driver speaks to: names for the programs beside this file. */
 export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringStore {
-  readonly #ledger: Ledger;
+  readonly #auditLog: AuditLog;
 
   /** @param auditKey of the audit log's chain, from the master key */
   constructor(driver: SqlDriver, auditKey: Uint8Array) {
     super(driver);
-    this.#ledger = { auditKey: createSecretKey(auditKey), masterKeyCheck: null };
+    this.#auditLog = { auditKey: createSecretKey(auditKey), masterKeyCheck: null };
   }
 
   async bindMasterKey(check: string): Promise<string> {
     const bound =
       (await this.driver.read(masterKeyCheck())) ?? (await this.driver.change(bindMasterKey(check)));
-    if (bound === check) this.#ledger.masterKeyCheck = check;
+    if (bound === check) this.#auditLog.masterKeyCheck = check;
     return bound;
   }
 
@@ -43,7 +43,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
     entry: AuditEntry,
     onProgress: (done: number, of: number) => void,
   ): Promise<void> {
-    return rewrap(this.driver, this.#ledger, { reseal, newCheck, entry }, onProgress);
+    return rewrap(this.driver, this.#auditLog, { reseal, newCheck, entry }, onProgress);
   }
 
   domain(name: string): Promise<keyring.DomainRecord | null> {
@@ -73,7 +73,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   addAccounts(added: readonly (readonly [keyring.NewAccount, AuditEntry])[]): Promise<StoreOutcome> {
     const records = added.map(([record]) => record);
     const entries = added.map(([, entry]) => entry);
-    return this.driver.change(logged(this.#ledger, entries, () => addAccounts(records)));
+    return this.driver.change(logged(this.#auditLog, entries, () => addAccounts(records)));
   }
 
   removeAccount(accountId: string, at: number, entry: AuditEntry): Promise<StoreOutcome> {
@@ -168,7 +168,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   replaceKeysOfMany(
     replacements: readonly (readonly [keyring.KeyReplacement, AuditEntry])[],
   ): Promise<readonly StoreOutcome[]> {
-    return this.driver.change(replaceAndLog(this.#ledger, replacements));
+    return this.driver.change(replaceAndLog(this.#auditLog, replacements));
   }
 
   accountsWithKeysBefore(
@@ -203,7 +203,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   }
 
   async use(uses: readonly keyring.Use[]): Promise<readonly keyring.UseAnswer[]> {
-    return uses.length === 0 ? [] : this.driver.change(use(this.#ledger, uses));
+    return uses.length === 0 ? [] : this.driver.change(use(this.#auditLog, uses));
   }
 
   recipientsUsed(accountId: string, periodMs: number, now: number): Promise<number> {
@@ -219,7 +219,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   }
 
   archive(after: number, last: keyring.AuditHead, entry: AuditEntry): Promise<boolean> {
-    return this.driver.change(archive(this.#ledger, after, last, entry));
+    return this.driver.change(archive(this.#auditLog, after, last, entry));
   }
 
   removeArchived(): Promise<number> {
@@ -227,7 +227,7 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
   }
 
   #change(entry: AuditEntry, work: Work): Promise<StoreOutcome> {
-    return this.driver.change(logged(this.#ledger, [entry], work));
+    return this.driver.change(logged(this.#auditLog, [entry], work));
   }
 }
 
@@ -241,7 +241,7 @@ function* bindMasterKey(check: string): Program<Change<string>> {
 }
 
 function* replaceAndLog(
-  ledger: Ledger,
+  log: AuditLog,
   replacements: readonly (readonly [keyring.KeyReplacement, AuditEntry])[],
 ): Program<Change<readonly StoreOutcome[]>> {
   const subjects = new Set<string>();
@@ -251,6 +251,6 @@ function* replaceAndLog(
   );
   yield* journal(subjects);
   const entries = replacements.flatMap(([, entry], index) => (outcomes[index] === "done" ? [entry] : []));
-  if (entries.length > 0) yield* appendEntries(ledger, entries);
+  if (entries.length > 0) yield* appendEntries(log, entries);
   return { answer: outcomes, keep: entries.length > 0, subjects };
 }

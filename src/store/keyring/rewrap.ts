@@ -1,7 +1,7 @@
 import type { AuditEntry, CredentialSecret, Reseal } from "../../keyring/index.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
 import { all, first, type Program, type Row, run, type SqlValue } from "../sql/program.ts";
-import { appendEntries, type Ledger } from "./ledger.ts";
+import { type AuditLog, appendEntries } from "./audit-log.ts";
 import { integer, text } from "./rows.ts";
 
 /** Rows of one transaction: others who change something wait no longer than that takes. */
@@ -63,7 +63,7 @@ const COLUMNS: readonly SealedColumn[] = [
  */
 export async function rewrap(
   driver: SqlDriver,
-  ledger: Ledger,
+  log: AuditLog,
   order: { reseal: Reseal; newCheck: string; entry: AuditEntry },
   onProgress: (done: number, of: number) => void,
 ): Promise<void> {
@@ -78,7 +78,7 @@ export async function rewrap(
       onProgress(done, Math.max(count, done));
     }
   }
-  await driver.change(finish(ledger, { sequence, at: Math.floor(order.entry.at / 1000) }, order));
+  await driver.change(finish(log, { sequence, at: Math.floor(order.entry.at / 1000) }, order));
 }
 
 function* measure(): Program<{ sequence: number; count: number }> {
@@ -117,7 +117,7 @@ function* resealBatch(
 }
 
 function* finish(
-  ledger: Ledger,
+  log: AuditLog,
   begin: Begin,
   { reseal, newCheck, entry }: { reseal: Reseal; newCheck: string; entry: AuditEntry },
 ): Program<Change<void>> {
@@ -129,7 +129,7 @@ function* finish(
     );
     yield* resealRows(sealed, rows, reseal);
   }
-  yield* appendEntries(ledger, [entry]);
+  yield* appendEntries(log, [entry]);
   yield* run("UPDATE head SET master_key_check = ?", newCheck);
   return { answer: undefined, keep: true, subjects: new Set() };
 }

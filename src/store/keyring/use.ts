@@ -1,7 +1,7 @@
 import type { AuditEntry, Use, UseAnswer } from "../../keyring/index.ts";
 import type { Change } from "../sql/driver.ts";
 import { allIn, first, insertRows, type Program, type Row, run } from "../sql/program.ts";
-import { appendEntries, type Ledger } from "./ledger.ts";
+import { type AuditLog, appendEntries } from "./audit-log.ts";
 import {
   EMPTY_WINDOW,
   type RecipientWindow,
@@ -21,7 +21,7 @@ interface Budget {
 }
 
 /** No cache depends on what is counted and logged here: nothing is journaled. */
-export function* use(ledger: Ledger, uses: readonly Use[]): Program<Change<readonly UseAnswer[]>> {
+export function* use(log: AuditLog, uses: readonly Use[]): Program<Change<readonly UseAnswer[]>> {
   const budgets = yield* readBudgets(uses);
   const answers: UseAnswer[] = [];
   const entries: AuditEntry[] = [];
@@ -32,7 +32,7 @@ export function* use(ledger: Ledger, uses: readonly Use[]): Program<Change<reado
   }
   yield* writeBudgets(budgets);
   yield* touchCredentials(uses);
-  yield* appendEntries(ledger, entries);
+  yield* appendEntries(log, entries);
   return { answer: answers, keep: true, subjects: new Set() };
 }
 

@@ -1,7 +1,7 @@
 import { createSecretKey } from "node:crypto";
 import { type AuditEntry, KeyringStoreError } from "../../keyring/index.ts";
+import { appendEntries } from "../keyring/audit-log.ts";
 import { journal } from "../keyring/journal.ts";
-import { appendEntries } from "../keyring/ledger.ts";
 import { openDriver } from "../open-driver.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
 import { first, insertRows, type Program, run, type SqlValue } from "../sql/program.ts";

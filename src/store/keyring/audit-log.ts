@@ -11,8 +11,8 @@ import { first, insertRows, type Program, run } from "../sql/program.ts";
 import { journal } from "./journal.ts";
 import { integer } from "./rows.ts";
 
-/** What every change is written into: the audit log's chain, and which master key may change anything. */
-export interface Ledger {
+/** What writing the log needs: the key of its chain, and which master key may change anything. */
+export interface AuditLog {
   readonly auditKey: KeyObject;
   /** Check value of the master key in use; null before it is known. */
   masterKeyCheck: string | null;
@@ -23,7 +23,7 @@ export type Work = (changed: Set<string>) => Program<StoreOutcome>;
 
 /** Everything that an administrative change does, with its entry; a refused one is to leave no trace. */
 export function* logged(
-  ledger: Ledger,
+  log: AuditLog,
   entries: readonly AuditEntry[],
   work: Work,
 ): Program<Change<StoreOutcome>> {
@@ -31,14 +31,15 @@ export function* logged(
   const outcome = yield* work(subjects);
   if (outcome !== "done") return { answer: outcome, keep: false, subjects: new Set() };
   yield* journal(subjects);
-  yield* appendEntries(ledger, entries);
+  yield* appendEntries(log, entries);
   return { answer: outcome, keep: true, subjects };
 }
 
-export function* appendEntries(ledger: Ledger, entries: readonly AuditEntry[]): Program<void> {
+export function* appendEntries(log: AuditLog, entries: readonly AuditEntry[]): Program<void> {
   const head = yield* first("SELECT audit_sequence, audit_chain, master_key_check FROM head");
-  if (head === null) throw new KeyringStoreError("broken", "the row that changes are ordered by is missing");
-  if (ledger.masterKeyCheck !== null && ledger.masterKeyCheck !== head.master_key_check) {
+  if (head === null)
+    throw new KeyringStoreError("broken", "the row that changes are ordered by is missing: restore a backup");
+  if (log.masterKeyCheck !== null && log.masterKeyCheck !== head.master_key_check) {
     throw new KeyringStoreError(
       "broken",
       "the master key was changed; restart this process with the new one",
@@ -47,7 +48,7 @@ export function* appendEntries(ledger: Ledger, entries: readonly AuditEntry[]): 
   let sequence = integer(head, "audit_sequence");
   let chain = head.audit_chain as Uint8Array;
   const rows = entries.map((entry) => {
-    chain = auditChain(ledger.auditKey, chain, entry);
+    chain = auditChain(log.auditKey, chain, entry);
     return [++sequence, ...auditFields(entry), chain];
   });
   yield* insertRows(
