@@ -30,11 +30,6 @@ export interface KeyLock {
   readonly privateKey: KeyObject;
 }
 
-/** What was sealed to a key lock does not open: it was changed or moved, or the lock is another one. */
-export class KeyLockError extends Error {
-  override readonly name = "KeyLockError";
-}
-
 export function generateKeyLock(): KeyLock {
   const { publicKey, privateKey } = generateKeyPairSync("x25519");
   return { publicKey: rawPublicKey(publicKey), privateKey };
@@ -49,13 +44,11 @@ export function sealToLock(publicKey: Uint8Array, secret: Uint8Array, context: s
   return Buffer.concat([header, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** @throws KeyLockError */
-export function openWithLock(privateKey: KeyObject, sealed: Uint8Array, context: string): Buffer {
+/** Null when it does not open: it was changed or moved, or sealed to another lock. */
+export function openWithLock(privateKey: KeyObject, sealed: Uint8Array, context: string): Buffer | null {
   const textStart = 1 + KEY_OCTETS;
   const tagStart = sealed.length - TAG_OCTETS;
-  if (sealed[0] !== SEALED_VERSION || tagStart < textStart) {
-    throw new KeyLockError(`what is sealed as ${context} has an unknown form`);
-  }
+  if (sealed[0] !== SEALED_VERSION || tagStart < textStart) return null;
   const ephemeral = sealed.subarray(1, textStart);
   try {
     const key = sharedKey(privateKey, ephemeral, ephemeral, rawPublicKey(createPublicKey(privateKey)));
@@ -65,8 +58,8 @@ export function openWithLock(privateKey: KeyObject, sealed: Uint8Array, context:
     const secret = decipher.update(sealed.subarray(textStart, tagStart));
     decipher.final();
     return secret;
-  } catch (cause) {
-    throw new KeyLockError(`what is sealed as ${context} does not open with this key lock`, { cause });
+  } catch {
+    return null; // the tag is wrong, or a point of small order
   }
 }
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { keyId } from "../signature/index.ts";
-import { KeyLockError, openWithLock, sealToLock } from "./key-lock.ts";
+import { openWithLock, sealToLock } from "./key-lock.ts";
 import type { MasterKey } from "./master-key.ts";
 import type { AccountRecord, NewKey, SealedKeyPair } from "./records.ts";
 
@@ -45,12 +45,8 @@ export function openAccountKey(
   const opened = masterKey.open(key.sealed, context);
   if (opened[0] === DER_SEQUENCE) return importAndWipe(opened);
   if (keyLock === null) return null;
-  try {
-    return importAndWipe(openWithLock(keyLock, opened, context));
-  } catch (error) {
-    if (error instanceof KeyLockError) return null; // the account has another lock since this user logged in
-    throw error;
-  }
+  const pkcs8 = openWithLock(keyLock, opened, context);
+  return pkcs8 && importAndWipe(pkcs8); // null: the account has another lock since this user logged in
 }
 
 /** Makes a domain's statement key `dk` (POL-8). */

@@ -61,22 +61,27 @@ export class MasterKey {
 
   /** @throws MasterKeyError when the octets were not sealed by this key for this context */
   open(sealed: Uint8Array, context: string): Buffer {
+    const secret = this.openIfOwn(sealed, context);
+    if (secret !== null) return secret;
+    throw new MasterKeyError(
+      `the sealed key of ${context} does not open: it was changed or moved; restore the key store from a backup`,
+    );
+  }
+
+  /** Null when the octets were not sealed by this key for this context. */
+  openIfOwn(sealed: Uint8Array, context: string): Buffer | null {
     const textStart = 1 + NONCE_OCTETS;
     const tagStart = sealed.length - TAG_OCTETS;
-    if (sealed[0] !== SEALED_VERSION || tagStart < textStart) {
-      throw new MasterKeyError(`the sealed key of ${context} has an unknown form`);
-    }
+    if (sealed[0] !== SEALED_VERSION || tagStart < textStart) return null;
     const decipher = createDecipheriv("aes-256-gcm", this.#key, sealed.subarray(1, textStart))
       .setAAD(Buffer.from(context))
       .setAuthTag(sealed.subarray(tagStart));
+    const secret = decipher.update(sealed.subarray(textStart, tagStart));
     try {
-      const secret = decipher.update(sealed.subarray(textStart, tagStart));
       decipher.final();
       return secret;
-    } catch (cause) {
-      throw new MasterKeyError(`the sealed key of ${context} does not open: it was changed or moved`, {
-        cause,
-      });
+    } catch {
+      return null;
     }
   }
 }

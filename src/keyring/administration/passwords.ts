@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { newAppPassword, newPassword } from "../credentials/new-credential.ts";
 import { openKeyLock } from "../credentials/open-key-lock.ts";
-import { generateKeyLock, KeyLockError } from "../key-lock.ts";
+import { generateKeyLock } from "../key-lock.ts";
 import type { AccountRecord, CredentialRecord } from "../records.ts";
 import { mayWriteFrom, storedAddress } from "../rights.ts";
 import type { Administration } from "./administration.ts";
@@ -215,6 +215,7 @@ async function relock(
   return result(outcome, account.primaryAddress, { kid: replacement.newKey.kid });
 }
 
+/** Null when it is not the account's password. */
 async function openWithPassword(
   administration: Administration,
   account: AccountRecord,
@@ -222,12 +223,7 @@ async function openWithPassword(
 ): Promise<KeyObject | null> {
   const [main] = await credentialsOf(administration, account.id);
   if (main?.kind !== "password") return null;
-  try {
-    return await openKeyLock(main, password, { accountId: account.id, masterKey: administration.masterKey });
-  } catch (error) {
-    if (error instanceof KeyLockError) return null;
-    throw error;
-  }
+  return openKeyLock(main, password, { accountId: account.id, masterKey: administration.masterKey });
 }
 
 async function credentialsOf(

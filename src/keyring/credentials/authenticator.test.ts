@@ -106,7 +106,7 @@ async function lastEntry() {
 async function opensTheLock(keyLock: KeyObject | null): Promise<boolean> {
   const publicKey = (await store.account(locked))?.keyLock;
   assert.ok(publicKey && keyLock);
-  return openWithLock(keyLock, sealToLock(publicKey, Buffer.from("x"), "c"), "c").toString() === "x";
+  return openWithLock(keyLock, sealToLock(publicKey, Buffer.from("x"), "c"), "c")?.toString() === "x";
 }
 
 test("PRV-6, PRV-20 PLAIN and LOGIN by any address of the account, and what the log says", async () => {

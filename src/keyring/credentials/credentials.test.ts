@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { makeScramVerifier } from "../../sasl/index.ts";
-import { generateKeyLock, KeyLockError, openWithLock, sealToLock } from "../key-lock.ts";
+import { generateKeyLock, openWithLock, sealToLock } from "../key-lock.ts";
 import { MasterKey, MasterKeyError } from "../master-key.ts";
 import { parseAppPassword } from "./app-password.ts";
 import { newAppPassword, newPassword, passwordFromHash } from "./new-credential.ts";
@@ -18,7 +18,7 @@ const given = { ...owner, at: 1_000, keyLock: lock.privateKey };
 /** Whether it is the private half of `lock`. */
 function opensTheLock(privateKey: Parameters<typeof openWithLock>[0] | null): boolean {
   assert.ok(privateKey);
-  return openWithLock(privateKey, sealToLock(lock.publicKey, Buffer.from("x"), "c"), "c").toString() === "x";
+  return openWithLock(privateKey, sealToLock(lock.publicKey, Buffer.from("x"), "c"), "c")?.toString() === "x";
 }
 
 test("a password: its hash, its SCRAM verifier, and the key lock that it opens both ways", async () => {
@@ -31,9 +31,9 @@ test("a password: its hash, its SCRAM verifier, and the key lock that it opens b
   assert.deepEqual(verifier, made.verifier);
   assert.ok(opensTheLock(await openKeyLock(credential, "pa\u0308 ss", owner)), "as prepared");
   assert.ok(opensTheLock(await openKeyLockByScram(credential, made.clientKey, owner)));
-  await assert.rejects(openKeyLock(credential, "other", owner), KeyLockError);
-  await assert.rejects(openKeyLock(credential, "", owner), KeyLockError);
-  await assert.rejects(openKeyLockByScram(credential, Buffer.alloc(32), owner), KeyLockError);
+  assert.equal(await openKeyLock(credential, "other", owner), null);
+  assert.equal(await openKeyLock(credential, "", owner), null);
+  assert.equal(await openKeyLockByScram(credential, Buffer.alloc(32), owner), null);
 });
 
 test("without lock and SCRAM there is the hash alone", async () => {
@@ -69,7 +69,7 @@ test("what is sealed belongs to its account, its purpose and its credential", as
   const swapped = { ...credential, lockByPassword: credential.lockByScram };
   await assert.rejects(openKeyLock(swapped, "secret", owner), MasterKeyError);
   await assert.rejects(openKeyLock(credential, "secret", { ...owner, accountId: "a2" }), MasterKeyError);
-  await assert.rejects(openKeyLock({ ...credential, id: "abcdefgh" }, "secret", owner), KeyLockError);
+  assert.equal(await openKeyLock({ ...credential, id: "abcdefgh" }, "secret", owner), null);
   const other = { ...owner, masterKey: MasterKey.generate() };
   await assert.rejects(openKeyLock(credential, "secret", other), MasterKeyError);
 });

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, type KeyObject, randomBytes } from "node:crypto";
-import { KeyLockError, privateKeyOf, rawPrivateKey } from "../key-lock.ts";
+import { privateKeyOf, rawPrivateKey } from "../key-lock.ts";
 import { deriveFromPassword } from "./password-hash.ts";
 
 /** First octet: the key derivations below with their parameters, and AES-256-GCM. */
@@ -39,15 +39,13 @@ export async function wrapLock(
   }
 }
 
-/** @throws KeyLockError */
+/** Null when it does not open with this, or as this credential's. */
 export async function unwrapLock(
   wrapped: Uint8Array,
   opener: LockOpener,
   name: CredentialName,
-): Promise<KeyObject> {
-  if (wrapped[0] !== VERSION || wrapped.length !== WRAPPED_OCTETS) {
-    throw new KeyLockError(`the key lock of ${context(name)} has an unknown form`);
-  }
+): Promise<KeyObject | null> {
+  if (wrapped[0] !== VERSION || wrapped.length !== WRAPPED_OCTETS) return null;
   const textStart = 1 + SALT_OCTETS;
   const tagStart = textStart + KEY_OCTETS;
   const key = await wrappingKey(opener, wrapped.subarray(1, textStart));
@@ -58,8 +56,8 @@ export async function unwrapLock(
   try {
     decipher.final();
     return privateKeyOf(raw);
-  } catch (cause) {
-    throw new KeyLockError(`the key lock of ${context(name)} does not open with this password`, { cause });
+  } catch {
+    return null;
   } finally {
     raw.fill(0);
   }

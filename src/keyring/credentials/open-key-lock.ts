@@ -12,9 +12,10 @@ interface Owner {
 }
 
 /**
- * The private half of the account's key lock by a credential's own password; null where the credential opens none.
+ * The private half of the account's key lock by a credential's own password; null where the password is another, or
+ * the credential opens none.
  *
- * @throws KeyLockError when the password is not the credential's; MasterKeyError when the master key is another
+ * @throws MasterKeyError when the master key is another
  */
 export async function openKeyLock(
   credential: CredentialRecord,
