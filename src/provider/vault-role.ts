@@ -45,4 +45,5 @@ const LEVELS: Record<VaultEvent["kind"], "debug" | "info" | "warn" | "error"> = 
   "enrolment-ended": "info",
   "socket-failed": "error",
   "store-failed": "error",
+  "store-answers": "info",
 };

@@ -50,7 +50,9 @@ export type VaultEvent =
   /** An enrolled Unix user or group has no socket. */
   | { readonly kind: "socket-failed"; readonly enrolment: string; readonly cause: unknown }
   /** The key store or a key could not be read; clients were told [TEMP]. */
-  | { readonly kind: "store-failed"; readonly cause: unknown };
+  | { readonly kind: "store-failed"; readonly cause: unknown }
+  /** It can be read again after such a failure. */
+  | { readonly kind: "store-answers" };
 
 const DEFAULT_LIMITS: VaultLimits = {
   connections: 1000,
@@ -81,6 +83,8 @@ export class VaultServer {
   #folder: string | null = null;
   #sweeper: NodeJS.Timeout | null = null;
   #sweeping = false;
+  /** Of an outage the beginning and the end are told, not every request between. */
+  #isStoreAway = false;
   #closed = false;
   #onGone: () => void = () => {};
 
@@ -99,7 +103,7 @@ export class VaultServer {
         statementOf,
         nowMs: this.#nowMs,
         maxTickets: this.#limits.tickets,
-        onFailure: (cause) => this.#onEvent({ kind: "store-failed", cause }),
+        onFailure: (cause) => this.#storeFailed(cause),
       },
       (access) => this.#end(access),
     );
@@ -213,7 +217,7 @@ export class VaultServer {
       // It may have been enrolled, or taken away, a moment ago.
       await this.#enrolments.refresh();
     } catch (cause) {
-      this.#onEvent({ kind: "store-failed", cause });
+      this.#storeFailed(cause);
     }
     return this.#enrolments.byCertificate(shown);
   }
@@ -286,6 +290,10 @@ export class VaultServer {
     }
   }
 
+  #storeFailed(cause: unknown): void {
+    if (!this.#isStoreAway) this.#onEvent({ kind: "store-failed", cause });
+  }
+
   async #sweep(): Promise<void> {
     const now = this.#nowMs();
     for (const [socket, since] of this.#handshaking) {
@@ -296,11 +304,14 @@ export class VaultServer {
     this.#sweeping = true;
     try {
       await this.#enrolments.refresh();
+      if (this.#isStoreAway) this.#onEvent({ kind: "store-answers" });
+      this.#isStoreAway = false;
       for (const access of this.#enrolments.all) access.expireTickets();
       await this.#openSockets();
     } catch (cause) {
       // Those who were enrolled a moment ago are, as far as is known; what they ask for fails by itself.
-      this.#onEvent({ kind: "store-failed", cause });
+      this.#storeFailed(cause);
+      this.#isStoreAway = true;
     } finally {
       this.#sweeping = false;
     }
