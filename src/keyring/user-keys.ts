@@ -106,7 +106,7 @@ export class UserKeys {
 
   /** Counts a submission's recipients, all or none (LIF-14). */
   async spend(user: User, recipients: number): Promise<{ readonly kind: "spent" } | Limited | Refused> {
-    const entry = this.#entry(user, "spend", { recipients });
+    const entry = this.#entry(user, "spend", { subject: user.account.primaryAddress, recipients });
     const rights = await this.#rightsOf(user);
     if ("kind" in rights) return this.#refused(entry, rights);
     const answer = await this.#audit.write({ entry, take: this.#take(user, recipients), touch: null });
