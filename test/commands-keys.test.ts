@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, X509Certificate } from "node:crypto";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
@@ -131,6 +131,16 @@ test("kept private keys are released to a file once they are past their end (LIF
   assert.equal((await cli.object(`key release --out ${out} --yes`)).released, 0);
 });
 
+test("on a host whose vault is elsewhere no empty key store is made", async () => {
+  const elsewhere = new CommandLine('[submission]\nvault = { connect = "unix:/run/vsmtp/near.sock" }\n');
+  try {
+    await elsewhere.refuses("account list", /of a host without key store/);
+    assert.equal(existsSync(join(elsewhere.folder, "data")), false);
+  } finally {
+    elsewhere.remove();
+  }
+});
+
 test("submission servers are enrolled by certificate or Unix user, with a scope (PRV-2)", async () => {
   const out = join(cli.folder, "certificates");
   const made = await cli.object(`enroll add submit1 --domain someisp.test --out ${out}`);
@@ -146,12 +156,20 @@ test("submission servers are enrolled by certificate or Unix user, with a scope 
   );
   await cli.refuses(`enroll add two --all --certificate ${made.key_file}`, /no certificate in PEM form/);
   await cli.refuses("enroll add two --unix-user nobody", /say whose accounts/);
+  await cli.refuses(
+    `enroll add two --domain elsewhere.test --out ${out}`,
+    /elsewhere\.test is not hosted here/,
+  );
+  await cli.refuses(
+    `enroll add two --account nobody@someisp.test --out ${out}`,
+    /no account has this address/,
+  );
   await cli.refuses(`enroll add two --all --unix-user nobody --out ${out}`, /in one way/);
   await cli.refuses("enroll add two --all --mode signs --unix-user nobody", /must be sign, getkey/);
   await cli.refuses("enroll add Two! --all --unix-user nobody", /is not a name/);
   await cli.does(
     "enroll add two --account Allice@someisp.test --unix-user nobody --mode sign,getkey --assert",
-    /^two is enrolled: sign and getkey for allice@someisp\.test, with ASSERT\n$/,
+    /^two is enrolled: sign and getkey for allice@someisp\.test, with ASSERT\nsocket +none before the settings have/,
   );
   await cli.does(
     "enroll list",

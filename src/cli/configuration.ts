@@ -37,6 +37,11 @@ export interface OpenKeyring extends AsyncDisposable {
 /** Opens the key store that the settings name; it and its master key are made at first use. */
 export async function openKeyring(config: Config): Promise<OpenKeyring> {
   const { accounts, dataDirectory, store: place } = config;
+  if (!usesKeyStore(config)) {
+    throw new UsageError(
+      "these settings are of a host without key store: its roles use none; run this on the host of the vault or key server",
+    );
+  }
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   try {
     const masterKey = await loadMasterKey(place.masterKey);
@@ -55,6 +60,12 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
     if (error instanceof MasterKeyError) throw new UsageError(error.message);
     throw error;
   }
+}
+
+/** Where none is used, an empty one would be made, and hide that this is the wrong host. */
+function usesKeyStore({ roles, submission, keyServer }: Config): boolean {
+  const submitsHere = roles.has("submission") && submission.vault === null;
+  return submitsHere || roles.has("vault") || (roles.has("key-server") && keyServer.redirect === null);
 }
 
 /** For the audit log (PRV-20). In a container the user may have no name. */

@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import type { EnrolmentMode, EnrolmentRecord } from "../../keyring/index.ts";
+import type { EnrolmentMode, EnrolmentRecord, Keyring } from "../../keyring/index.ts";
 import { administer } from "../administration/administer.ts";
+import { findAccount } from "../administration/find-account.ts";
+import { findDomain } from "../administration/find-domain.ts";
 import { succeeded } from "../administration/succeeded.ts";
 import { collect } from "../arguments.ts";
 import type { Done } from "../run-command.ts";
@@ -56,9 +59,10 @@ export function defineAdd(parent: Command, done: Done): void {
       ...enrolmentFields,
       certificate_file: "where the certificate is that was made; null: none was",
       key_file: "where its private key is; null: none was made",
+      socket: "the Unix socket it connects to; null: none, or [vault] names no socket_directory",
     },
-    async run({ keyring, printer }, options: Options, name: string) {
-      const scope = options.all ? ["*"] : [...(options.domain ?? []), ...(options.account ?? [])];
+    async run({ keyring, config, printer }, options: Options, name: string) {
+      const scope = options.all ? ["*"] : await scopeOf(keyring, options);
       if (scope.length === 0)
         throw new UsageError("say whose accounts: --domain NAME, --account ADDRESS, or --all");
       const { certificate, out, unixUser, unixGroup } = options;
@@ -103,16 +107,32 @@ export function defineAdd(parent: Command, done: Done): void {
           `key          ${made.keyFile}   (move it, keep no copy)`,
         );
       }
+      const folder = proof.kind === "unix-socket" ? config.vault.socketDirectory : null;
+      const socket = folder && join(folder, `${name}.sock`);
+      if (proof.kind === "unix-socket")
+        lines.push(`socket       ${socket ?? "none before the settings have a socket_directory in [vault]"}`);
       await printer.print(
         {
           ...enrolmentObject(enrolment),
           certificate_file: made?.certificateFile ?? null,
           key_file: made?.keyFile ?? null,
+          socket,
         },
         lines.join("\n"),
       );
     },
   });
+}
+
+/** A mistyped name would be enrolled for nobody, or for whoever comes to have it. */
+async function scopeOf(keyring: Keyring, { domain = [], account = [] }: Options): Promise<string[]> {
+  const scope: string[] = [];
+  for (const name of domain) scope.push((await findDomain(keyring, name)).name);
+  for (const name of account) {
+    const { primaryAddress } = await findAccount(keyring, name);
+    scope.push(name.includes("@") ? name : primaryAddress);
+  }
+  return scope;
 }
 
 function modesArgument(text: string): readonly EnrolmentMode[] {
