@@ -40,9 +40,9 @@ export function sealAuditKey(auditKey: Uint8Array, next: Uint8Array): string {
   return Buffer.from(new MasterKey(next).seal(auditKey, AUDIT_KEY_CONTEXT)).toString("base64url");
 }
 
-/** @throws MasterKeyError when it is none that was sealed for this key */
-export function openAuditKey(sealed: string, next: Uint8Array): Uint8Array {
-  return new MasterKey(next).open(Buffer.from(sealed, "base64url"), AUDIT_KEY_CONTEXT);
+/** Null when it is none that was sealed for this key. */
+export function openAuditKey(sealed: string, next: Uint8Array): Uint8Array | null {
+  return new MasterKey(next).openIfOwn(Buffer.from(sealed, "base64url"), AUDIT_KEY_CONTEXT);
 }
 
 /** What is chained and stored of an entry. In JSON this is one text for one entry: its order stays for ever. */

@@ -1,6 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
 import type { MasterKey } from "../master-key.ts";
-import { MasterKeyError } from "../master-key.ts";
 import { auditChain, auditKeyOf, openAuditKey } from "./audit-chain.ts";
 import type { AuditHead, AuditRecord } from "./audit-entry.ts";
 
@@ -32,12 +31,9 @@ export function chainKeys(
   let key = last instanceof Uint8Array ? last : auditKeyOf(last);
   for (const { sequence, detail } of [...rewraps].reverse()) {
     after.set(sequence, key);
-    try {
-      key = openAuditKey(detail ?? "", key);
-    } catch (error) {
-      if (!(error instanceof MasterKeyError)) throw error;
-      return altered(sequence);
-    }
+    const before = openAuditKey(detail ?? "", key);
+    if (before === null) return altered(sequence);
+    key = before;
   }
   return { ok: true, first: key, after };
 }
