@@ -112,6 +112,8 @@ test("serve says where it listens, and the key server answers vsmtp lookup (STA-
     found.stdout,
     new RegExp(`C: STLS[\\s\\S]*certificate for mx\\.someisp\\.test[\\s\\S]*key ${kid}, host trust`),
   );
+  const anyKey = await vsmtp(["lookup", "allice@someisp.test", ...network]);
+  assert.match(anyKey.stdout, /^key .*, host trust; asked without KID: it may be a decoy$/m);
   const unknown = await vsmtp(["lookup", "allice@someisp.test", "AAAAAAAAAAAAAAAAAAAAAA", ...network]);
   assert.deepEqual([unknown.status, /fail no-key/.test(unknown.stdout)], [1, true]);
   const dashed = await vsmtp(["lookup", "allice@someisp.test", "-AAAAAAAAAAAAAAAAAAAAA", ...network]);

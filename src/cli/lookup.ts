@@ -12,7 +12,11 @@ export { kidsAreNoOptions as arrange } from "./arguments.ts";
 
 /** `vsmtp lookup ADDR [KID]`: asks an address's key server as a receiver would, and shows every step. */
 export function define(command: Command, done: (status: number) => void): void {
-  addNetworkOptions(command.argument("ADDR", "the address", addressArgument).argument("[KID]", "the key id"))
+  addNetworkOptions(
+    command
+      .argument("ADDR", "the address", addressArgument)
+      .argument("[KID]", "the key id, k= in a VSMTP-Signature; without it a server may answer with a decoy"),
+  )
     .option("--json", "one line of JSON: answer, statement, trail")
     .action(
       async (identity: Address, kid: string | undefined, options: NetworkOptions & { json?: boolean }) => {
@@ -22,7 +26,7 @@ export function define(command: Command, done: (status: number) => void): void {
         try {
           const question = { identity, kid: kid ?? null, algorithm: null, signedAt: null, now: unixNow() };
           const report = await lookup.explain(question);
-          process.stdout.write(`${options.json ? json(report) : text(identity, report)}\n`);
+          process.stdout.write(`${options.json ? json(report) : text(identity, kid, report)}\n`);
           done(exitStatus(report));
         } finally {
           lookup.close();
@@ -31,12 +35,19 @@ export function define(command: Command, done: (status: number) => void): void {
     );
 }
 
-function text(identity: Address, { answer, statement, trail }: LookupReport): string {
+/** What a server that hides who has an account makes up looks like a key, and is one (KEY-34). */
+const DECOY = "; asked without KID: it may be a decoy";
+
+function text(
+  identity: Address,
+  kid: string | undefined,
+  { answer, statement, trail }: LookupReport,
+): string {
   const lines = trail.map((step) => `  ${describeStep(step)}`);
   if (statement !== null) lines.push("", `  ${statement}`);
   const verdict =
     answer.kind === "key"
-      ? `key ${keyId(answer.spki)}, ${answer.trust ?? "no"} trust`
+      ? `key ${keyId(answer.spki)}, ${answer.trust ?? "no"} trust${kid === undefined ? DECOY : ""}`
       : answer.kind === "fail"
         ? `fail ${answer.reason}: ${answer.detail}`
         : `temperror: ${answer.detail}`;

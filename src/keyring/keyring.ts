@@ -72,7 +72,7 @@ export class Keyring {
     const { store, masterKey } = options;
     if ((await store.bindMasterKey(masterKey.check)) !== masterKey.check) {
       throw new MasterKeyError(
-        "the master key is not the one this key store was made with; restore the right one",
+        "the master key is not the one of this key store; restore the right one, or after master-key rewrap name the new one",
       );
     }
     return new Keyring(options);
