@@ -222,7 +222,10 @@ class Run {
       }
       case "suspend": {
         const expected = model.allows(account, "active");
-        if (this.#done(await keyring.suspend(id), expected)) model.suspend(account);
+        if (this.#done(await keyring.suspend(id), expected)) {
+          model.suspend(account);
+          this.#users.delete(id); // no login outlasts it (PRV-35)
+        }
         return;
       }
       case "resume": {
