@@ -39,6 +39,7 @@ export {
   type KeyringStore,
   KeyringStoreError,
   type NewAccount,
+  type NextMasterKey,
   type PasswordChange,
   type PublicKeyringStore,
   type Refusal,

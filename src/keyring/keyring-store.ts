@@ -152,13 +152,15 @@ export interface AccountPage {
 export interface KeyringStore extends PublicKeyringStore {
   /** Remembers the master key's check value at first use; returns the one remembered. */
   bindMasterKey(check: string): Promise<string>;
+  /** What decoys are made from, sealed; null as long as the master key is the first one. */
+  decoySecret(): Promise<Uint8Array | null>;
   /**
-   * Re-wrap: gives everything sealed to `reseal`, in batches, one transaction each, and at the end changes the check
-   * value. It may be broken off and begun again: `reseal` returns null for what is under the new key already.
+   * Re-wrap: gives everything sealed to `reseal`, in batches, one transaction each, and at the end changes what `next`
+   * says. It may be broken off and begun again: `reseal` returns null for what is under the new key already.
    */
   rewrap(
     reseal: Reseal,
-    newCheck: string,
+    next: NextMasterKey,
     entry: AuditEntry,
     onProgress: (done: number, of: number) => void,
   ): Promise<void>;
@@ -251,6 +253,13 @@ export interface KeyringStore extends PublicKeyringStore {
   archive(after: number, last: AuditHead, entry: AuditEntry): Promise<boolean>;
   /** Removes some of the oldest archived entries: few, so that nobody has to wait. @returns how many */
   removeArchived(): Promise<number>;
+}
+
+/** What the store remembers of a master key. */
+export interface NextMasterKey {
+  readonly check: string;
+  /** Sealed under it. */
+  readonly decoySecret: Uint8Array;
 }
 
 /** @param what names the row for errors and contexts, as the keyring sealed it */

@@ -15,6 +15,7 @@ import * as passwords from "./administration/passwords.ts";
 import { rewrap } from "./administration/rewrap.ts";
 import type { AuditFilter, AuditHead, AuditRecord } from "./audit/audit-entry.ts";
 import { type AuditVerification, auditHead, verifyAudit } from "./audit/audit-verification.ts";
+import { openDecoySecret } from "./decoy-secret.ts";
 import { openStatementKey } from "./key-pair.ts";
 import type { KeyringStore } from "./keyring-store.ts";
 import { type MasterKey, MasterKeyError } from "./master-key.ts";
@@ -76,6 +77,11 @@ export class Keyring {
       );
     }
     return new Keyring(options);
+  }
+
+  /** What decoys are made from. */
+  async decoySecret(): Promise<Uint8Array> {
+    return openDecoySecret(await this.#store.decoySecret(), this.#masterKey);
   }
 
   // --- Domains

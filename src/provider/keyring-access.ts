@@ -63,6 +63,7 @@ export async function accessTo(
     authenticator: new Authenticator({
       store,
       masterKey,
+      decoySecret: await keyring.decoySecret(),
       audit,
       scram,
       tokens: openTokenVerifier(tokens, network),

@@ -57,7 +57,7 @@ export async function startProvider(
     if (vault) closers.push(() => vault.close());
     if (queue && config.roles.has("delivery")) started.push(startDelivery(shared, queue, vault));
     if (config.roles.has("key-server")) {
-      const secrets = keyServerSecrets(config, keyring, closers);
+      const secrets = await keyServerSecrets(config, keyring, closers);
       started.push(await startPublicInterface(shared, secrets, closers));
     }
     if (queue && config.roles.has("mx")) started.push(await startMx(shared, queue));
@@ -114,14 +114,14 @@ async function startPublicInterface(
  * Where there are no decoys, the master key is not even read before there is a domain whose statements are signed: a
  * key server for domains without `dk` runs where there is no master key.
  */
-function keyServerSecrets(
+async function keyServerSecrets(
   config: Config,
   opened: OpenedKeyring | null,
   closers: (() => Promise<void> | void)[],
-): KeyServerSecrets {
+): Promise<KeyServerSecrets> {
   let keyring: Promise<OpenedKeyring> | null = opened && Promise.resolve(opened);
   return {
-    decoys: config.keyServer.exposure === "decoy" ? (opened?.masterKey.derive("decoys") ?? null) : null,
+    decoys: config.keyServer.exposure === "decoy" && opened ? await opened.keyring.decoySecret() : null,
     tickets: opened?.masterKey.derive("TLS tickets") ?? randomBytes(32),
     statementKey: async (domain) => {
       keyring ??= openKeyring(config, closers).catch((error) => {

@@ -1,5 +1,6 @@
 import { auditKeyOf, sealAuditKey } from "../audit/audit-chain.ts";
 import { credentialContext } from "../credentials/credential-secret.ts";
+import { resealDecoySecret } from "../decoy-secret.ts";
 import { accountKeyContext, statementKeyContext } from "../key-pair.ts";
 import type { Reseal } from "../keyring-store.ts";
 import type { MasterKey } from "../master-key.ts";
@@ -22,7 +23,8 @@ export async function rewrap(
     // So that the log's older part can be verified with the new master key alone.
     detail: sealAuditKey(auditKeyOf(masterKey), auditKeyOf(next)),
   });
-  await store.rewrap(resealer(masterKey, next), next.check, entry, onProgress);
+  const decoySecret = resealDecoySecret(await store.decoySecret(), masterKey, next);
+  await store.rewrap(resealer(masterKey, next), { check: next.check, decoySecret }, entry, onProgress);
 }
 
 function resealer(before: MasterKey, next: MasterKey): Reseal {

@@ -293,7 +293,7 @@ test("guessing many passwords at once gets no further than one after the other",
   const kinds = await Promise.all(
     guesses.map(async (guess) => (await plain(one, "plain@someisp.test", guess, { client })).kind),
   );
-  assert.deepEqual(kinds, [...Array(10).fill("rejected"), ...Array(10).fill("busy")]);
+  assert.deepEqual(kinds.sort(), [...Array(10).fill("busy"), ...Array(10).fill("rejected")]);
 
   const proofs = Array.from({ length: 12 }, (_, n) => scram(one, "allice@someisp.test", `guess ${n}`));
   const answers = (await Promise.all(proofs)).map(({ kind }) => kind);

@@ -4,6 +4,7 @@ import { addressText, parseAddress } from "../../message/index.ts";
 import { type SaslExchange, type SaslOutcome, type ScramCandidate, saslExchange } from "../../sasl/index.ts";
 import { auditEntry } from "../audit/audit-entry.ts";
 import type { AuditWriter } from "../audit/audit-writer.ts";
+import { openDecoySecret } from "../decoy-secret.ts";
 import type { KeyringStore } from "../keyring-store.ts";
 import type { MasterKey } from "../master-key.ts";
 import type { AccountRecord, CredentialRecord } from "../records.ts";
@@ -18,6 +19,8 @@ import type { TokenVerifier } from "./token-verifier.ts";
 export interface AuthenticatorOptions {
   readonly store: Pick<KeyringStore, "credentials" | "owner">;
   readonly masterKey: MasterKey;
+  /** `Keyring.decoySecret`; needed where the master key was replaced once. */
+  readonly decoySecret?: Uint8Array;
   readonly audit: Pick<AuditWriter, "write">;
   readonly clock?: { now(): number };
   readonly passwords?: PasswordCheckerOptions;
@@ -71,7 +74,8 @@ export class Authenticator {
     this.#clock = options.clock ?? Date;
     this.#passwords = new PasswordChecker(options.passwords);
     this.#failures = new FailedLogins(this.#clock);
-    this.#verifiers = new ScramVerifiers(options.masterKey);
+    const { masterKey, decoySecret = openDecoySecret(null, masterKey) } = options;
+    this.#verifiers = new ScramVerifiers(masterKey, decoySecret);
     this.mechanisms = [
       ...(options.scram ? ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"] : []),
       ...(options.tokens ? ["OAUTHBEARER"] : []),

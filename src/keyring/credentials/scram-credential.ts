@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { decoyScramVerifier, SCRAM_SALT_OCTETS, type ScramVerifier } from "../../sasl/index.ts";
 import type { MasterKey } from "../master-key.ts";
 import { openCredentialSecret, sealCredentialSecret } from "./credential-secret.ts";
@@ -48,9 +49,10 @@ export class ScramVerifiers {
   readonly #decoySecret: Uint8Array;
   readonly #sealedDecoy: Uint8Array;
 
-  constructor(masterKey: MasterKey) {
+  /** @param decoySecret of the keyring */
+  constructor(masterKey: MasterKey, decoySecret: Uint8Array) {
     this.#masterKey = masterKey;
-    this.#decoySecret = masterKey.derive("SCRAM decoys");
+    this.#decoySecret = createHmac("sha256", decoySecret).update("SCRAM").digest();
     this.#sealedDecoy = sealScramVerifier(this.#decoy(""), "", masterKey);
   }
 

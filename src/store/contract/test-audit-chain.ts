@@ -41,6 +41,7 @@ export function auditChainContract(makePlace: MakePlace): void {
     must(await keyring.addAppPassword(made.account.id, { name: "phone", password: "word" }));
     const before = await keyring.auditHead();
     const kids = await activeKids(keyring);
+    const decoys = await keyring.decoySecret();
     // Broken off in the middle, it is begun again.
     const next = MasterKey.generate();
     const breakOff = (): void => {
@@ -68,6 +69,11 @@ export function auditChainContract(makePlace: MakePlace): void {
     must(await third.keyring.addDomain("third.test"));
     assert.ok((await third.keyring.statementKey("home.test"))?.privateKey);
     assert.deepEqual(await activeKids(third.keyring), kids);
+    assert.deepEqual(
+      await third.keyring.decoySecret(),
+      decoys,
+      "or all decoys would change, and be known by it",
+    );
     for await (const { id, primaryAddress, keyLock } of third.keyring.accounts({ state: "active" })) {
       const user = keyLock ? await third.logIn(primaryAddress, "word") : await third.userOf(id);
       assert.equal((await third.userKeys.privateKeys(user, addressOf(primaryAddress))).kind, "keys");

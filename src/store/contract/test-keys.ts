@@ -184,10 +184,15 @@ export function keyContract(makePlace: MakePlace): void {
     const late = newAccount("late@someisp.test", { key: newKey({ sealed: old(5) }), password: password() });
     const progress: number[][] = [];
     const rewrap = () =>
-      store.rewrap(reseal, "new", entry("master-key.rewrap"), (rows, of) => {
-        progress.push([rows, of]);
-        if (rows > 0) meanwhile ??= done(store.addAccount(late, entry()));
-      });
+      store.rewrap(
+        reseal,
+        { check: "new", decoySecret: Buffer.of(1) },
+        entry("master-key.rewrap"),
+        (rows, of) => {
+          progress.push([rows, of]);
+          if (rows > 0) meanwhile ??= done(store.addAccount(late, entry()));
+        },
+      );
     await assert.rejects(rewrap(), /broken off/);
     assert.equal((await store.audit({ action: "master-key", limit: 10 })).length, 0);
     await rewrap();

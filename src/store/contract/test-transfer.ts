@@ -138,6 +138,14 @@ export function transferContract(direction: string, makeSource: MakePlace, makeT
       const [source, target] = [await makeSource(), await makeTarget()];
       const store = await source.open();
       await fill(store, steps);
+      const decoySecret = new Uint8Array([3, 0, 255]);
+      const rewrapped = entry("master-key.rewrap");
+      await store.rewrap(
+        () => null,
+        { check: CHECK, decoySecret },
+        rewrapped,
+        () => {},
+      );
       const lines = await exported(source);
       await imported(target, lines);
       const copy = await target.open();
@@ -160,6 +168,7 @@ export function transferContract(direction: string, makeSource: MakePlace, makeT
         }
       }
       assert.equal(await copy.bindMasterKey(CHECK), CHECK);
+      assert.deepEqual(new Uint8Array((await copy.decoySecret()) ?? []), decoySecret);
       await withAccount(copy, "new@someisp.test");
     };
     await fc.assert(fc.asyncProperty(story, roundTrip), { numRuns: 8 });

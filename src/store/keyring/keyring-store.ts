@@ -37,13 +37,17 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
     return bound;
   }
 
+  decoySecret(): Promise<Uint8Array | null> {
+    return this.driver.read(decoySecret());
+  }
+
   rewrap(
     reseal: keyring.Reseal,
-    newCheck: string,
+    next: keyring.NextMasterKey,
     entry: AuditEntry,
     onProgress: (done: number, of: number) => void,
   ): Promise<void> {
-    return rewrap(this.driver, this.#auditLog, { reseal, newCheck, entry }, onProgress);
+    return rewrap(this.driver, this.#auditLog, { reseal, next, entry }, onProgress);
   }
 
   domain(name: string): Promise<keyring.DomainRecord | null> {
@@ -233,6 +237,10 @@ export class SqlKeyringStore extends SqlPublicKeyringStore implements KeyringSto
 
 function* masterKeyCheck(): Program<string | null> {
   return ((yield* first("SELECT master_key_check FROM head"))?.master_key_check ?? null) as string | null;
+}
+
+function* decoySecret(): Program<Uint8Array | null> {
+  return ((yield* first("SELECT decoy_secret FROM head"))?.decoy_secret ?? null) as Uint8Array | null;
 }
 
 function* bindMasterKey(check: string): Program<Change<string>> {

@@ -1,4 +1,4 @@
-import type { AuditEntry, CredentialSecret, Reseal } from "../../keyring/index.ts";
+import type { AuditEntry, CredentialSecret, NextMasterKey, Reseal } from "../../keyring/index.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
 import { all, first, type Program, type Row, run, type SqlValue } from "../sql/program.ts";
 import { type AuditLog, appendEntries } from "./audit-log.ts";
@@ -57,6 +57,12 @@ const COLUMNS: readonly SealedColumn[] = [
   credentials("lock_by_scram", "lock-by-scram"),
 ];
 
+export interface RewrapOrder {
+  readonly reseal: Reseal;
+  readonly next: NextMasterKey;
+  readonly entry: AuditEntry;
+}
+
 /**
  * Everything sealed, batch by batch; at the end, in one transaction, what was sealed meanwhile, and the check value.
  * From then on no process that has the old master key changes anything: see `appendEntries`.
@@ -64,7 +70,7 @@ const COLUMNS: readonly SealedColumn[] = [
 export async function rewrap(
   driver: SqlDriver,
   log: AuditLog,
-  order: { reseal: Reseal; newCheck: string; entry: AuditEntry },
+  order: RewrapOrder,
   onProgress: (done: number, of: number) => void,
 ): Promise<void> {
   const { sequence, count } = await driver.read(measure());
@@ -116,11 +122,7 @@ function* resealBatch(
   return { answer, keep: true, subjects: new Set() };
 }
 
-function* finish(
-  log: AuditLog,
-  begin: Begin,
-  { reseal, newCheck, entry }: { reseal: Reseal; newCheck: string; entry: AuditEntry },
-): Program<Change<void>> {
+function* finish(log: AuditLog, begin: Begin, { reseal, next, entry }: RewrapOrder): Program<Change<void>> {
   for (const sealed of COLUMNS) {
     const { condition, values } = sealed.late(begin);
     const rows = yield* all(
@@ -130,7 +132,7 @@ function* finish(
     yield* resealRows(sealed, rows, reseal);
   }
   yield* appendEntries(log, [entry]);
-  yield* run("UPDATE head SET master_key_check = ?", newCheck);
+  yield* run("UPDATE head SET master_key_check = ?, decoy_secret = ?", next.check, next.decoySecret);
   return { answer: undefined, keep: true, subjects: new Set() };
 }
 

@@ -157,6 +157,9 @@ export const keyringMigrations: readonly Migration[] = [
     ALTER TABLE head ADD COLUMN archived_sequence ${dialect.integer} NOT NULL DEFAULT 0;
     CREATE INDEX audit_of_act ON audit (action, sequence) WHERE ${IS_ACT};
     ${archiveRules(dialect)}`,
+  (dialect) => `
+    -- What decoys are made from, sealed, since the master key was replaced; before it follows from that.
+    ALTER TABLE head ADD COLUMN decoy_secret ${dialect.octets};`,
 ];
 
 /** What key-lifecycle.ts and the table of states do not have, the database itself refuses, whoever asks. */

@@ -34,12 +34,13 @@ function* exportAll(
   onProgress: ExportOptions["onProgress"],
 ): Program<Transferred> {
   const head = yield* first(
-    "SELECT audit_sequence, audit_chain, archived_sequence, master_key_check FROM head",
+    "SELECT audit_sequence, audit_chain, archived_sequence, master_key_check, decoy_secret FROM head",
   );
   const counts: Record<string, number> = {};
   for (const { name } of TABLES) counts[name] = yield* countRows(name);
   const header = {
     masterKeyCheck: (head?.master_key_check ?? null) as string | null,
+    decoySecret: (head?.decoy_secret ?? null) as Uint8Array | null,
     auditSequence: head === null ? 0 : integer(head, "audit_sequence"),
     auditChain: head?.audit_chain as Uint8Array,
     archivedSequence: head === null ? 0 : integer(head, "archived_sequence"),

@@ -7,6 +7,8 @@ const VERSION = 1;
 export interface Transferred {
   /** Whose sealed keys these are; null before the first use. */
   readonly masterKeyCheck: string | null;
+  /** Sealed; null as long as the master key is the first one. */
+  readonly decoySecret: Uint8Array | null;
   readonly auditSequence: number;
   readonly auditChain: Uint8Array;
   /** Entries up to this one were archived. */
@@ -20,10 +22,11 @@ export function totalOf({ counts }: Transferred): number {
 }
 
 export function formatHeader(header: Transferred): string {
-  const { masterKeyCheck, auditSequence, auditChain, archivedSequence, counts } = header;
+  const { masterKeyCheck, decoySecret, auditSequence, auditChain, archivedSequence, counts } = header;
   return JSON.stringify({
     "vsmtp-keyring": VERSION,
     master_key_check: masterKeyCheck,
+    decoy_secret: decoySecret && Buffer.from(decoySecret).toString("base64"),
     audit_sequence: auditSequence,
     audit_chain: Buffer.from(auditChain).toString("base64"),
     archived_sequence: archivedSequence,
@@ -38,14 +41,23 @@ export function parseHeader(line: string): Transferred | string {
   if (!written || typeof version !== "number") return "it is not an export of a keyring";
   if (version !== VERSION) return `it has version ${version}, and this program reads version ${VERSION}`;
   const { master_key_check: check, audit_sequence: sequence, audit_chain: chain, counts } = written;
-  const { archived_sequence: archived } = written;
+  const { archived_sequence: archived, decoy_secret: decoys } = written;
   const isCheck = check === null || typeof check === "string";
+  const areDecoys = decoys === null || typeof decoys === "string";
   const areNumbers = isNumber(sequence) && isNumber(archived);
-  if (!isCheck || !areNumbers || typeof chain !== "string" || !isCounts(counts)) {
+  if (!isCheck || !areDecoys || !areNumbers || typeof chain !== "string" || !isCounts(counts)) {
     return "its first line is damaged";
   }
   const auditChain = new Uint8Array(Buffer.from(chain, "base64"));
-  return { masterKeyCheck: check, auditSequence: sequence, auditChain, archivedSequence: archived, counts };
+  const decoySecret = decoys === null ? null : new Uint8Array(Buffer.from(decoys, "base64"));
+  return {
+    masterKeyCheck: check,
+    decoySecret,
+    auditSequence: sequence,
+    auditChain,
+    archivedSequence: archived,
+    counts,
+  };
 }
 
 function isNumber(written: unknown): written is number {

@@ -138,7 +138,7 @@ function* insertBatch(table: Table, rows: readonly (readonly SqlValue[])[]): Pro
 
 /** @throws ImportError when rows are missing: the file was cut off */
 function* finish(
-  { auditSequence, auditChain, archivedSequence, counts }: Transferred,
+  { decoySecret, auditSequence, auditChain, archivedSequence, counts }: Transferred,
   { auditKey, masterKeyCheck, entry }: ImportOptions,
 ): Program<Change<void>> {
   for (const { name } of TABLES) {
@@ -147,11 +147,13 @@ function* finish(
     throw new ImportError(`the file is not whole: it has ${found} of ${counts[name]} rows of "${name}"`);
   }
   yield* run(
-    "UPDATE head SET audit_sequence = ?, audit_chain = ?, archived_sequence = ?, master_key_check = ?",
+    `UPDATE head SET audit_sequence = ?, audit_chain = ?, archived_sequence = ?, master_key_check = ?,
+       decoy_secret = ?`,
     auditSequence,
     auditChain,
     archivedSequence,
     masterKeyCheck,
+    decoySecret,
   );
   yield* appendEntries({ auditKey: createSecretKey(auditKey), masterKeyCheck }, [entry]);
   return { answer: undefined, keep: true, subjects: new Set() };
