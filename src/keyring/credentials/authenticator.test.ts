@@ -309,5 +309,16 @@ test("at most so many hashes at once and waiting; further logins are busy", asyn
     ),
   );
   assert.deepEqual(kinds.sort(), ["accepted", "accepted", "busy"]);
+  const other = authenticator({ passwords: { maxConcurrent: 1, maxWaiting: 4 } });
+  const client = "198.51.100.7";
+  const flood = Array.from({ length: 20 }, (_, n) =>
+    plain(other, `nobody${n}@someisp.test`, "x", { client }),
+  );
+  assert.equal(
+    (await plain(other, "allice@someisp.test", "secret")).kind,
+    "accepted",
+    "though one network floods",
+  );
+  await Promise.all(flood);
   assert.equal((await plain(one, "allice@someisp.test", "secret")).kind, "accepted");
 });

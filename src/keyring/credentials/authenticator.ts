@@ -126,8 +126,14 @@ export class Authenticator {
     if (judgement === "known") return this.#reject(attempt, credential, "the same wrong password again");
 
     const { masterKey } = this.#options;
-    const check = await this.#passwords.check(stored, tried.prepared, async () =>
-      account && credential ? openKeyLock(credential, password, { accountId: account.id, masterKey }) : null,
+    const check = await this.#passwords.check(
+      stored,
+      tried.prepared,
+      clientPrefix(attempt.context.client),
+      async () =>
+        account && credential
+          ? openKeyLock(credential, password, { accountId: account.id, masterKey })
+          : null,
     );
     // Asked again: of many attempts at once no more are examined than of those that come one after the other.
     if (check.kind === "busy" || this.#failures.judge(attacked(attempt), guess) === "wait") return busy;

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { FairSlots } from "./fair-slots.ts";
 import { unmatchableHash, verifyPassword } from "./password-hash.ts";
 
 export interface PasswordCheckerOptions {
@@ -9,7 +10,7 @@ export interface PasswordCheckerOptions {
   readonly rememberCount?: number;
   /** Hashes computed at once; each holds 19 MiB and one thread. */
   readonly maxConcurrent?: number;
-  /** Checks that may wait for a thread; further ones are answered `busy`. */
+  /** Checks that may wait for a thread; of further ones some are answered `busy`. */
   readonly maxWaiting?: number;
 }
 
@@ -35,10 +36,7 @@ export class PasswordChecker<Opened> {
   readonly #remembered: LRUCache<string, { readonly opened: Opened }>;
   readonly #macKey = randomBytes(32);
   readonly #unmatchable = unmatchableHash();
-  readonly #maxConcurrent: number;
-  readonly #maxWaiting: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #slots: FairSlots;
 
   constructor(options: PasswordCheckerOptions = {}) {
     this.#remembered = new LRUCache({
@@ -46,24 +44,25 @@ export class PasswordChecker<Opened> {
       ttl: options.rememberMs ?? 300_000,
       ttlAutopurge: true, // what was opened is a secret: it goes when its time is over, asked for or not
     });
-    this.#maxConcurrent = options.maxConcurrent ?? 2;
-    this.#maxWaiting = options.maxWaiting ?? 100;
+    this.#slots = new FairSlots(options.maxConcurrent ?? 2, options.maxWaiting ?? 100);
   }
 
   /**
    * @param stored null when there is no such account: checking then costs as much as for a real one
    * @param prepared see `preparePassword`; null for what can be no password
+   * @param network who asks: those of one network wait for each other first
    * @param open called once, when the password matches; a rejection is passed on, and nothing is remembered
    */
   async check(
     stored: StoredPassword | null,
     prepared: string | null,
+    network: string,
     open: () => Promise<Opened>,
   ): Promise<PasswordCheck<Opened>> {
     const memory = stored !== null && prepared !== null ? this.#memoryKey(stored, prepared) : null;
     const remembered = memory === null ? undefined : this.#remembered.get(memory);
     if (remembered !== undefined) return { kind: "match", ...remembered };
-    if (!(await this.#takeSlot())) return { kind: "busy" };
+    if (!(await this.#slots.take(network))) return { kind: "busy" };
     try {
       const matches = await verifyPassword(prepared ?? "", stored?.hash ?? this.#unmatchable);
       if (!matches || memory === null) return { kind: "mismatch" };
@@ -71,28 +70,11 @@ export class PasswordChecker<Opened> {
       this.#remembered.set(memory, { opened });
       return { kind: "match", opened };
     } finally {
-      this.#returnSlot();
+      this.#slots.give();
     }
   }
 
   #memoryKey({ accountId, hash }: StoredPassword, password: string): string {
     return createHmac("sha256", this.#macKey).update(`${accountId}\0${hash}\0${password}`).digest("base64");
-  }
-
-  async #takeSlot(): Promise<boolean> {
-    if (this.#running < this.#maxConcurrent) {
-      this.#running++;
-      return true;
-    }
-    if (this.#waiting.length >= this.#maxWaiting) return false;
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return true;
-  }
-
-  /** A slot goes straight to the one who waited longest, so that none can slip in between. */
-  #returnSlot(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#running--;
   }
 }
