@@ -27,7 +27,7 @@ export class RemoteVault implements Vault {
   }
 
   get mechanisms(): readonly string[] {
-    return this.#client.capabilities?.mechanisms ?? SURE_MECHANISMS;
+    return this.#client.lastCapabilities()?.mechanisms ?? SURE_MECHANISMS;
   }
 
   logIn(mechanism: string, { client, channelBinding }: LoginContext): LoginExchange | null {

@@ -116,7 +116,26 @@ test("requests of many users share a few connections, and each gets its own answ
     else assert.deepEqual(one, errorReply("POLICY", String(n)));
   }
   assert.ok(sockets.size <= 5, `${sockets.size} connections`);
-  assert.deepEqual(client.capabilities?.mechanisms, ["PLAIN", "LOGIN"]);
+  assert.deepEqual(client.lastCapabilities()?.mechanisms, ["PLAIN", "LOGIN"]);
+});
+
+test("what a vault offers that comes late, or comes back, is known before anybody logs in", async () => {
+  const pair = new Pair();
+  const { client } = pair;
+  const known = async () => {
+    for (let tries = 0; client.lastCapabilities() === null && tries < 100; tries++) await later(20);
+    return client.lastCapabilities()?.mechanisms;
+  };
+  assert.equal(client.lastCapabilities(), null);
+  await later(20);
+  await pair.start();
+  assert.deepEqual(await known(), ["PLAIN", "LOGIN"]);
+  await pair.stop();
+  await pair.start();
+  await later(20);
+  client.lastCapabilities();
+  for (let tries = 0; pair.sockets.size === 0 && tries < 100; tries++) await later(20);
+  assert.equal(pair.sockets.size, 1);
 });
 
 test("an AUTH exchange has a connection to itself, others go on meanwhile", async () => {

@@ -58,8 +58,12 @@ export class VaultClient {
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
-  /** What the vault said last; null as long as it was never reached. */
-  get capabilities(): Capabilities | null {
+  /**
+   * What the vault said last; null as long as it was never reached. Where no connection is open one is opened for those
+   * who ask next: a vault that came late, or back with other mechanisms, must not wait for a login by an old one.
+   */
+  lastCapabilities(): Capabilities | null {
+    if (![...this.#connections].some(({ usable }) => usable)) void this.#open();
     return this.#capabilities;
   }
 
