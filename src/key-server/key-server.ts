@@ -75,7 +75,9 @@ export type KeyServerEvent =
   | { readonly kind: "refused"; readonly remoteAddress: string; readonly reason: "connections" | "prefix" }
   | { readonly kind: "tls-failed"; readonly remoteAddress: string; readonly cause: Error }
   /** The directory threw, rejected or took too long; the client was told [TEMP]. */
-  | { readonly kind: "directory-failed"; readonly cause: unknown };
+  | { readonly kind: "directory-failed"; readonly cause: unknown }
+  /** The system could not give it a connection. */
+  | { readonly kind: "accept-failed"; readonly cause: Error };
 
 const DEFAULT_LIMITS: KeyServerLimits = {
   connections: 2000,
@@ -159,6 +161,7 @@ export class KeyServer {
     const server = createServer({ noDelay: true }, (socket) => this.#accept(socket, secureContext));
     server.listen({ port, host, backlog: 1024, reusePort: options.reusePort ?? false });
     await once(server, "listening");
+    server.on("error", (cause) => this.#options.onEvent?.({ kind: "accept-failed", cause }));
     this.#servers.push(server);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     const bound = server.address() as { address: string; port: number };

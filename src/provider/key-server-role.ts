@@ -69,10 +69,11 @@ export async function startKeyServer(context: KeyServerContext): Promise<Running
     hostName: config.hostname,
     remembered: settings.remembered,
     limits: { connections, connectionsPerPrefix, costPerMinute: requestsPerMinute, exempt },
-    onEvent: (event) =>
-      event.kind === "directory-failed"
-        ? log.error({ role: "key-server", err: event.cause }, "keys cannot be read")
-        : log.debug({ role: "key-server", ...event }, event.kind),
+    onEvent: (event) => {
+      if (event.kind === "directory-failed") failed("keys cannot be read")(event.cause);
+      else if (event.kind === "accept-failed") failed("a connection cannot be accepted")(event.cause);
+      else log.debug({ role: "key-server", ...event }, event.kind);
+    },
   });
   const watch = await DrainWatch.start({
     server,

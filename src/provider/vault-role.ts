@@ -43,6 +43,7 @@ const LEVELS: Record<VaultEvent["kind"], "debug" | "info" | "warn" | "error"> = 
   refused: "warn",
   "tls-failed": "info",
   "enrolment-ended": "info",
+  "accept-failed": "error",
   "socket-failed": "error",
   "store-failed": "error",
   "store-answers": "info",

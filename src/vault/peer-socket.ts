@@ -13,11 +13,14 @@ export interface SocketOwner {
 /** The socket of one enrolment, which only its Unix user or group can open (PRV-33). */
 export class PeerSocket {
   readonly path: string;
+  /** The system could not give it a connection. */
+  onError: (cause: Error) => void = () => {};
   readonly #server: Server;
 
   private constructor(path: string, server: Server) {
     this.path = path;
     this.#server = server;
+    server.on("error", (cause) => this.onError(cause));
   }
 
   /**

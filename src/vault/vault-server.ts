@@ -47,6 +47,8 @@ export type VaultEvent =
     }
   | { readonly kind: "tls-failed"; readonly remoteAddress: string; readonly cause: Error }
   | { readonly kind: "enrolment-ended"; readonly enrolment: string; readonly connections: number }
+  /** The system could not give it a connection. */
+  | { readonly kind: "accept-failed"; readonly cause: Error }
   /** An enrolled Unix user or group has no socket. */
   | { readonly kind: "socket-failed"; readonly enrolment: string; readonly cause: unknown }
   /** The key store or a key could not be read; clients were told [TEMP]. */
@@ -132,6 +134,7 @@ export class VaultServer {
     const server = createServer({ noDelay: true }, (socket) => this.#acceptTls(socket, secureContext));
     server.listen({ port, host, backlog: 256 });
     await once(server, "listening");
+    server.on("error", (cause) => this.#onEvent({ kind: "accept-failed", cause }));
     this.#listeners.push(server);
     const bound = server.address() as { address: string; port: number };
     return { host: bound.address, port: bound.port };
@@ -281,6 +284,7 @@ export class VaultServer {
         const socket = await PeerSocket.open(this.#folder, name, proof, (peer) => {
           if (this.#hasRoom(peer, "unix")) this.#welcome(peer, access, "unix");
         });
+        socket.onError = (cause) => this.#onEvent({ kind: "accept-failed", cause });
         // It may have ended meanwhile.
         if (this.#sockets.has(access) && !this.#closed) this.#sockets.set(access, socket);
         else socket.close();
