@@ -278,7 +278,7 @@ test("everything can be put under another master key; the log still verifies", a
   assert.equal((await cli.object("audit verify")).whole, true);
 });
 
-test("a store that is busy is a reason to try again: status 75; a broken one is not", async () => {
+test("a store that is busy is a reason to try again: status 75; one that is broken, newer or another's is not", async () => {
   const file = join(cli.folder, "data/keyring.sqlite");
   const store = new DatabaseSync(file);
   store.exec("BEGIN IMMEDIATE");
@@ -290,4 +290,13 @@ test("a store that is busy is a reason to try again: status 75; a broken one is 
   writeFileSync(join(broken.folder, "data/keyring.sqlite"), "this is no database, whatever it may be\n");
   await broken.refuses("domain list", /check \[store\]/);
   broken.remove();
+  const newer = new CommandLine();
+  await newer.does("domain list", /no domain is hosted yet/);
+  const later = new DatabaseSync(join(newer.folder, "data/keyring.sqlite"));
+  later.exec("INSERT INTO schema_version (version, applied_at) VALUES (99, '')");
+  await newer.refuses("domain list", /was written by a newer vsmtp/);
+  later.exec("PRAGMA application_id = 7");
+  later.close();
+  await newer.refuses("domain list", /is a database of another kind/);
+  newer.remove();
 });

@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import type { Command } from "commander";
 import { type Config, formatProblem, loadConfig } from "../config/index.ts";
 import { auditKeyOf, Keyring, type KeyringStore, loadMasterKey, MasterKeyError } from "../keyring/index.ts";
-import { keyringLocation, openKeyringStore } from "../store/index.ts";
+import { keyringLocation, openKeyringStore, StoreMismatchError } from "../store/index.ts";
 import { readNamedFile } from "./arguments.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -57,7 +57,9 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
       throw error;
     }
   } catch (error) {
-    if (error instanceof MasterKeyError) throw new UsageError(error.message);
+    if (error instanceof MasterKeyError || error instanceof StoreMismatchError) {
+      throw new UsageError(error.message);
+    }
     throw error;
   }
 }

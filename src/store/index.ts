@@ -2,6 +2,7 @@
 export { keyringLocation } from "./keyring-location.ts";
 export { openKeyringStore, openPublicKeyringStore } from "./open-keyring-store.ts";
 export { SqliteQueueStore } from "./sqlite/queue-store.ts";
+export { StoreMismatchError } from "./store-mismatch-error.ts";
 export { exportKeyring } from "./transfer/export-keyring.ts";
 export type { Transferred } from "./transfer/header.ts";
 export { ImportError, importKeyring } from "./transfer/import-keyring.ts";

@@ -13,7 +13,7 @@ export interface KeyringPlace {
 
 /**
  * @param place.auditKey of the audit log's chain: `auditKeyOf(masterKey)`
- * @throws KeyringStoreError when the store cannot be reached or used now, Error when it is newer than this program
+ * @throws KeyringStoreError when the store cannot be reached or used now, StoreMismatchError when it is newer than this program or another's
  */
 export async function openKeyringStore(
   place: KeyringPlace & { readonly auditKey: Uint8Array },

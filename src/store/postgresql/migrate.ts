@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { Migration } from "../sql/dialect.ts";
+import { StoreMismatchError } from "../store-mismatch-error.ts";
 import { postgresqlDialect } from "./dialect.ts";
 
 /** "VSMK": of several processes that start at once, the one that has this lock migrates. */
@@ -8,7 +9,7 @@ const LOCK = 0x56534d4b;
 /**
  * Forward only, in one transaction.
  *
- * @throws Error when the database is newer than this program
+ * @throws StoreMismatchError when the database is newer than this program
  */
 export async function migrate(client: pg.ClientBase, migrations: readonly Migration[]): Promise<void> {
   // A server that is up to date is not asked for a lock: many processes start after one another.
@@ -18,7 +19,9 @@ export async function migrate(client: pg.ClientBase, migrations: readonly Migrat
     await client.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
     const version = await schemaVersion(client);
     if (version > migrations.length) {
-      throw new Error(`the database was written by a newer vsmtp (schema ${version}); upgrade this one`);
+      throw new StoreMismatchError(
+        `the database was written by a newer vsmtp (schema ${version}); upgrade this one`,
+      );
     }
     if (version === 0) {
       await client.query(

@@ -30,7 +30,7 @@ export class PostgresqlDriver implements SqlDriver {
   /**
    * Brings the schema up to date.
    *
-   * @throws KeyringStoreError when the server cannot be used now, Error when its schema is newer than this program
+   * @throws KeyringStoreError when the server cannot be used now, StoreMismatchError when its schema is newer than this program
    */
   static async open(url: string): Promise<PostgresqlDriver> {
     const driver = new PostgresqlDriver(url);

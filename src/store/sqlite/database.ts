@@ -2,6 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { Result, Row, Statement } from "../sql/program.ts";
+import { StoreMismatchError } from "../store-mismatch-error.ts";
 
 /** One step of a schema: SQL that takes the database from version `index` to `index + 1`. Never edited once released. */
 export type Migrations = readonly string[];
@@ -125,7 +126,9 @@ export class Database {
     const found = Number(this.#db.prepare("PRAGMA application_id").get()?.application_id);
     const tables = this.#db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n;
     if (found !== applicationId && !(found === 0 && tables === 0)) {
-      throw new Error(`${path} is a database of another kind; check the path in the configuration`);
+      throw new StoreMismatchError(
+        `${path} is a database of another kind; check the path in the configuration`,
+      );
     }
   }
 
@@ -143,7 +146,9 @@ export class Database {
       const row = this.#db.prepare("SELECT coalesce(max(version), 0) AS version FROM schema_version").get();
       const version = Number(row?.version);
       if (version > migrations.length) {
-        throw new Error(`${path} was written by a newer vsmtp (schema ${version}); upgrade this one`);
+        throw new StoreMismatchError(
+          `${path} was written by a newer vsmtp (schema ${version}); upgrade this one`,
+        );
       }
       migrations.slice(version).forEach((sql, index) => {
         this.#db.exec(sql);

@@ -8,8 +8,8 @@ import { type Program, runProgram } from "../sql/program.ts";
 import { Database, storageProblem } from "./database.ts";
 import { sqliteDialect } from "./dialect.ts";
 
-/** "VSMK" */
-const KEYRING_APPLICATION_ID = 0x56534d4b;
+/** "VSMV"; "VSMK" were key stores of checkouts before 0.1.0, whose schema was another. */
+const KEYRING_APPLICATION_ID = 0x56534d56;
 
 export interface SqliteOptions {
   readonly busyTimeoutMs?: number;
@@ -26,7 +26,7 @@ export class SqliteDriver implements SqlDriver {
   /** The file was asked in this turn of the event loop. */
   #asked = false;
 
-  /** @throws KeyringStoreError when the file cannot be used, Error when it is not of this kind or version */
+  /** @throws KeyringStoreError when the file cannot be used, StoreMismatchError when it is not of this kind or version */
   constructor(path: string, options: SqliteOptions = {}) {
     this.#open = () =>
       new Database({
