@@ -1,127 +1,21 @@
 import assert from "node:assert/strict";
-import { createPrivateKey, sign } from "node:crypto";
 import { connect } from "node:net";
-import { after, before, describe, test } from "node:test";
-import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
-import { ALPN, decoyKey, openKeyConnection, parseStatement, statementInput } from "../key-protocol/index.ts";
-import { type Address, addressText } from "../message/index.ts";
+import { describe, test } from "node:test";
+import type { TLSSocket } from "node:tls";
+import { ALPN, decoyKey, openKeyConnection, parseStatement } from "../key-protocol/index.ts";
 import { keyId } from "../signature/index.ts";
-import {
-  type DirectoryDomain,
-  type DirectoryKey,
-  type KeyDirectory,
-  KeyServer,
-  type KeyServerOptions,
-} from "./index.ts";
-import { OctetSlab } from "./octet-slab.ts";
-import { RateLimiter } from "./rate-limiter.ts";
-import { createTestAuthority } from "./test-authority.ts";
 import { TestClient } from "./test-client.ts";
-
-// SPEC Appendix A: the account key is RFC 8032 test 1, the statement key test 2.
-const spki = Buffer.from("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "base64");
-const kid = "FIH_rUKoiX6PoyILK0Uagg";
-const appendixA =
-  "v=1; i=allice@someisp.tld; k=FIH_rUKoiX6PoyILK0Uagg; a=ed25519-sha256; st=active; nb=1072915200; na=1104537600; iat=1073304000; ttl=600; p=MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=; s=hu7cekOwsqUk6OkPJVakhxbcMlFfU/hU2MNwM4YLW55X/Ij/EcO3o9NZy/h6zfaRt1uuxA1vAmwKvQvXvyU9DQ==";
-const dk = createPrivateKey({
-  key: Buffer.from(
-    "302e0201003005060" + "32b6570042204204ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
-    "hex",
-  ),
-  format: "der",
-  type: "pkcs8",
-});
-const signer = {
-  everyDomain: false,
-  sign: async (_domain: string, text: string) => sign(null, statementInput(text), dk),
-};
-const active: DirectoryKey = {
-  owner: "allice@someisp.tld",
+import {
+  active,
+  appendixA,
+  decoySecret,
   kid,
-  algorithm: "ed25519-sha256",
-  state: "active",
+  roots,
+  secured,
+  signer,
   spki,
-  notBefore: 1072915200,
-  notAfter: 1104537600,
-  grants: [],
-};
-
-const decoySecret = Buffer.alloc(32, 1);
-
-/** Accounts are named by their addresses. */
-class TestDirectory implements KeyDirectory {
-  readonly accounts = new Map<string, readonly DirectoryKey[]>([["allice@someisp.tld", [active]]]);
-  readonly changed: string[] = [];
-  /** Changes before this one are not known any more. */
-  forgotten = 0;
-  epoch: number | null = null;
-  statementKey: Uint8Array | null = null;
-  asked = 0;
-  answered: Promise<void> = Promise.resolve();
-  broken = false;
-
-  set(address: string, ...keys: DirectoryKey[]): void {
-    this.accounts.set(address, keys);
-    this.changed.push(address);
-  }
-  raiseEpoch(epoch: number): void {
-    this.epoch = epoch;
-    this.changed.push("someisp.tld");
-  }
-  changeCount(): number {
-    return this.changed.length;
-  }
-  changedSince(count: number): ReadonlySet<string> | null {
-    return count < this.forgotten ? null : new Set(this.changed.slice(count));
-  }
-  async domain(name: string): Promise<DirectoryDomain | null> {
-    const { epoch, statementKey } = this;
-    return name === "someisp.tld" ? { epoch, statementKey } : null;
-  }
-  async keys(address: Address): Promise<readonly DirectoryKey[]> {
-    this.asked++;
-    if (this.broken) throw new Error("the disk is on fire");
-    const text = addressText(address);
-    const keys = this.accounts.get(text) ?? [];
-    await this.answered;
-    return keys.map((key) => ({ ...key, owner: text }));
-  }
-}
-
-let context: SecureContext;
-let roots: SecureContext;
-const servers: KeyServer[] = [];
-
-before(async () => {
-  const authority = await createTestAuthority();
-  context = await authority.issue(["mx1.someisp.tld", "keyserver.someisp.tld"]);
-  roots = createSecureContext({ ca: authority.certificate });
-});
-after(() => Promise.all(servers.map((server) => server.close(100))));
-
-async function start(
-  options: Partial<KeyServerOptions> = {},
-): Promise<{ server: KeyServer; port: number; directory: TestDirectory }> {
-  const directory = new TestDirectory();
-  if (options.signer !== undefined) directory.statementKey = spki;
-  const server = new KeyServer({
-    directory,
-    secureContext: () => context,
-    decoySecret,
-    nowMs: () => 1073304000_000,
-    ...options,
-  });
-  servers.push(server);
-  const { port } = await server.listen(0, "127.0.0.1");
-  return { server, port, directory };
-}
-
-async function secured(port: number, name = "mx1.someisp.tld"): Promise<TestClient> {
-  const wire = new TestClient(port);
-  await wire.expect(`+OK VSMTP/1${name === "" ? "" : ` ${name}`}\r\n`);
-  await wire.startTls(roots);
-  return wire;
-}
+  start,
+} from "./test-public-interface.ts";
 
 describe("transcripts of SPEC §5.7, bit for bit", () => {
   test("an active key, and one that is not there", async () => {
@@ -370,141 +264,6 @@ describe("answers (KEY-28 to KEY-36)", () => {
     ]) {
       assert.throws(() => server.setMode({ kind: "redirect", target }), TypeError);
     }
-  });
-});
-
-describe("limits", () => {
-  test("connections, in all and from one network: [BUSY] or -FW (KEY-37)", async () => {
-    const overflow = { host: "keys.someisp.tld", port: 8757 };
-    const { server, port } = await start({ limits: { connections: 1 } });
-    const first = new TestClient(port);
-    await first.expect("+OK VSMTP/1\r\n");
-    const second = new TestClient(port);
-    await second.expect("-ERR [BUSY] too many connections\r\n");
-    await second.expectClose();
-    server.setMode({ kind: "serve", overflow });
-    const third = new TestClient(port);
-    await third.expect("-FW keys.someisp.tld:8757\r\n");
-    first.socket.destroy();
-    while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    const fourth = new TestClient(port);
-    await fourth.expect("+OK VSMTP/1\r\n");
-    fourth.socket.destroy();
-    fourth.socket.destroy();
-    const half = { kind: "serve", overflow, overflowAbove: 0.5 } as const;
-    const shared = await start({ limits: { connections: 4 }, mode: half });
-    const taken = [new TestClient(shared.port), new TestClient(shared.port)];
-    for (const client of taken) await client.expect("+OK VSMTP/1\r\n");
-    await new TestClient(shared.port).expect("-FW keys.someisp.tld:8757\r\n");
-    for (const client of taken) client.socket.destroy();
-    const narrow = await start({ limits: { connectionsPerPrefix: 1 }, mode: { kind: "serve", overflow } });
-    const one = new TestClient(narrow.port);
-    await one.expect("+OK VSMTP/1\r\n");
-    await new TestClient(narrow.port).expect("-ERR [BUSY] too many connections\r\n");
-    one.socket.destroy();
-    const exempt = await start({
-      limits: { connectionsPerPrefix: 1, costPerMinute: 1, exempt: ["127.0.0.0/8"] },
-    });
-    const several = await Promise.all([secured(exempt.port, ""), secured(exempt.port, "")]);
-    for (const client of several) {
-      for (let n = 0; n < 3; n++) {
-        client.send(`KEY nobody@someisp.tld ${kid}\r\n`);
-        await client.expect("-ERR [NOKEY] unknown\r\n");
-      }
-      client.socket.destroy();
-    }
-  });
-
-  test("a network that asked too much gets [RATE] until time has passed (KEY-37)", async () => {
-    let nowMs = 1073304000_000;
-    const { port } = await start({ limits: { costPerMinute: 60 }, nowMs: () => nowMs });
-    const wire = await secured(port, "");
-    for (let n = 0; n < 7; n++) wire.send(`KEY nobody@someisp.tld ${kid}\r\n`);
-    const refused = "-ERR [NOKEY] unknown\r\n";
-    while (wire.received.length < 7 * refused.length) await new Promise((resolve) => setTimeout(resolve, 1));
-    wire.received = "";
-    wire.send(`KEY allice@someisp.tld ${kid}\r\n`);
-    await wire.expect("-ERR [RATE] too many requests, come back later\r\n");
-    nowMs += 60_000;
-    wire.send("NOOP\r\n");
-    await wire.expect("+OK\r\n");
-    wire.send("KEY nobody@someisp.tld\r\n");
-    while (!wire.received.endsWith(".\r\n")) await new Promise((resolve) => setTimeout(resolve, 1));
-    wire.socket.destroy();
-  });
-
-  test("octets behind STLS drop the connection (KEY-11)", async () => {
-    const { port } = await start();
-    const wire = new TestClient(port);
-    await wire.expect("+OK VSMTP/1\r\n");
-    wire.send("STLS\r\nCAPA\r\n");
-    await wire.expectClose();
-    assert.equal(wire.received, "");
-  });
-
-  test("a handshake with another ALPN protocol fails (KEY-13), and plain text in it is reported", async () => {
-    const events: string[] = [];
-    const { port } = await start({ onEvent: (event) => events.push(event.kind) });
-    const wire = new TestClient(port);
-    await wire.expect("+OK VSMTP/1\r\n");
-    await assert.rejects(wire.startTls(roots, ["smtp"]));
-    const silent = new TestClient(port);
-    await silent.expect("+OK VSMTP/1\r\n");
-    await silent.startTls(roots, []);
-    await silent.expectClose();
-    const plain = new TestClient(port);
-    await plain.expect("+OK VSMTP/1\r\n");
-    plain.send("STLS\r\n");
-    await plain.expect("+OK begin\r\n");
-    plain.send("KEY allice@someisp.tld\r\n");
-    await plain.expectClose();
-    assert.deepEqual(events, ["tls-failed", "tls-failed", "tls-failed"]);
-  });
-
-  test("idle clients, and those that only drip, are let go (KEY-16); options outside the protocol are refused", async () => {
-    let nowMs = 0;
-    const { port } = await start({ nowMs: () => nowMs, limits: { idleMs: 30_000 } });
-    const wire = new TestClient(port);
-    await wire.expect("+OK VSMTP/1\r\n");
-    nowMs = 29_000;
-    wire.send("NO");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(wire.closed, false);
-    nowMs = 30_001;
-    await wire.expectClose();
-    const wrong: Partial<KeyServerOptions>[] = [
-      { limits: { idleMs: 29_999 } },
-      { limits: { requests: 1001 } },
-      { ttlSeconds: 59 },
-      { ttlSeconds: 86_401 },
-      { decoySecret: Buffer.alloc(15) },
-      { limits: { exempt: ["192.0.2.0"] } },
-    ];
-    for (const options of wrong)
-      await assert.rejects(start(options), { name: /Error/ }, JSON.stringify(options));
-  });
-
-  test("close lets replies out and ends", async () => {
-    const { server, port } = await start();
-    const wire = await secured(port, "");
-    wire.send("NOOP\r\n");
-    await wire.expect("+OK\r\n");
-    await Promise.all([server.close(200), wire.expectClose()]);
-    assert.equal(server.connections, 0);
-  });
-
-  test("no limit is no limit", () => {
-    const unlimited = new RateLimiter(Number.POSITIVE_INFINITY, () => 0);
-    assert.ok(unlimited.spend(unlimited.of("x"), 1e9));
-  });
-});
-
-test("text becomes octets side by side, whatever its length", () => {
-  const slab = new OctetSlab();
-  const texts = Array.from({ length: 300 }, (_, n) => `${n}\u00ff`.repeat((n * 97) % 7000));
-  const octets = texts.map((text) => slab.octets(text));
-  texts.forEach((text, n) => {
-    assert.equal(octets[n]?.toString("latin1"), text);
   });
 });
 

@@ -49,7 +49,7 @@ export function defineAdd(parent: Command, done: Done): void {
     ],
     examples: [
       [
-        "vsmtp enroll add submit1 --all --out /root/submit1",
+        "vsmtp enroll add submit1 --all --out submit1",
         "makes submit1.key and submit1.crt; move them there",
       ],
       ["vsmtp enroll add mailer --account news@example.org --certificate mailer.crt", "a contractor"],
