@@ -20,8 +20,6 @@ export interface Sample {
   readonly seconds: number;
   /** CPU time of the process that is measured, all its threads. */
   readonly cpuSeconds: number;
-  /** CPU time of the client that keeps it busy, where that is another process. */
-  readonly clientCpuSeconds?: number;
 }
 
 /** Does its work over and over for about this long. */
@@ -50,9 +48,9 @@ export class Race<Name extends string> {
     return this.#spread((round) => round[name].done / round[name].cpuSeconds).median;
   }
 
-  /** What part of its time the client was busy: near 1 the client bounds the rate by the clock. */
-  clientShare(name: Name): number {
-    return this.#spread((round) => (round[name].clientCpuSeconds ?? 0) / round[name].seconds).median;
+  /** What part of its time it was busy, as `97 %`: far below 100 % something else bounds the rate by the clock. */
+  busy(name: Name): string {
+    return `${whole(100 * this.#spread((round) => round[name].cpuSeconds / round[name].seconds).median)} %`;
   }
 
   /** How many times as fast one is as the other, by the clock. */

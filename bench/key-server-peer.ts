@@ -24,7 +24,8 @@ export async function startKeyServer(options: KeyServerPeerOptions): Promise<Key
   const args = [transport, location, String(remembered)];
   const server = await ServerProcess.startOn<{ port: number }>(core, "lookup-server.ts", ...args);
   const { port } = server.ready;
-  const open = transport === "tls" ? openTls(port, { resume: false }) : openPlain(port, { greeted: true });
+  // Who comes back after so many requests takes up the TLS session again.
+  const open = transport === "tls" ? openTls(port, { resume: true }) : openPlain(port, { greeted: true });
   const replyOctets = await measureReply(open, script, "st=active");
   return { server, open, script, replyOctets, requestsPerConnection: MOST_REQUESTS };
 }

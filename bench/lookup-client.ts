@@ -2,6 +2,7 @@
 // requests that lie ready, as many at a time as are to be under way, and counts the replies by their octets.
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext } from "node:tls";
+import { hasCore } from "./harness.ts";
 import type { Load, MeasuredServer } from "./server-process.ts";
 
 /** Requests of one length, side by side in the order in which they are sent; after the last the first comes again. */
@@ -115,6 +116,8 @@ export interface AskingOptions extends Lookups {
   readonly connections: number;
   /** Requests that are under way on a connection. */
   readonly depth: number;
+  /** The client has its core for itself. Default: there are two cores. */
+  readonly alone?: boolean;
 }
 
 /** Keeps a server busy: the answer to one request makes room for the next. */
@@ -126,6 +129,7 @@ export class Asking implements Load {
 
   constructor(options: AskingOptions) {
     this.#options = options;
+    if (options.alone ?? hasCore(1)) this.#stayAwake();
     this.#clients = Promise.all(Array.from({ length: options.connections }, () => this.#client()));
   }
 
@@ -133,6 +137,11 @@ export class Asking implements Load {
     this.#running = false;
     await this.#clients;
   }
+
+  /** Where the client sleeps between two replies, each costs the server a call to wake it, and both wait. */
+  readonly #stayAwake = (): void => {
+    if (this.#running) setImmediate(this.#stayAwake);
+  };
 
   async #client(): Promise<void> {
     while (this.#running) await this.#askAll();

@@ -103,18 +103,16 @@ try {
     const result = await race(contestants, effort);
     for (const name of Object.keys(contestants) as (keyof typeof contestants)[]) {
       const perSecond = result.perSecond(name);
-      const cpuMicroseconds = 1e6 / result.perCpuSecond(name);
       rows.push([
         `${name}, ${many} at a time`,
         figure(perSecond),
         figure((1e6 * many) / perSecond),
-        figure(cpuMicroseconds),
-        `${figure((cpuMicroseconds * perSecond) / 1e4)} %`,
-        name === "SIGN in this process" ? "" : `${figure(100 * result.clientShare(name))} %`,
+        figure(1e6 / result.perCpuSecond(name)),
+        result.busy(name),
       ]);
     }
   }
-  const heading = ["one recipient each", "a second", "µs each", "CPU µs", "vault", "client"];
+  const heading = ["one recipient each", "a second", "µs each", "CPU µs", "busy"];
   printTable("A vault, each use logged and counted on disk before it is answered", heading, rows);
 } finally {
   for (const one of clients) one.close();

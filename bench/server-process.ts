@@ -92,16 +92,14 @@ export function underLoad(server: MeasuredServer, begin: () => Load): Contestant
     const load = begin();
     await pause(200);
     const cpuBefore = await server.cpuSeconds();
-    const ownCpuBefore = process.cpuUsage();
     const doneBefore = load.done;
     const start = performance.now();
     await pause(seconds * 1000);
     const done = load.done - doneBefore;
     const elapsed = (performance.now() - start) / 1000;
-    const ownCpu = process.cpuUsage(ownCpuBefore);
     const cpuSeconds = (await server.cpuSeconds()) - cpuBefore;
     await load.stop();
-    return { done, seconds: elapsed, cpuSeconds, clientCpuSeconds: (ownCpu.user + ownCpu.system) / 1e6 };
+    return { done, seconds: elapsed, cpuSeconds };
   };
 }
 
