@@ -178,6 +178,12 @@ export function onCore(core: number, command: readonly string[]): readonly strin
   return hasCore(core) ? ["taskset", "-c", String(core), ...command] : command;
 }
 
+/** Moves this process, and what it starts from now on, to one core or to all of them. */
+export function moveTo(core: number | "all"): void {
+  const list = core === "all" ? `0-${cpus().length - 1}` : String(core);
+  if (hasCore(1)) spawnSync("taskset", ["-a", "-c", "-p", list, String(process.pid)]);
+}
+
 const cores = new Map<number, boolean>();
 
 /** Can processes be put on that core? Asked of the system: how many cores this process may use says nothing of it. */

@@ -5,7 +5,16 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadAccounts, uniform, zipf } from "./accounts.ts";
-import { type Contestant, figure, percent, printTable, race, readEffort, readNumber } from "./harness.ts";
+import {
+  type Contestant,
+  figure,
+  moveTo,
+  percent,
+  printTable,
+  race,
+  readEffort,
+  readNumber,
+} from "./harness.ts";
 import { type KeyServerPeer, startKeyServer, warmUp } from "./key-server-peer.ts";
 import { Asking } from "./lookup-client.ts";
 import { databaseOctets, PostgresqlServer } from "./postgresql.ts";
@@ -20,8 +29,7 @@ const MEBIBYTE = 1 << 20;
 const effort = readEffort({ seconds: 1, runs: 5 });
 const many = Math.ceil(readNumber("accounts", 1_000_000));
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-bench-"));
-const loading: string[][] = [];
-const lookups: string[][] = [];
+moveTo("all");
 const postgresql = await PostgresqlServer.start(folder);
 try {
   const file = (name: string): string => join(folder, name);
@@ -32,27 +40,22 @@ try {
   await postgresql.stop();
   rmSync(folder, { recursive: true });
 }
-printTable(
-  "Accounts made, with key pairs, without passwords",
-  [`${figure(many)} accounts`, "a second", "octets each", "aim"],
-  loading,
-);
-printTable(
-  `Lookups inside TLS, one at a time on ${CONNECTIONS} connections`,
-  ["accounts, replies in memory", "a second", "of 1,000", "CPU µs", "p50 ms", "p99 ms", "MiB", "aim"],
-  lookups,
-);
-
 async function measure(
   store: string,
   few: string,
   location: string,
   octetsOf: (location: string) => Promise<number>,
 ): Promise<void> {
+  moveTo("all");
   const fewAccounts = await loadAccounts(few, FEW);
   const accounts = await loadAccounts(location, many);
+  moveTo(0);
   const octetsEach = ((await octetsOf(location)) - (await octetsOf(few))) / (many - FEW);
-  loading.push([store, figure(many / accounts.seconds), figure(octetsEach), "≥ 5,000"]);
+  printTable(
+    `${store}: accounts made, with key pairs, without passwords`,
+    ["accounts", "a second", "octets each", "aim"],
+    [[figure(many), figure(many / accounts.seconds), figure(octetsEach), "≥ 5,000"]],
+  );
 
   const all = await startKeyServer({
     transport: "tls",
@@ -89,12 +92,13 @@ async function measure(
     );
   }
   const result = await race(contestants, effort);
+  const rows: string[][] = [];
   for (const [name, peer] of Object.entries(peers)) {
     const latencies = await steadily(peer, result.perSecond(name) / 2);
     const { residentOctets } = await peer.server.usage();
     const isMeasure = name === figure(FEW);
-    lookups.push([
-      `${store}, ${name}`,
+    rows.push([
+      name,
       figure(result.perSecond(name)),
       isMeasure ? "" : percent(result.ratio(name, figure(FEW))),
       figure(1e6 / result.perCpuSecond(name)),
@@ -103,6 +107,11 @@ async function measure(
       isMeasure ? "" : "80 %, p99 < 5 ms",
     ]);
   }
+  printTable(
+    `${store}: lookups inside TLS, one at a time on ${CONNECTIONS} connections`,
+    ["accounts, replies in memory", "a second", "of 1,000", "CPU µs", "p50 ms", "p99 ms", "MiB", "aim"],
+    rows,
+  );
   for (const server of new Set(Object.values(peers).map((peer) => peer.server))) await server.stop();
 }
 
