@@ -48,10 +48,7 @@ export function defineAdd(parent: Command, done: Done): void {
       "The certificate is known by its public key: who issued it and until when it is valid does not count. An enrolment ends when it is removed.",
     ],
     examples: [
-      [
-        "vsmtp enroll add submit1 --all --out submit1",
-        "makes submit1.key and submit1.crt; move them there",
-      ],
+      ["vsmtp enroll add submit1 --all --out submit1", "makes submit1.key and submit1.crt; move them there"],
       ["vsmtp enroll add mailer --account news@example.org --certificate mailer.crt", "a contractor"],
       ["vsmtp enroll add local --domain example.org --unix-user vsmtp-submission", "on this machine"],
     ],
