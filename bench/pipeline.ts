@@ -45,7 +45,7 @@ class Sending implements Load {
     while (this.#running) {
       const [outcome] = await opened.client.send({
         reversePath: "allice@someisp.test",
-        recipients: ["bob@dest.test"],
+        recipients: [{ address: "bob@dest.test" }],
         content,
       });
       if (outcome?.status !== "delivered") throw new Error(outcome?.text);

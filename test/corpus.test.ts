@@ -183,7 +183,7 @@ async function assertSurvival(
   const relayed = await hop.relay(
     copies.map(({ octets, recipient }) => ({
       reversePath: "author@someisp.test",
-      recipients: [addressText(recipient)],
+      recipients: [{ address: addressText(recipient) }],
       content: octets,
       octets: octets.length,
       eightBit: !isAscii(octets),

@@ -193,7 +193,7 @@ async function receive(content: Buffer): Promise<string> {
     assert.ok(opened.ok);
     const [outcome] = await opened.client.send({
       reversePath: "allice@someisp.test",
-      recipients: ["bob@dest.test"],
+      recipients: [{ address: "bob@dest.test" }],
       content,
     });
     await opened.client.quit();

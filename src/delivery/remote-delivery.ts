@@ -101,7 +101,7 @@ async function outgoing(
   const paths = recipients.map(({ address }) => forwardPath(address));
   return {
     reversePath,
-    recipients: paths,
+    recipients: paths.map((address) => ({ address })),
     content: asContent(pieces, message.size),
     octets: message.size,
     eightBit: message.body === "8bitmime",

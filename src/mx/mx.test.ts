@@ -113,7 +113,7 @@ async function send(content: Uint8Array | string, ...recipients: string[]): Prom
   assert.ok(opened.ok);
   const outcomes = await opened.client.send({
     reversePath: "allice@someisp.test",
-    recipients: recipients.length > 0 ? recipients : ["bob@dest.test"],
+    recipients: (recipients.length > 0 ? recipients : ["bob@dest.test"]).map((address) => ({ address })),
     content: Buffer.from(content as string, "latin1"),
   });
   await opened.client.quit();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
@@ -6,6 +7,7 @@ import {
   type Dialer,
   type OpenResult,
   openSmtp,
+  type PeerCertificates,
   type RecipientOutcome,
   type SmtpClient,
   type SmtpClientOptions,
@@ -43,9 +45,11 @@ function brief(outcomes: readonly RecipientOutcome[]): string[] {
   );
 }
 
+const to = (address: string) => ({ address });
+
 const message = {
   reversePath: "a@client.test",
-  recipients: ["b@mx.test"],
+  recipients: [to("b@mx.test")],
   content: Buffer.from("Subject: x\r\n\r\n.dot\r\nlast line without end"),
 };
 
@@ -181,16 +185,142 @@ test("TLS: opportunistic without a check, required and implicit with one (RFC 32
   assert.deepEqual(kept, ["ESMTPS", "ESMTPS", "ESMTPS", "ESMTP"]);
   assert.match(
     await failure(starttls.port, { tls: { mode: "required", name: "mx.test" } }),
-    /^deferred at starttls: null 4\.4\.2 self-signed/,
+    /^deferred at starttls: null 4\.7\.5 the certificate is not trusted: DEPTH_ZERO_SELF_SIGNED/,
   );
   assert.match(
     await failure(starttls.port, { tls: { mode: "required", name: "other.test", ca: certificate } }),
-    /^deferred at starttls: null .*other\.test/,
+    /^deferred at starttls: null 4\.7\.5 .*other\.test/,
   );
   assert.equal(
     await failure(plain.port, { tls: { mode: "required", name: "mx.test" } }),
     "deferred at starttls: null 4.7.4 TLS is required but not offered",
   );
+});
+
+test("TLS judged by the caller, and what was agreed on (RFC 7672, RFC 8461)", async (t) => {
+  const { server, port, messages } = await startServer();
+  t.after(() => server.close(0));
+  const seen: PeerCertificates[] = [];
+  const judged = (name: string, verdict: string | null, ca?: string) => ({
+    mode: "judged" as const,
+    name,
+    accept(certificates: PeerCertificates) {
+      seen.push(certificates);
+      return verdict;
+    },
+    ...(ca === undefined ? {} : { ca }),
+  });
+  const trusting = await opened(port, { tls: judged("mx.test", null) });
+  assert.deepEqual(trusting.tls, {
+    version: "TLSv1.3",
+    cipher: "TLS_AES_256_GCM_SHA384",
+    authenticated: true,
+  });
+  trusting.close();
+  assert.equal(
+    await failure(port, { tls: judged("other.test", "no TLSA record matches", certificate) }),
+    "deferred at starttls: null 4.7.5 no TLSA record matches",
+  );
+  (await opened(port, { tls: judged("mx.test", null, certificate) })).close();
+  const own = new X509Certificate(certificate).raw;
+  assert.deepEqual(
+    seen.map(({ chain }) => chain.map((one) => Buffer.compare(one, own))),
+    [[0], [0], [0]],
+    "self-signed: itself alone",
+  );
+  assert.match(seen[0]?.webPkiProblem ?? "", /SELF_SIGNED/);
+  assert.match(seen[1]?.webPkiProblem ?? "", /other\.test/);
+  assert.equal(seen[2]?.webPkiProblem, null);
+  const unchecked = await opened(port, { tls: { mode: "opportunistic" } });
+  assert.equal(unchecked.tls?.authenticated, false);
+  unchecked.close();
+  const clear = await opened(port);
+  assert.equal(clear.tls, null);
+  clear.close();
+  const broken = open(port, {
+    tls: {
+      mode: "judged",
+      name: "mx.test",
+      accept: () => {
+        throw new Error("a bug of the judge");
+      },
+    },
+  });
+  await assert.rejects(broken, /a bug of the judge/);
+  assert.equal(messages.length, 0);
+});
+
+test("DSN parameters go where they are understood (RFC 3461, RFC 6533)", async (t) => {
+  const knowing = await startServer();
+  const unknowing = await startServer({ withheld: ["DSN"] });
+  t.after(() => Promise.all([knowing, unknowing].map(({ server }) => server.close(0))));
+  const letter = {
+    ...message,
+    returned: "headers" as const,
+    envelopeId: "QQ+2B314159",
+    recipients: [
+      {
+        address: "b@mx.test",
+        notify: ["success", "delay"] as const,
+        originalRecipient: "rfc822;Bob@mx.test",
+      },
+      { address: "c@mx.test", notify: ["never"] as const, originalRecipient: "utf-8;j\u00fcrgen@mx.test" },
+      { address: "d@mx.test", notify: null, originalRecipient: null },
+    ],
+  };
+  for (const { port } of [knowing, unknowing]) {
+    const client = await opened(port);
+    assert.deepEqual(
+      (await client.send(letter)).map(({ status }) => status),
+      ["delivered", "delivered", "delivered"],
+    );
+    client.close();
+  }
+  const [known, unknown] = [knowing.messages[0]?.envelope, unknowing.messages[0]?.envelope];
+  assert.deepEqual([known?.returned, known?.envelopeId], ["headers", "QQ+2B314159"]);
+  assert.deepEqual(
+    known?.recipients.map(({ notify, originalRecipient }) => [notify, originalRecipient]),
+    [
+      [["success", "delay"], "rfc822;Bob@mx.test"],
+      [["never"], "utf-8;j\\x{FC}rgen@mx.test"],
+      [null, null],
+    ],
+  );
+  assert.deepEqual([unknown?.returned, unknown?.envelopeId], [null, null]);
+  assert.deepEqual(unknown?.recipients[0]?.notify, null);
+  const client = await opened(knowing.port);
+  for (const change of [
+    { envelopeId: "a\r\nRSET" },
+    { recipients: [{ address: "b@mx.test", originalRecipient: "rfc822;a b" }] },
+  ]) {
+    assert.match(
+      brief(await client.send({ ...letter, ...change }))[0] as string,
+      /^refused at mail: null 5\.5\.4/,
+    );
+  }
+  client.close();
+});
+
+test("REQUIRETLS goes to those who offer it, over a connection that was judged (RFC 8689)", async (t) => {
+  const offering = await startServer();
+  const withholding = await startServer({ withheld: ["REQUIRETLS"] });
+  t.after(() => Promise.all([offering, withholding].map(({ server }) => server.close(0))));
+  const strict = { ...message, requireTls: true };
+  const tls = { mode: "required", name: "mx.test", ca: certificate } as const;
+  const good = await opened(offering.port, { tls });
+  assert.equal((await good.send(strict))[0]?.status, "delivered");
+  assert.equal(offering.messages[0]?.envelope.requireTls, true);
+  good.close();
+  for (const [port, mode, expected] of [
+    [offering.port, { mode: "never" }, /^refused at mail: null 5\.7\.30/],
+    [offering.port, { mode: "opportunistic" }, /^refused at mail: null 5\.7\.10/],
+    [withholding.port, tls, /^refused at mail: null 5\.7\.30/],
+  ] as const) {
+    const client = await opened(port, { tls: mode });
+    assert.match(brief(await client.send(strict))[0] as string, expected);
+    assert.equal((await client.send(message))[0]?.status, "delivered", "and others still pass");
+    client.close();
+  }
 });
 
 test("AUTH PLAIN inside TLS only (RFC 4616)", async (t) => {
@@ -225,7 +355,7 @@ test("every recipient has its own outcome; the connection stays usable (RFC 5321
     };
     const port = await scripted(t, "220 x\r\n", answers(changed, ehlo));
     const client = await opened(port);
-    const recipients = ["b@mx.test", "no@mx.test", "full@mx.test"];
+    const recipients = ["b@mx.test", "no@mx.test", "full@mx.test"].map(to);
     assert.deepEqual(brief(await client.send({ ...message, recipients })), [
       "delivered at content: 250 2.0.0 ok",
       "refused at rcpt: 550 5.1.1 who?",
@@ -238,7 +368,7 @@ test("every recipient has its own outcome; the connection stays usable (RFC 5321
     assert.deepEqual(brief(await client.send(message)), ["refused at data: 554 5.0.0 no"]);
     delete changed.DATA;
     // Everybody is refused, and still DATA is accepted (RFC 2920 §3.1).
-    assert.deepEqual(brief(await client.send({ ...message, recipients: ["no@mx.test"] })), [
+    assert.deepEqual(brief(await client.send({ ...message, recipients: [to("no@mx.test")] })), [
       "refused at rcpt: 550 5.1.1 who?",
     ]);
     changed["."] = "550 5.7.1 VSMTP/revoked\r\n";
@@ -262,8 +392,8 @@ test("HELO for servers that do not know EHLO, and what cannot be sent through th
   for (const [change, expected] of [
     [{ eightBit: true }, /^refused at mail: null 5\.6\.3/],
     [{ smtputf8: true }, /^refused at mail: null 5\.6\.7/],
-    [{ recipients: ["ä@mx.test"] }, /^refused at mail: null 5\.6\.7/],
-    [{ recipients: ["a@b.test>\r\nRSET"] }, /^refused at mail: null 5\.1\.3/],
+    [{ recipients: [to("ä@mx.test")] }, /^refused at mail: null 5\.6\.7/],
+    [{ recipients: [to("a@b.test>\r\nRSET")] }, /^refused at mail: null 5\.1\.3/],
     [{ content: Buffer.from("a\nb\r\n") }, /^refused at content: null 5\.6\.0 .*bare-lf/],
   ] as const) {
     assert.match(brief(await client.send({ ...message, ...change }))[0] as string, expected);
@@ -280,7 +410,13 @@ test("SIZE, 8BITMIME and SMTPUTF8 are used when offered (RFC 1870, RFC 6152, RFC
     brief(await client.send({ ...message, octets: 1001 }))[0] as string,
     /^refused at mail: null 5\.3\.4/,
   );
-  await client.send({ ...message, recipients: ["ä@mx.test"], smtputf8: true, eightBit: true, octets: 999 });
+  await client.send({
+    ...message,
+    recipients: [to("ä@mx.test")],
+    smtputf8: true,
+    eightBit: true,
+    octets: 999,
+  });
   const envelope = messages[0]?.envelope;
   assert.deepEqual([envelope?.smtputf8, envelope?.body, envelope?.declaredOctets], [true, "8bitmime", 999]);
   client.close();

@@ -25,11 +25,23 @@ function brief(line: string): string {
     case "HELO":
       return `${command.verb} ${command.name}`;
     case "MAIL": {
-      const { declaredOctets, body, smtputf8 } = command.parameters;
-      return `MAIL ${command.reversePath?.text ?? "<>"} ${declaredOctets} ${body}${smtputf8 ? " utf8" : ""}`;
+      const { declaredOctets, body, smtputf8, requireTls, returned, envelopeId } = command.parameters;
+      return [
+        `MAIL ${command.reversePath?.text ?? "<>"} ${declaredOctets} ${body}`,
+        ...(smtputf8 ? ["utf8"] : []),
+        ...(requireTls ? ["REQUIRETLS"] : []),
+        ...(returned === null ? [] : [`RET=${returned}`]),
+        ...(envelopeId === null ? [] : [`ENVID=${envelopeId}`]),
+      ].join(" ");
     }
-    case "RCPT":
-      return `RCPT ${command.recipient.localPart} at ${command.recipient.domain}`;
+    case "RCPT": {
+      const { notify, originalRecipient } = command.parameters;
+      return [
+        `RCPT ${command.recipient.localPart} at ${command.recipient.domain}`,
+        ...(notify === null ? [] : [`NOTIFY=${notify.join(",")}`]),
+        ...(originalRecipient === null ? [] : [`ORCPT=${originalRecipient}`]),
+      ].join(" ");
+    }
     case "AUTH":
       return `AUTH ${command.mechanism} ${command.initial}`;
     default:
@@ -77,7 +89,19 @@ const commands: [section: string, line: string, expected: string][] = [
   ["RFC 3030 not offered", "MAIL FROM:<a@b.test> BODY=BINARYMIME", "501 5.5.4"],
   ["RFC 5321 §4.1.2 twice", "MAIL FROM:<a@b.test> SIZE=1 size=1", "501 5.5.4"],
   ["RFC 5321 §4.1.1.11", "MAIL FROM:<a@b.test> FOO=1", "555 5.5.4"],
-  ["RFC 5321 §4.1.1.11 DSN is not offered", "MAIL FROM:<a@b.test> RET=HDRS", "555 5.5.4"],
+  ["RFC 3461 §4.3", "MAIL FROM:<a@b.test> ret=hdrs", "MAIL a@b.test null 7bit RET=headers"],
+  ["RFC 3461 §4.3", "MAIL FROM:<a@b.test> RET=FULL", "MAIL a@b.test null 7bit RET=full"],
+  ["RFC 3461 §4.3", "MAIL FROM:<a@b.test> RET=ALL", "501 5.5.4"],
+  ["RFC 3461 §4.3", "MAIL FROM:<a@b.test> RET", "501 5.5.4"],
+  ["RFC 3461 §4.4", "MAIL FROM:<a@b.test> ENVID=QQ+2B314159", "MAIL a@b.test null 7bit ENVID=QQ+2B314159"],
+  ["RFC 3461 §4.4", `MAIL FROM:<> ENVID=${"x".repeat(100)}`, `MAIL <> null 7bit ENVID=${"x".repeat(100)}`],
+  ["RFC 3461 §4.4", `MAIL FROM:<> ENVID=${"x".repeat(101)}`, "501 5.5.4"],
+  ["RFC 3461 §4 xtext", "MAIL FROM:<> ENVID=a+2b", "501 5.5.4"],
+  ["RFC 3461 §4 xtext", "MAIL FROM:<> ENVID=a+2", "501 5.5.4"],
+  ["RFC 3461 §4.4 printable", "MAIL FROM:<> ENVID=a+0D+0AX", "501 5.5.4"],
+  ["RFC 3461 §4.4", "MAIL FROM:<> ENVID", "501 5.5.4"],
+  ["RFC 8689 §2", "MAIL FROM:<a@b.test> REQUIRETLS", "MAIL a@b.test null 7bit REQUIRETLS"],
+  ["RFC 8689 §2", "MAIL FROM:<a@b.test> REQUIRETLS=1", "501 5.5.4"],
   ["RFC 5321 §4.1.2 parameter syntax", "MAIL FROM:<a@b.test> =1", "501 5.5.4"],
   ["RFC 4954 §5", "MAIL FROM:<a@b.test> AUTH=<>", "MAIL a@b.test null 7bit"],
   ["RFC 4954 §5 xtext", "MAIL FROM:<a@b.test> AUTH=e+3Dmc2@example.com", "MAIL a@b.test null 7bit"],
@@ -98,7 +122,43 @@ const commands: [section: string, line: string, expected: string][] = [
   ["RFC 5321 §3.6.1 source route", "RCPT TO:<@x.test,@y.test:a@b.test>", "RCPT a at b.test"],
   ["RFC 5321 §3.6.1 source route", "RCPT TO:<@x.test,a@b.test>", "501 5.1.3"],
   ["RFC 5321 §4.1.1.3", "RCPT TO:<>", "501 5.1.3"],
-  ["RFC 5321 §4.1.1.11", "RCPT TO:<a@b.test> NOTIFY=NEVER", "555 5.5.4"],
+  ["RFC 5321 §4.1.1.11", "RCPT TO:<a@b.test> FOO=NEVER", "555 5.5.4"],
+  ["RFC 3461 §4.1", "RCPT TO:<a@b.test> NOTIFY=never", "RCPT a at b.test NOTIFY=never"],
+  [
+    "RFC 3461 §4.1",
+    "RCPT TO:<a@b.test> NOTIFY=Delay,SUCCESS,failure",
+    "RCPT a at b.test NOTIFY=delay,success,failure",
+  ],
+  ["RFC 3461 §4.1", "RCPT TO:<a@b.test> NOTIFY=NEVER,DELAY", "501 5.5.4"],
+  ["RFC 3461 §4.1", "RCPT TO:<a@b.test> NOTIFY=DELAY,DELAY", "501 5.5.4"],
+  ["RFC 3461 §4.1", "RCPT TO:<a@b.test> NOTIFY=DELAY,", "501 5.5.4"],
+  ["RFC 3461 §4.1", "RCPT TO:<a@b.test> NOTIFY", "501 5.5.4"],
+  [
+    "RFC 3461 §4.2",
+    "RCPT TO:<a@b.test> ORCPT=rfc822;Bob+2Bx@c.test",
+    "RCPT a at b.test ORCPT=rfc822;Bob+2Bx@c.test",
+  ],
+  ["RFC 3461 §4.2", "RCPT TO:<a@b.test> ORCPT=x400;/c+3Dde/", "RCPT a at b.test ORCPT=x400;/c+3Dde/"],
+  ["RFC 3461 §4.2", "RCPT TO:<a@b.test> ORCPT=bob@c.test", "501 5.5.4"],
+  ["RFC 3461 §4.2", "RCPT TO:<a@b.test> ORCPT=rfc822;", "501 5.5.4"],
+  ["RFC 3461 §4.2", "RCPT TO:<a@b.test> ORCPT=;a", "501 5.5.4"],
+  ["RFC 3461 §4.2 printable", "RCPT TO:<a@b.test> ORCPT=rfc822;a+0Ab", "501 5.5.4"],
+  ["RFC 3461 §4.2 xtext", "RCPT TO:<a@b.test> ORCPT=rfc822;ä@c.test", "501 5.5.4"],
+  ["RFC 6533 §3", "RCPT TO:<a@b.test> ORCPT=utf-8;ä@c.test", "RCPT a at b.test ORCPT=utf-8;ä@c.test"],
+  [
+    "RFC 6533 §3",
+    "RCPT TO:<a@b.test> ORCPT=utf-8;\\x{E4}\\x{2B}@c.test",
+    "RCPT a at b.test ORCPT=utf-8;\\x{E4}\\x{2B}@c.test",
+  ],
+  ["RFC 6533 §3", "RCPT TO:<a@b.test> ORCPT=utf-8;a\\x{0A}b", "501 5.5.4"],
+  ["RFC 6533 §3", "RCPT TO:<a@b.test> ORCPT=utf-8;a\\x{D800}", "501 5.5.4"],
+  ["RFC 6533 §3", "RCPT TO:<a@b.test> ORCPT=utf-8;a\\b", "501 5.5.4"],
+  [
+    "RFC 3461 §4.2 500 characters",
+    `RCPT TO:<a@b.test> ORCPT=rfc822;${"x".repeat(493)}`,
+    `RCPT a at b.test ORCPT=rfc822;${"x".repeat(493)}`,
+  ],
+  ["RFC 3461 §4.2 501 characters", `RCPT TO:<a@b.test> ORCPT=rfc822;${"x".repeat(494)}`, "501 5.5.4"],
   [
     "RFC 5321 §4.5.3.1.3 path of 256 octets",
     `RCPT TO:<${"a".repeat(247)}@b.test>`,
@@ -314,7 +374,11 @@ test("one client is an IPv4 address or an IPv6 /64", () => {
 
 test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", () => {
   const session = new Conversation("s1", { remoteAddress: "192.0.2.1", remotePort: 1, localPort: 25 });
-  const mailbox = (text: string) => parseMailbox(text) ?? assert.fail();
+  const mailbox = (text: string) => ({
+    ...(parseMailbox(text) ?? assert.fail()),
+    notify: null,
+    originalRecipient: null,
+  });
   const envelope: Envelope = {
     id: "s1.1",
     reversePath: null,
@@ -322,6 +386,9 @@ test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", ()
     declaredOctets: null,
     body: "7bit",
     smtputf8: false,
+    requireTls: false,
+    returned: null,
+    envelopeId: null,
   };
   const options = { hostname: "mx.dest.test", date: new Date(Date.UTC(2004, 0, 5, 9, 5, 7)) };
   session.helo = "client.test";

@@ -1,5 +1,7 @@
 // SMTP: the receiving side (a strict server of our own) and the sending side (a strict client), apart from what is
 // done with the mail.
+
+export type { AgreedTls } from "./client/agreed-tls.ts";
 export { type OpenResult, openSmtp } from "./client/open.ts";
 export {
   type ClientDeadlines,
@@ -8,9 +10,11 @@ export {
   type DialTarget,
   defaultClientDeadlines,
   type OutgoingMessage,
+  type OutgoingRecipient,
   type SmtpClientOptions,
 } from "./client/options.ts";
 export type { Failure, RecipientOutcome, Stage } from "./client/outcome.ts";
+export type { PeerCertificates } from "./client/peer-certificates.ts";
 export type { SmtpClient } from "./client/smtp-client.ts";
 export { isDomainOrLiteral, type Mailbox, parseMailbox } from "./mailbox.ts";
 export { formatReceivedField, type ReceivedFieldOptions } from "./received-field.ts";
@@ -29,6 +33,8 @@ export type {
   ContentFault,
   DataSink,
   Envelope,
+  EnvelopeRecipient,
+  Notify,
   Protocol,
   SessionInfo,
   SmtpHandler,
@@ -36,4 +42,6 @@ export type {
 } from "./server/handler.ts";
 export { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./server/limits.ts";
 export type { CloseReason, ServerEvent, SmtpServerOptions, TlsMode } from "./server/options.ts";
+export type { OptionalExtension } from "./server/parse-parameters.ts";
 export { SmtpServer } from "./server/server.ts";
+export { decodeUtf8Address, decodeXtext } from "./xtext.ts";

@@ -14,7 +14,7 @@ test("a whole session, word by word (RFC 5321 Appendix D)", async (t) => {
   const talker = await Talker.connect(port);
   assert.equal(await talker.reply(), "220 mx.test ESMTP");
   const ehlo =
-    "250-mx.test greets client.test|250-PIPELINING|250-SIZE 52428800|250-STARTTLS|250-ENHANCEDSTATUSCODES|250-8BITMIME|250-SMTPUTF8|250-HELP|250 VSMTP enforce";
+    "250-mx.test greets client.test|250-PIPELINING|250-SIZE 52428800|250-STARTTLS|250-ENHANCEDSTATUSCODES|250-8BITMIME|250-SMTPUTF8|250-DSN|250-LIMITS RCPTMAX=1000|250-HELP|250 VSMTP enforce";
   assert.equal(await talker.ask("EHLO client.test"), ehlo);
   assert.equal(await talker.ask("MAIL FROM:<a@client.test> SIZE=30 BODY=8BITMIME"), "250 2.1.0 Sender ok");
   assert.equal(await talker.ask("RCPT TO:<b@mx.test>"), "250 2.1.5 Recipient ok");
@@ -76,6 +76,54 @@ test("commands out of order and what each is answered (RFC 5321 §4.1.4, §4.3.2
     ["QUIT", /^221/],
   ];
   for (const [line, expected] of dialogue) assert.match(await talker.ask(line), expected, line);
+});
+
+test("DSN and REQUIRETLS: into the envelope where offered, 555 where not (RFC 3461, RFC 8689)", async (t) => {
+  const { server, port, messages } = await startServer();
+  const withholding = await startServer({ withheld: ["DSN", "REQUIRETLS"] });
+  t.after(() => Promise.all([server.close(0), withholding.server.close(0)]));
+  const talker = await Talker.hello(port);
+  assert.match(await talker.ask("MAIL FROM:<a@b.test> REQUIRETLS"), /^555 5\.5\.4 Parameter REQUIRETLS/);
+  await talker.ask("STARTTLS");
+  await talker.startTls();
+  assert.match(await talker.ask("EHLO client.test"), /\|250-DSN\|250-REQUIRETLS\|/);
+  const dialogue: [line: string, reply: RegExp][] = [
+    ["MAIL FROM:<a@b.test> REQUIRETLS RET=HDRS ENVID=x+2By", /^250/],
+    ["RCPT TO:<b@mx.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;B@mx.test", /^250/],
+    ["RCPT TO:<c@mx.test> NOTIFY=SOMETIMES", /^501 5\.5\.4 NOTIFY is NEVER, or some of/],
+    ["RCPT TO:<c@mx.test> ORCPT=utf-8;\xc3\xbc@mx.test", /^553 5\.6\.7/],
+    ["RCPT TO:<c@mx.test>", /^250/],
+    ["DATA", /^354/],
+    ["x\r\n.", /^250/],
+  ];
+  for (const [line, expected] of dialogue) assert.match(await talker.ask(line), expected, line);
+  const envelope = messages[0]?.envelope;
+  assert.deepEqual(
+    [envelope?.requireTls, envelope?.returned, envelope?.envelopeId],
+    [true, "headers", "x+2By"],
+  );
+  assert.deepEqual(
+    envelope?.recipients.map(({ text, notify, originalRecipient }) => [text, notify, originalRecipient]),
+    [
+      ["b@mx.test", ["success", "delay"], "rfc822;B@mx.test"],
+      ["c@mx.test", null, null],
+    ],
+  );
+  talker.destroy();
+  const other = await Talker.secured(withholding.port);
+  assert.doesNotMatch(await other.ask("EHLO client.test"), /DSN|REQUIRETLS/);
+  for (const line of ["MAIL FROM:<> RET=HDRS", "MAIL FROM:<> ENVID=x", "MAIL FROM:<> REQUIRETLS"]) {
+    assert.match(await other.ask(line), /^555 5\.5\.4/, line);
+  }
+  await other.ask("MAIL FROM:<>");
+  assert.match(await other.ask("RCPT TO:<b@mx.test> NOTIFY=NEVER"), /^555 5\.5\.4 Parameter NOTIFY/);
+  other.destroy();
+  const old = await Talker.connect(port);
+  await old.reply();
+  await old.ask("HELO client.test");
+  await old.ask("MAIL FROM:<>");
+  assert.match(await old.ask("RCPT TO:<b@mx.test> NOTIFY=NEVER"), /^555 5\.5\.4 Parameters need EHLO/);
+  old.destroy();
 });
 
 test("STARTTLS forgets what was said, and AUTH works inside only (RFC 3207 §4.2, RFC 4954)", async (t) => {

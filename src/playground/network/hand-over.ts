@@ -40,7 +40,11 @@ export async function handOver(message: Uint8Array, options: HandOver): Promise<
     },
   );
   if (!opened.ok) return { ...opened.failure, wire };
-  const [outcome] = await opened.client.send({ reversePath, recipients, content: message });
+  const [outcome] = await opened.client.send({
+    reversePath,
+    recipients: recipients.map((address) => ({ address })),
+    content: message,
+  });
   await opened.client.quit();
   if (outcome === undefined) throw new Error("a message needs a recipient");
   const { code, enhanced, text } = outcome;

@@ -1,5 +1,5 @@
-import { isIP, type Socket } from "node:net";
-import type { ConnectionOptions } from "node:tls";
+import type { Socket } from "node:net";
+import type { AgreedTls } from "./agreed-tls.ts";
 import {
   type ClientDeadlines,
   type ClientTls,
@@ -9,6 +9,7 @@ import {
   type SmtpClientOptions,
 } from "./options.ts";
 import { type Failure, ownFailure, replyFailure, type Stage } from "./outcome.ts";
+import { PeerJudge } from "./peer-judge.ts";
 import type { ServerReply } from "./reply-reader.ts";
 import { SmtpClient } from "./smtp-client.ts";
 import { Wire, WireError } from "./wire.ts";
@@ -41,10 +42,13 @@ export async function openSmtp(
   try {
     failure = await opening.run();
   } catch (error) {
+    wire.fail("the connection was broken off");
     if (!(error instanceof WireError)) throw error;
     failure = ownFailure(opening.stage, "4.4.2", error.message);
   }
-  if (failure === null) return { ok: true, client: new SmtpClient(wire, opening.extensions, deadlines) };
+  if (failure === null) {
+    return { ok: true, client: new SmtpClient(wire, opening, deadlines) };
+  }
   wire.fail(failure.text);
   return { ok: false, failure };
 }
@@ -53,8 +57,9 @@ class Opening {
   readonly #wire: Wire;
   readonly #options: SmtpClientOptions;
   readonly #deadlines: ClientDeadlines;
-  #secure = false;
   stage: Stage = "greeting";
+  /** What was agreed on; null: clear text. */
+  tls: AgreedTls | null = null;
   /** EHLO keywords, upper case, with their parameters. */
   extensions: ReadonlyMap<string, string> = new Map();
 
@@ -67,7 +72,11 @@ class Opening {
   /** Null when the connection is ready for mail. */
   async run(): Promise<Failure | null> {
     const { tls } = this.#options;
-    if (tls.mode === "implicit") await this.#handshake(tls);
+    if (tls.mode === "implicit") {
+      const untrusted = await this.#handshake(tls);
+      if (untrusted !== null) return untrusted;
+    }
+    this.stage = "greeting";
     const greeting = await this.#wire.reply(this.#deadlines.greetingMs);
     if (greeting.code !== 220) return replyFailure("greeting", greeting);
     return (await this.#hello()) ?? (await this.#startTls(tls)) ?? (await this.#authenticate());
@@ -100,31 +109,31 @@ class Opening {
         ? null
         : { ...replyFailure("starttls", answer), status: "deferred" };
     }
-    await this.#handshake(tls);
+    const untrusted = await this.#handshake(tls);
+    if (untrusted !== null) return untrusted;
     // RFC 3207 §4.2: what the server said before the handshake is forgotten.
     this.extensions = new Map();
     return this.#hello();
   }
 
-  async #handshake(tls: ClientTls): Promise<void> {
-    const checked = tls.mode === "required" || tls.mode === "implicit";
-    const options: ConnectionOptions = { rejectUnauthorized: checked };
-    if (checked) {
-      options.host = tls.name;
-      // SNI carries names only (RFC 6066 §3).
-      if (isIP(tls.name) === 0) options.servername = tls.name;
-      if (tls.ca !== undefined) options.ca = [tls.ca].flat() as string[];
-    }
-    const secured = await this.#wire.secure(options, this.#deadlines.tlsMs);
-    this.#secure = true;
-    this.#wire.note(`   <TLS: ${secured.getProtocol()}, ${secured.getCipher().standardName}>`);
+  async #handshake(tls: ClientTls): Promise<Failure | null> {
+    this.stage = "starttls";
+    const judge = new PeerJudge(tls);
+    const secured = await this.#wire.secure(judge.options, this.#deadlines.tlsMs);
+    const version = secured.getProtocol() ?? "unknown";
+    const { name, standardName } = secured.getCipher();
+    this.tls = { version, cipher: standardName ?? name, authenticated: judge.demands };
+    this.#wire.note(`   <TLS: ${version}, ${this.tls.cipher}>`);
+    const problem = judge.findProblem(secured);
+    // RFC 3463 X.7.5. Another day, or another host of the domain, may do better.
+    return problem === null ? null : ownFailure("starttls", "4.7.5", problem);
   }
 
   async #authenticate(): Promise<Failure | null> {
     const { credentials } = this.#options;
     if (credentials === undefined) return null;
     this.stage = "auth";
-    if (!this.#secure) return ownFailure("auth", "4.7.11", "a password is never sent without TLS");
+    if (this.tls === null) return ownFailure("auth", "4.7.11", "a password is never sent without TLS");
     const mechanisms = (this.extensions.get("AUTH") ?? "").toUpperCase().split(" ");
     if (!mechanisms.includes("PLAIN"))
       return ownFailure("auth", "4.7.9", "the server does not offer AUTH PLAIN");

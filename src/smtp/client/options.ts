@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import type { Notify } from "../server/handler.ts";
+import type { PeerCertificates } from "./peer-certificates.ts";
 
 /** Opens connections; production dials `address` and `port`, closed test networks map them. */
 export interface Dialer {
@@ -22,6 +24,16 @@ export interface DialTarget {
 export type ClientTls =
   | { readonly mode: "never" | "opportunistic" }
   | {
+      /** STARTTLS whose certificates `accept` judges (DANE, RFC 7672; MTA-STS, RFC 8461), or no mail. */
+      readonly mode: "judged";
+      /** For SNI; the name that the certificate is looked at for. */
+      readonly name: string;
+      /** Null: trusted; else why not, one line for people: deferred as 4.7.5. */
+      readonly accept: (certificates: PeerCertificates) => string | null;
+      /** As below. */
+      readonly ca?: string | readonly string[];
+    }
+  | {
       readonly mode: "required" | "implicit";
       /** The name that the certificate has to be valid for. */
       readonly name: string;
@@ -33,7 +45,9 @@ export interface SmtpClientOptions {
   /** Our name, for EHLO. */
   readonly hostname: string;
   readonly tls: ClientTls;
-  /** AUTH PLAIN (RFC 4616); only ever sent inside TLS. */
+  /** LMTP (RFC 2033): LHLO, and a reply for each recipient after the content. SMTP unless given. */
+  readonly protocol?: "smtp" | "lmtp";
+  /** AUTH PLAIN or LOGIN, whatever is offered; only ever sent inside TLS. */
   readonly credentials?: { readonly user: string; readonly password: string };
   readonly deadlines?: Partial<ClientDeadlines>;
   /** The dialogue line by line, as `S: 250 2.1.0 Ok` and `C: QUIT`; message data and passwords are summed up. */
@@ -76,12 +90,24 @@ export const defaultClientDeadlines: ClientDeadlines = {
   quitMs: 5_000,
 };
 
+export interface OutgoingRecipient {
+  readonly address: string;
+  /** NOTIFY and ORCPT (RFC 3461), passed on where the server knows DSN; null or missing: not given. */
+  readonly notify?: readonly Notify[] | null;
+  readonly originalRecipient?: string | null;
+}
+
 /** One transaction. */
 export interface OutgoingMessage {
   /** Empty for the null reverse path. */
   readonly reversePath: string;
   /** At least one. */
-  readonly recipients: readonly string[];
+  readonly recipients: readonly OutgoingRecipient[];
+  /** RET and ENVID (RFC 3461), passed on where the server knows DSN; null or missing: not given. */
+  readonly returned?: "full" | "headers" | null;
+  readonly envelopeId?: string | null;
+  /** REQUIRETLS (RFC 8689): refused here, 5.7.30, where the server does not offer it. */
+  readonly requireTls?: boolean;
   /** CRLF line ends only, no NUL, no line over 998 octets (MSG-1 to MSG-4): anything else is refused, not repaired. */
   readonly content: Uint8Array | AsyncIterable<Uint8Array>;
   /** Octets of the content, where known: for SIZE (RFC 1870). */

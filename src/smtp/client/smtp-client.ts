@@ -1,3 +1,5 @@
+import type { AgreedTls } from "./agreed-tls.ts";
+import type { Agreed } from "./mail-command.ts";
 import type { ClientDeadlines, OutgoingMessage } from "./options.ts";
 import { ownFailure, type RecipientOutcome } from "./outcome.ts";
 import { Transaction } from "./transaction.ts";
@@ -9,10 +11,13 @@ export class SmtpClient {
   readonly #deadlines: ClientDeadlines;
   /** EHLO keywords of the server, upper case, with their parameters; empty after HELO. */
   readonly extensions: ReadonlyMap<string, string>;
+  /** Null: clear text. */
+  readonly tls: AgreedTls | null;
 
-  constructor(wire: Wire, extensions: ReadonlyMap<string, string>, deadlines: ClientDeadlines) {
+  constructor(wire: Wire, agreed: Agreed, deadlines: ClientDeadlines) {
     this.#wire = wire;
-    this.extensions = extensions;
+    this.extensions = agreed.extensions;
+    this.tls = agreed.tls;
     this.#deadlines = deadlines;
   }
 
@@ -28,7 +33,7 @@ export class SmtpClient {
    * @returns one outcome for each recipient, in order.
    */
   async send(message: OutgoingMessage): Promise<RecipientOutcome[]> {
-    const transaction = new Transaction(this.#wire, this.extensions, this.#deadlines, message);
+    const transaction = new Transaction(this.#wire, this, this.#deadlines, message);
     try {
       return await transaction.run();
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { ContentFault } from "../server/handler.ts";
 import { DotStuffer } from "./dot-stuffer.ts";
-import { findObstacle, formatMailCommand } from "./mail-command.ts";
+import { type Agreed, findObstacle, formatMailCommand, formatRcptCommand } from "./mail-command.ts";
 import type { ClientDeadlines, OutgoingMessage } from "./options.ts";
 import {
   type Failure,
@@ -16,7 +16,7 @@ import { type Wire, WireError } from "./wire.ts";
 /** One MAIL, RCPT, DATA (RFC 5321 §3.3), the commands in one piece where PIPELINING is offered (RFC 2920). */
 export class Transaction {
   readonly #wire: Wire;
-  readonly #extensions: ReadonlyMap<string, string>;
+  readonly #agreed: Agreed;
   readonly #deadlines: ClientDeadlines;
   readonly #message: OutgoingMessage;
   /** By recipient: why it was refused; null while it has a chance. */
@@ -24,14 +24,9 @@ export class Transaction {
   readonly #stuffer = new DotStuffer();
   stage: Stage = "mail";
 
-  constructor(
-    wire: Wire,
-    extensions: ReadonlyMap<string, string>,
-    deadlines: ClientDeadlines,
-    message: OutgoingMessage,
-  ) {
+  constructor(wire: Wire, agreed: Agreed, deadlines: ClientDeadlines, message: OutgoingMessage) {
     this.#wire = wire;
-    this.#extensions = extensions;
+    this.#agreed = agreed;
     this.#deadlines = deadlines;
     this.#message = message;
     this.#failures = message.recipients.map(() => null);
@@ -39,7 +34,7 @@ export class Transaction {
 
   /** The outcomes when all recipients that have none yet share `rest`. */
   outcomes(rest: Failure | ServerReply): RecipientOutcome[] {
-    return this.#message.recipients.map((recipient, index) => {
+    return this.#message.recipients.map(({ address: recipient }, index) => {
       const own = this.#failures[index] ?? null;
       if (own !== null) return { recipient, ...own };
       if ("status" in rest) return { recipient, ...rest };
@@ -57,14 +52,15 @@ export class Transaction {
 
   /** Rejects with a `WireError` when the connection breaks; `stage` then says where. */
   async run(): Promise<RecipientOutcome[]> {
-    const { content, recipients } = this.#message;
+    const { content, recipients, smtputf8 } = this.#message;
     const whole = content instanceof Uint8Array ? this.#stuffer.stuff(content) : null;
     if (this.#stuffer.fault !== null) return this.outcomes(malformed(this.#stuffer.fault));
-    const obstacle = findObstacle(this.#message, this.#extensions);
+    const obstacle = findObstacle(this.#message, this.#agreed);
     if (obstacle !== null) return this.outcomes(obstacle);
-    const mail = formatMailCommand(this.#message, this.#extensions);
-    const rcpts = recipients.map((recipient) => `RCPT TO:<${recipient}>`);
-    const refused = this.#extensions.has("PIPELINING")
+    const { extensions } = this.#agreed;
+    const mail = formatMailCommand(this.#message, extensions);
+    const rcpts = recipients.map((recipient) => formatRcptCommand(recipient, smtputf8 === true, extensions));
+    const refused = extensions.has("PIPELINING")
       ? await this.#pipelined(mail, rcpts)
       : await this.#stepByStep(mail, rcpts);
     return this.outcomes(refused ?? (await this.#send(whole)));

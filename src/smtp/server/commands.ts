@@ -1,12 +1,13 @@
 import type { Mailbox } from "../mailbox.ts";
-import { isPositive, reply } from "../reply.ts";
-import { authenticate, offeredMechanisms } from "./authentication.ts";
-import type { Conversation } from "./conversation.ts";
-import type { Awaitable } from "./handler.ts";
+import { isPositive, type Reply, reply } from "../reply.ts";
+import { authenticate } from "./authentication.ts";
+import type { Conversation, Transaction } from "./conversation.ts";
+import type { Awaitable, EnvelopeRecipient } from "./handler.ts";
+import { offeredExtensions, offers } from "./offered-extensions.ts";
 import type { ServerSettings } from "./options.ts";
 import { chain, type Outcome, say } from "./outcome.ts";
 import type { Command } from "./parse-command.ts";
-import type { MailParameters } from "./parse-parameters.ts";
+import { type MailParameters, type RcptParameters, unknownParameter } from "./parse-parameters.ts";
 
 /** Carries out one command (RFC 5321 §4.1.1, order of commands §4.1.4). Rejects when the handler does. */
 export function execute<User>(
@@ -32,7 +33,7 @@ export function execute<User>(
     case "MAIL":
       return mail(conversation, command.reversePath, command.parameters, settings);
     case "RCPT":
-      return rcpt(conversation, command.recipient, settings);
+      return rcpt(conversation, command.recipient, command.parameters, settings);
     case "DATA":
       return data(conversation, settings);
     case "RSET":
@@ -93,20 +94,22 @@ function hello<User>(
   conversation.helo = name;
   conversation.extended = verb === "EHLO";
   if (verb === "HELO") return say(250, null, settings.hostname);
-  const lines = [
-    `${settings.hostname} greets ${name}`,
-    "PIPELINING",
-    `SIZE ${settings.limits.messageOctets}`,
-  ];
-  if (offersStartTls(conversation, settings)) lines.push("STARTTLS");
-  const mechanisms = offeredMechanisms(conversation, settings);
-  if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.join(" ")}`);
-  lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "HELP", ...settings.extensions);
+  const lines = [`${settings.hostname} greets ${name}`, ...offeredExtensions(conversation, settings)];
   return { reply: reply(250, null, lines) };
 }
 
-function offersStartTls<User>(conversation: Conversation<User>, settings: ServerSettings<User>): boolean {
-  return conversation.tls === null && settings.tlsMode !== "plain";
+/** RFC 5321 §4.1.1.11: parameters are for those who said EHLO, and for extensions that were offered to them. */
+function refuseParameters<User>(
+  conversation: Conversation<User>,
+  parameters: MailParameters | RcptParameters,
+  settings: ServerSettings<User>,
+): Reply | null {
+  if (!parameters.any) return null;
+  if (!conversation.extended) return reply(555, "5.5.4", "Parameters need EHLO");
+  for (const [extension, keyword] of parameters.needs ?? []) {
+    if (!offers(extension, conversation, settings)) return unknownParameter(keyword);
+  }
+  return null;
 }
 
 function mail<User>(
@@ -118,15 +121,19 @@ function mail<User>(
   if (conversation.helo === null) return say(503, "5.5.1", "Send EHLO first");
   if (settings.requireAuth && conversation.user === null) return say(530, "5.7.0", "Authentication required");
   if (conversation.transaction !== null) return say(503, "5.5.1", "A transaction is under way already");
-  if (parameters.any && !conversation.extended) return say(555, "5.5.4", "Parameters need EHLO");
+  const refused = refuseParameters(conversation, parameters, settings);
+  if (refused !== null) return { reply: refused };
   if ((parameters.declaredOctets ?? 0) > settings.limits.messageOctets)
     return say(552, "5.3.4", tooBig(settings));
   conversation.transactions++;
-  const transaction = {
+  const transaction: Transaction = {
     id: `${conversation.id}.${conversation.transactions}`,
     reversePath,
     recipients: [],
     declaredOctets: parameters.declaredOctets,
+    requireTls: parameters.requireTls,
+    returned: parameters.returned,
+    envelopeId: parameters.envelopeId,
     body: parameters.body,
     smtputf8: parameters.smtputf8,
   };
@@ -142,18 +149,23 @@ function tooBig<User>(settings: ServerSettings<User>): string {
 
 function rcpt<User>(
   conversation: Conversation<User>,
-  recipient: Mailbox,
+  mailbox: Mailbox,
+  parameters: RcptParameters,
   settings: ServerSettings<User>,
 ): Awaitable<Outcome> {
   const transaction = conversation.transaction;
   if (transaction === null) return say(503, "5.5.1", "Send MAIL first");
-  if (!recipient.ascii && !transaction.smtputf8) {
+  const refused = refuseParameters(conversation, parameters, settings);
+  if (refused !== null) return { reply: refused };
+  const { notify, originalRecipient } = parameters;
+  if (!transaction.smtputf8 && !(mailbox.ascii && isAscii(originalRecipient ?? ""))) {
     return say(553, "5.6.7", "A non-ASCII address needs SMTPUTF8");
   }
   if (transaction.recipients.length >= settings.limits.recipients) {
     // RFC 5321 §4.5.3.1.10.
     return say(452, "4.5.3", "Too many recipients, send the others in another transaction");
   }
+  const recipient: EnvelopeRecipient = { ...mailbox, notify, originalRecipient };
   return chain(settings.handler.rcpt?.(conversation, recipient, transaction) ?? null, (answer) => {
     if (answer === null || isPositive(answer)) transaction.recipients.push(recipient);
     return { reply: answer ?? reply(250, "2.1.5", "Recipient ok") };
@@ -175,4 +187,8 @@ function startTls<User>(conversation: Conversation<User>, settings: ServerSettin
   if (settings.tlsMode === "plain") return say(502, "5.5.1", "STARTTLS is not offered");
   if (conversation.tls !== null) return say(503, "5.5.1", "TLS is active already");
   return { reply: reply(220, "2.0.0", "Ready to start TLS"), next: { kind: "tls" } };
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\0-\x7f]/.test(text);
 }

@@ -1,5 +1,4 @@
-import type { Mailbox } from "../mailbox.ts";
-import type { AuthExchange, Envelope, Protocol, SessionInfo, TlsInfo } from "./handler.ts";
+import type { AuthExchange, Envelope, EnvelopeRecipient, Protocol, SessionInfo, TlsInfo } from "./handler.ts";
 
 /** Where the client is: addresses and ports of one connection. */
 export interface Endpoints {
@@ -10,7 +9,7 @@ export interface Endpoints {
 
 /** A transaction under way (RFC 5321 §3.3): the envelope that handlers see, and that RCPT extends. */
 export interface Transaction extends Envelope {
-  readonly recipients: Mailbox[];
+  readonly recipients: EnvelopeRecipient[];
 }
 
 /** A SASL exchange under way. */

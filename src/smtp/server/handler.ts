@@ -35,7 +35,11 @@ export interface SmtpHandler<User = unknown> {
   /** MAIL. The envelope has no recipients yet. */
   mail?(session: SessionInfo<User>, envelope: Envelope): Awaitable<Reply | null>;
   /** RCPT. The envelope holds the recipients accepted so far, not this one. */
-  rcpt?(session: SessionInfo<User>, recipient: Mailbox, envelope: Envelope): Awaitable<Reply | null>;
+  rcpt?(
+    session: SessionInfo<User>,
+    recipient: EnvelopeRecipient,
+    envelope: Envelope,
+  ): Awaitable<Reply | null>;
   /** DATA, with at least one recipient. A reply (4xx or 5xx) refuses before any content is sent. */
   data(session: SessionInfo<User>, envelope: Envelope): Awaitable<DataSink | Reply>;
   /** The session has ended. Called once for every session for which `connect` was asked. Must not throw. */
@@ -101,6 +105,17 @@ export type Protocol =
   | "UTF8SMTPS"
   | "UTF8SMTPSA";
 
+/** When the client wants a report of a recipient (RFC 3461 §4.1); `never` stands alone. */
+export type Notify = "success" | "failure" | "delay" | "never";
+
+/** A recipient as RCPT gave it. */
+export interface EnvelopeRecipient extends Mailbox {
+  /** NOTIFY; null when not given. */
+  readonly notify: readonly Notify[] | null;
+  /** ORCPT as given (RFC 3461 §4.2): `rfc822;` and xtext, or `utf-8;…` (RFC 6533); null when not given. */
+  readonly originalRecipient: string | null;
+}
+
 /** The envelope of a transaction. */
 export interface Envelope {
   /** Unguessable and unique: the session's id and the number of the transaction in it. For Received and logs. */
@@ -108,9 +123,15 @@ export interface Envelope {
   /** Null for `<>`. */
   readonly reversePath: Mailbox | null;
   /** In the client's order, duplicates included. */
-  readonly recipients: readonly Mailbox[];
+  readonly recipients: readonly EnvelopeRecipient[];
   /** SIZE of MAIL (RFC 1870), an estimate; null when not given. */
   readonly declaredOctets: number | null;
+  /** REQUIRETLS of MAIL (RFC 8689); only inside TLS. */
+  readonly requireTls: boolean;
+  /** RET of MAIL (RFC 3461 §4.3); null when not given. */
+  readonly returned: "full" | "headers" | null;
+  /** ENVID of MAIL as given, xtext (RFC 3461 §4.4); null when not given. */
+  readonly envelopeId: string | null;
   /** BODY of MAIL (RFC 6152). Not checked against the content. */
   readonly body: "7bit" | "8bitmime";
   /** SMTPUTF8 of MAIL (RFC 6531). */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import type { SessionInfo, SmtpHandler } from "./handler.ts";
 import { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./limits.ts";
+import type { OptionalExtension } from "./parse-parameters.ts";
 
 /**
  * `plain`: no TLS. `starttls`: TLS is offered (RFC 3207). `starttls-required`: and nothing but EHLO, NOOP, QUIT
@@ -18,6 +19,11 @@ export interface SmtpServerOptions<User = unknown> {
   readonly secureContext?: () => SecureContext;
   /** 530 to MAIL before a successful AUTH (RFC 6409 §4.3). */
   readonly requireAuth?: boolean;
+  /**
+   * Extensions that are not offered, since the handler does not keep what they promise: reports (DSN, RFC 3461), or
+   * that the message travels on by authenticated TLS only (REQUIRETLS, RFC 8689). By default both are offered.
+   */
+  readonly withheld?: readonly OptionalExtension[];
   /** Further EHLO lines: keyword and parameters, such as `VSMTP enforce`. */
   readonly extensions?: readonly string[];
   readonly limits?: Partial<ServerLimits>;
@@ -86,6 +92,7 @@ export interface ServerSettings<User = unknown> {
   readonly tlsMode: TlsMode;
   readonly secureContext: (() => SecureContext) | null;
   readonly requireAuth: boolean;
+  readonly withheld: ReadonlySet<OptionalExtension>;
   readonly extensions: readonly string[];
   readonly limits: ServerLimits;
   readonly deadlines: ServerDeadlines;
@@ -112,6 +119,7 @@ export function resolveOptions<User>(options: SmtpServerOptions<User>): ServerSe
     tlsMode: options.tlsMode,
     secureContext: options.secureContext ?? null,
     requireAuth: options.requireAuth ?? false,
+    withheld: new Set(options.withheld),
     extensions: options.extensions ?? [],
     limits: { ...defaultLimits, ...options.limits },
     deadlines: { ...defaultDeadlines, ...options.deadlines },

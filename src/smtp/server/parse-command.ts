@@ -1,13 +1,18 @@
 import { isDomainOrLiteral, type Mailbox, parsePath } from "../mailbox.ts";
 import { type Reply, reply } from "../reply.ts";
 import { authOctets, commandOctets, pathCommandOctets } from "./limits.ts";
-import { type MailParameters, parseMailParameters, refuseParameters } from "./parse-parameters.ts";
+import {
+  type MailParameters,
+  parseMailParameters,
+  parseRcptParameters,
+  type RcptParameters,
+} from "./parse-parameters.ts";
 
 /** A command of the client, its syntax checked (RFC 5321 §4.1.1); `wrong` carries the answer to one that is not. */
 export type Command =
   | { readonly verb: "EHLO" | "HELO"; readonly name: string }
   | { readonly verb: "MAIL"; readonly reversePath: Mailbox | null; readonly parameters: MailParameters }
-  | { readonly verb: "RCPT"; readonly recipient: Mailbox }
+  | { readonly verb: "RCPT"; readonly recipient: Mailbox; readonly parameters: RcptParameters }
   | { readonly verb: "AUTH"; readonly mechanism: string; readonly initial: string | null }
   | { readonly verb: "DATA" | "RSET" | "QUIT" | "STARTTLS" | "NOOP" | "HELP" | "VRFY" | "EXPN" }
   | { readonly verb: "wrong"; readonly reply: Reply }
@@ -94,12 +99,13 @@ function parseMail(argument: string): Command {
 
 function parseRcpt(argument: string): Command {
   const start = pathStart("TO:", argument);
-  if (start === -1) return wrong(501, "5.5.4", "Syntax: RCPT TO:<address>");
+  if (start === -1) return wrong(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]");
   const path = parsePath(argument, start);
   if (!path.ok) return wrong(501, "5.1.3", `Bad recipient: ${path.detail}`);
   if (path.mailbox === null) return wrong(501, "5.1.3", "Bad recipient: the address is empty");
-  const refused = refuseParameters(argument.slice(path.end));
-  return refused === null ? { verb: "RCPT", recipient: path.mailbox } : { verb: "wrong", reply: refused };
+  const parameters = parseRcptParameters(argument.slice(path.end));
+  if ("code" in parameters) return { verb: "wrong", reply: parameters };
+  return { verb: "RCPT", recipient: path.mailbox, parameters };
 }
 
 /** Spaces behind the colon are not in the grammar, yet common in devices and scripts, and harmless. */

@@ -1,25 +1,61 @@
 import { type Reply, reply } from "../reply.ts";
+import { isXtext } from "../xtext.ts";
+import { parseEnvelopeId, parseNotify, parseOriginalRecipient, parseReturned } from "./dsn-parameters.ts";
+import type { Notify } from "./handler.ts";
 
-/** The parameters of MAIL that this server announces. */
-export interface MailParameters {
+/** Extensions that define parameters and are not offered in every session. */
+export type OptionalExtension = "DSN" | "REQUIRETLS";
+
+/** Parameters of a command. */
+interface Parameters {
+  /** Whether any was given: they are defined for EHLO sessions only. */
+  readonly any: boolean;
+  /** What has to be offered for them, each with a keyword that belongs to it. */
+  readonly needs: ReadonlyMap<OptionalExtension, string> | null;
+}
+
+export interface MailParameters extends Parameters {
   /** SIZE (RFC 1870 §6); null when not given. */
   readonly declaredOctets: number | null;
   /** BODY (RFC 6152 §2). */
   readonly body: "7bit" | "8bitmime";
   /** SMTPUTF8 (RFC 6531 §3.4). */
   readonly smtputf8: boolean;
-  /** Whether any was given: they are defined for EHLO sessions only. */
-  readonly any: boolean;
+  /** REQUIRETLS (RFC 8689 §2). */
+  readonly requireTls: boolean;
+  /** RET (RFC 3461 §4.3); null when not given. */
+  readonly returned: "full" | "headers" | null;
+  /** ENVID (RFC 3461 §4.4); null when not given. */
+  readonly envelopeId: string | null;
 }
 
-const none: MailParameters = { declaredOctets: null, body: "7bit", smtputf8: false, any: false };
+export interface RcptParameters extends Parameters {
+  /** NOTIFY (RFC 3461 §4.1); null when not given. */
+  readonly notify: readonly Notify[] | null;
+  /** ORCPT (RFC 3461 §4.2); null when not given. */
+  readonly originalRecipient: string | null;
+}
+
+const noMailParameters: MailParameters = {
+  any: false,
+  needs: null,
+  declaredOctets: null,
+  body: "7bit",
+  smtputf8: false,
+  requireTls: false,
+  returned: null,
+  envelopeId: null,
+};
+
+const noRcptParameters: RcptParameters = { any: false, needs: null, notify: null, originalRecipient: null };
 
 /** Parses what stands behind the reverse path: `*(SP keyword ["=" value])` (RFC 5321 §4.1.2). */
 export function parseMailParameters(text: string): MailParameters | Reply {
-  if (text === "") return none;
+  if (text === "") return noMailParameters;
   const pairs = parsePairs(text);
   if (!(pairs instanceof Map)) return pairs;
-  let { declaredOctets, body, smtputf8 } = none;
+  const needs = new Map<OptionalExtension, string>();
+  let { declaredOctets, body, smtputf8, requireTls, returned, envelopeId } = noMailParameters;
   for (const [keyword, value] of pairs) {
     switch (keyword) {
       case "SIZE":
@@ -34,25 +70,63 @@ export function parseMailParameters(text: string): MailParameters | Reply {
         if (value !== null) return bad("SMTPUTF8 takes no value");
         smtputf8 = true;
         break;
+      case "REQUIRETLS":
+        if (value !== null) return bad("REQUIRETLS takes no value");
+        needs.set("REQUIRETLS", keyword);
+        requireTls = true;
+        break;
+      case "RET": {
+        const parsed = parseReturned(value ?? "");
+        if (!parsed.ok) return bad(parsed.detail);
+        needs.set("DSN", keyword);
+        returned = parsed.value;
+        break;
+      }
+      case "ENVID": {
+        const parsed = parseEnvelopeId(value ?? "");
+        if (!parsed.ok) return bad(parsed.detail);
+        needs.set("DSN", keyword);
+        envelopeId = parsed.value;
+        break;
+      }
       case "AUTH":
         // RFC 4954 §5: who submitted the message elsewhere. Its syntax is checked and no trust put in it.
-        if (!/^(?:<>|(?:[!-*,-<>-~]|\+[0-9A-F]{2})+)$/.test(value ?? ""))
-          return bad("AUTH wants xtext or <>");
+        if (value !== "<>" && !isXtext(value ?? "")) return bad("AUTH wants xtext or <>");
         break;
       default:
-        return unknown(keyword);
+        return unknownParameter(keyword);
     }
   }
-  return { declaredOctets, body, smtputf8, any: pairs.size > 0 };
+  return { any: true, needs, declaredOctets, body, smtputf8, requireTls, returned, envelopeId };
 }
 
-/** RCPT: no extension that is announced defines a parameter for it. */
-export function refuseParameters(text: string): Reply | null {
-  if (text === "") return null;
+/** Parses what stands behind the forward path. */
+export function parseRcptParameters(text: string): RcptParameters | Reply {
+  if (text === "") return noRcptParameters;
   const pairs = parsePairs(text);
   if (!(pairs instanceof Map)) return pairs;
-  for (const keyword of pairs.keys()) return unknown(keyword);
-  return null;
+  const needs = new Map<OptionalExtension, string>();
+  let { notify, originalRecipient } = noRcptParameters;
+  for (const [keyword, value] of pairs) {
+    switch (keyword) {
+      case "NOTIFY": {
+        const parsed = parseNotify(value ?? "");
+        if (!parsed.ok) return bad(parsed.detail);
+        notify = parsed.value;
+        break;
+      }
+      case "ORCPT": {
+        const parsed = parseOriginalRecipient(value ?? "");
+        if (!parsed.ok) return bad(parsed.detail);
+        originalRecipient = parsed.value;
+        break;
+      }
+      default:
+        return unknownParameter(keyword);
+    }
+    needs.set("DSN", keyword);
+  }
+  return { any: true, needs, notify, originalRecipient };
 }
 
 function parsePairs(text: string): Map<string, string | null> | Reply {
@@ -74,6 +148,6 @@ function bad(text: string): Reply {
 }
 
 /** RFC 5321 §4.1.1.11. */
-function unknown(keyword: string): Reply {
+export function unknownParameter(keyword: string): Reply {
   return reply(555, "5.5.4", `Parameter ${keyword} is not supported`);
 }

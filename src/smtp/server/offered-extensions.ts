@@ -1,0 +1,32 @@
+import { offeredMechanisms } from "./authentication.ts";
+import type { Conversation } from "./conversation.ts";
+import type { ServerSettings } from "./options.ts";
+import type { OptionalExtension } from "./parse-parameters.ts";
+
+/** What the reply to EHLO lists (RFC 5321 §4.1.1.1). */
+export function offeredExtensions<User>(
+  conversation: Conversation<User>,
+  settings: ServerSettings<User>,
+): string[] {
+  const { limits } = settings;
+  const lines = ["PIPELINING", `SIZE ${limits.messageOctets}`];
+  if (conversation.tls === null && settings.tlsMode !== "plain") lines.push("STARTTLS");
+  const mechanisms = offeredMechanisms(conversation, settings);
+  if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.join(" ")}`);
+  lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8");
+  for (const extension of ["DSN", "REQUIRETLS"] as const) {
+    if (offers(extension, conversation, settings)) lines.push(extension);
+  }
+  // RFC 9422: a client that has more recipients need not try.
+  lines.push(`LIMITS RCPTMAX=${limits.recipients}`, "HELP", ...settings.extensions);
+  return lines;
+}
+
+/** RFC 8689 §2: REQUIRETLS is offered inside TLS only. */
+export function offers<User>(
+  extension: OptionalExtension,
+  conversation: Conversation<User>,
+  settings: ServerSettings<User>,
+): boolean {
+  return !settings.withheld.has(extension) && (extension !== "REQUIRETLS" || conversation.tls !== null);
+}
