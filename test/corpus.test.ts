@@ -13,7 +13,7 @@ import { missingCorpus, readCorpus } from "./support/corpus.ts";
 import { edgeMessages } from "./support/edge-messages.ts";
 import { EveryAuthor } from "./support/every-author.ts";
 import { openLocalVault } from "./support/local-vault.ts";
-import { missingPostfix } from "./support/postfix.ts";
+import { missingPostfix } from "./support/peers/postfix.ts";
 import { RelayHop } from "./support/relay-hop.ts";
 import { Tally } from "./support/tally.ts";
 

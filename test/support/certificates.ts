@@ -5,11 +5,13 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** A private certificate authority for one test run. */
-export async function createAuthority(): Promise<{
+export interface Authority {
   readonly cert: string;
   issue(names: readonly string[]): Promise<Certificate>;
-}> {
+}
+
+/** A private certificate authority for one test run. */
+export async function createAuthority(): Promise<Authority> {
   const authority = await generate([{ name: "commonName", value: "VSMTP test authority" }], {
     keyType: "ec",
     algorithm: "sha256",

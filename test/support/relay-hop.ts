@@ -6,7 +6,8 @@ import {
   type SmtpClient,
 } from "../../src/smtp/index.ts";
 import { MailSink } from "./mail-sink.ts";
-import { Postfix } from "./postfix.ts";
+import { startPostfix } from "./peers/postfix.ts";
+import type { Relay } from "./peers/relay.ts";
 
 /** What came of a message behind the relay: its octets as the next hop got them, or the relay's refusal. */
 export type Relayed =
@@ -17,9 +18,9 @@ export type Relayed =
 /** One hop more: messages go into a Postfix over SMTP, and come out of it to the next hop over SMTP. */
 export class RelayHop {
   readonly #sink: MailSink;
-  readonly #postfix: Postfix;
+  readonly #postfix: Relay;
 
-  private constructor(sink: MailSink, postfix: Postfix) {
+  private constructor(sink: MailSink, postfix: Relay) {
     this.#sink = sink;
     this.#postfix = postfix;
   }
@@ -27,12 +28,12 @@ export class RelayHop {
   static async start(domain: string): Promise<RelayHop> {
     const sink = new MailSink();
     await sink.listen();
-    return new RelayHop(sink, await Postfix.start({ domain, nextHopPort: sink.port }));
+    return new RelayHop(sink, await startPostfix({ nextHops: { [domain]: sink.port } }));
   }
 
   /**
    * @param messages each with one recipient, all different
-   * @param localAddress whose mail it is for Postfix; see {@link Postfix}
+   * @param localAddress whose mail it is for Postfix; see {@link startPostfix}
    */
   async relay(messages: readonly OutgoingMessage[], localAddress: string): Promise<Relayed[]> {
     const client = await this.#open(localAddress);
@@ -59,7 +60,7 @@ export class RelayHop {
   }
 
   async #open(localAddress: string): Promise<SmtpClient> {
-    const target = { host: "relay.test", address: "127.0.0.1", port: this.#postfix.port };
+    const target = { host: "relay.test", address: "127.0.0.1", port: this.#postfix.plainPort };
     const dialer = {
       connect: ({ address, port }: { address: string; port: number }) =>
         new Promise<Socket>((resolve, reject) => {

@@ -1,0 +1,28 @@
+import { type Certificate, createAuthority } from "../certificates.ts";
+
+/** What a relay is told; all else, above all what changes mail, is as its makers have it by default. */
+export interface RelaySettings {
+  /** The domains it takes mail for, from anybody, and the port on loopback where the mail of each goes. */
+  readonly nextHops: Readonly<Record<string, number>>;
+}
+
+/**
+ * A mail server of others that takes mail and passes it on. It has TLS where the next hop offers it, and trusts any
+ * certificate; its own is of an authority that nobody knows.
+ */
+export interface Relay {
+  /** Does not offer STARTTLS. */
+  readonly plainPort: number;
+  /** Offers STARTTLS. */
+  readonly tlsPort: number;
+  /** What it wrote about its work. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export const relayName = "relay.test";
+
+/** A certificate of an authority that is known to nobody. */
+export async function relayCertificate(): Promise<Certificate> {
+  return (await createAuthority()).issue([relayName]);
+}
