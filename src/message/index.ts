@@ -28,3 +28,6 @@ export {
 } from "./header.ts";
 export { HeaderReader } from "./header-reader.ts";
 export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";
+export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
+export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";
+export type { SevenBitPlan } from "./seven-bit/seven-bit-plan.ts";

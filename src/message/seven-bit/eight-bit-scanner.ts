@@ -1,0 +1,39 @@
+import type { Header } from "../header.ts";
+import { PartReader } from "./part-reader.ts";
+import type { SevenBitPlan } from "./seven-bit-plan.ts";
+import { SevenBitPlanner } from "./seven-bit-planner.ts";
+
+export interface EightBitScan {
+  /** Null when there is nothing to change. */
+  readonly plan: SevenBitPlan | null;
+  /** The body has octets over 127 that stay, with or without a plan: they must not be touched, or cannot be understood. */
+  readonly staysEightBit: boolean;
+}
+
+/**
+ * Reads a body as it arrives, and plans what makes it 7-bit (MSG-16, MSG-17): which parts get encoded, how, and which
+ * labels change with them. What may not be re-encoded stays as it is (MSG-18), and so does what readers could understand
+ * in two ways. Signed messages that are attached, or handed in, keep their 8-bit parts.
+ *
+ * Text of which at most one octet in six is over 127 becomes quoted-printable, which is smaller then; other text, and
+ * what is no text, becomes base64.
+ *
+ * It holds a header and a line at most, and a note for each part that changes.
+ */
+export class EightBitScanner {
+  readonly #planner: SevenBitPlanner;
+  readonly #reader: PartReader;
+
+  constructor(header: Header) {
+    this.#planner = new SevenBitPlanner(header);
+    this.#reader = new PartReader(this.#planner, this.#planner.first);
+  }
+
+  write(bodyChunk: Uint8Array): void {
+    this.#reader.write(bodyChunk);
+  }
+
+  finish(): EightBitScan {
+    return this.#planner.finish(this.#reader.finish());
+  }
+}

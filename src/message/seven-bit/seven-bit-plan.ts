@@ -1,0 +1,22 @@
+/** Octets from `start` to before `end` that are replaced, or encoded. */
+export type Edit =
+  | { readonly start: number; readonly end: number; readonly replacement: Buffer }
+  | {
+      readonly start: number;
+      readonly end: number;
+      readonly encoding: BodyEncoding;
+      /** Nothing follows, not even the CRLF of a delimiter, so that its last line needs one. */
+      readonly isLast: boolean;
+    };
+
+export type BodyEncoding = "quoted-printable" | "base64";
+
+/** What makes a message 7-bit. Edits do not overlap, and are in order. */
+export interface SevenBitPlan {
+  /** Offsets in the header. */
+  readonly headerEdits: readonly Edit[];
+  /** Offsets in the body. */
+  readonly bodyEdits: readonly Edit[];
+  /** Length of the body that they belong to. */
+  readonly bodyOctets: number;
+}
