@@ -183,6 +183,6 @@ export class ConnectionPool {
   }
 }
 
-function keyOf({ host, address, port }: DialTarget): string {
-  return `${host} ${address} ${port}`;
+function keyOf({ host, address, port, path }: DialTarget): string {
+  return path ?? `${host} ${address} ${port}`;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { DotStuffer } from "./client/dot-stuffer.ts";
+import { ControlOctets } from "./control-octets.ts";
 import { DataReader } from "./server/data-reader.ts";
 
 interface Reading {
@@ -185,6 +186,23 @@ test("what the client stuffs, the server reads as it was; what it would refuse i
       assert.deepEqual(received, { content: complete, fault: null, rest: "" });
     }),
     { numRuns: 3000 },
+  );
+});
+
+test("octets that may be at fault are found wherever they are", () => {
+  const octet = fc.oneof(fc.constantFrom(0, 9, 10, 13, 14, 0x80, 0xff), fc.integer({ min: 0, max: 255 }));
+  fc.assert(
+    fc.property(fc.array(octet, { maxLength: 40 }), fc.nat(7), (octets, offset) => {
+      // Anywhere in memory, aligned or not.
+      const whole = new Uint8Array(offset + octets.length + 3);
+      whole.set(octets, offset);
+      const controls = new ControlOctets(whole.subarray(offset, offset + octets.length));
+      for (let from = 0; from <= octets.length; from++) {
+        const found = octets.findIndex((value, at) => at >= from && value < 14);
+        assert.equal(controls.next(from), found === -1 ? octets.length : found);
+      }
+    }),
+    { numRuns: 1000 },
   );
 });
 

@@ -12,6 +12,8 @@ export {
   type OutgoingMessage,
   type OutgoingRecipient,
   type SmtpClientOptions,
+  type TcpTarget,
+  type UnixTarget,
 } from "./client/options.ts";
 export type { Failure, RecipientOutcome, Stage } from "./client/outcome.ts";
 export type { PeerCertificates } from "./client/peer-certificates.ts";

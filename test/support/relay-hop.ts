@@ -62,9 +62,9 @@ export class RelayHop {
   async #open(localAddress: string): Promise<SmtpClient> {
     const target = { host: "relay.test", address: "127.0.0.1", port: this.#postfix.plainPort };
     const dialer = {
-      connect: ({ address, port }: { address: string; port: number }) =>
+      connect: () =>
         new Promise<Socket>((resolve, reject) => {
-          const socket = connect({ host: address, port, localAddress });
+          const socket = connect({ host: target.address, port: target.port, localAddress });
           socket.once("error", reject);
           socket.once("connect", () => resolve(socket.removeListener("error", reject)));
         }),

@@ -8,6 +8,7 @@ type Extensions = ReadonlyMap<string, string>;
 
 /** What a connection offers. */
 export interface Agreed {
+  readonly protocol: "smtp" | "lmtp";
   readonly extensions: Extensions;
   readonly tls: AgreedTls | null;
 }

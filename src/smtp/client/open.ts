@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { AgreedTls } from "./agreed-tls.ts";
+import { logIn } from "./log-in.ts";
 import {
   type ClientDeadlines,
   type ClientTls,
@@ -32,7 +33,11 @@ export async function openSmtp(
   try {
     socket = await dialer.connect(target, AbortSignal.timeout(deadlines.connectMs));
   } catch (cause) {
-    const text = `cannot connect to ${target.host} (${target.address}, port ${target.port}): ${describe(cause)}`;
+    const place =
+      target.path === undefined
+        ? `${target.host} (${target.address}, port ${target.port})`
+        : `${target.host} (${target.path})`;
+    const text = `cannot connect to ${place}: ${describe(cause)}`;
     return { ok: false, failure: ownFailure("connect", "4.4.1", text) };
   }
   socket.setNoDelay(true);
@@ -57,6 +62,7 @@ class Opening {
   readonly #wire: Wire;
   readonly #options: SmtpClientOptions;
   readonly #deadlines: ClientDeadlines;
+  readonly protocol: "smtp" | "lmtp";
   stage: Stage = "greeting";
   /** What was agreed on; null: clear text. */
   tls: AgreedTls | null = null;
@@ -66,6 +72,7 @@ class Opening {
   constructor(wire: Wire, options: SmtpClientOptions, deadlines: ClientDeadlines) {
     this.#wire = wire;
     this.#options = options;
+    this.protocol = options.protocol ?? "smtp";
     this.#deadlines = deadlines;
   }
 
@@ -84,13 +91,14 @@ class Opening {
 
   async #hello(): Promise<Failure | null> {
     this.stage = "ehlo";
-    const ehlo = await this.#ask(`EHLO ${this.#options.hostname}`, this.#deadlines.ehloMs);
+    const verb = this.protocol === "lmtp" ? "LHLO" : "EHLO";
+    const ehlo = await this.#ask(`${verb} ${this.#options.hostname}`, this.#deadlines.ehloMs);
     if (ehlo.code === 250) {
       this.extensions = parseExtensions(ehlo);
       return null;
     }
     // RFC 5321 §3.2: a server that refuses EHLO as unknown may still know HELO.
-    if (ehlo.code < 500) return replyFailure("ehlo", ehlo);
+    if (ehlo.code < 500 || verb === "LHLO") return replyFailure("ehlo", ehlo);
     const helo = await this.#ask(`HELO ${this.#options.hostname}`, this.#deadlines.ehloMs);
     return helo.code === 250 ? null : replyFailure("ehlo", helo);
   }
@@ -135,12 +143,7 @@ class Opening {
     this.stage = "auth";
     if (this.tls === null) return ownFailure("auth", "4.7.11", "a password is never sent without TLS");
     const mechanisms = (this.extensions.get("AUTH") ?? "").toUpperCase().split(" ");
-    if (!mechanisms.includes("PLAIN"))
-      return ownFailure("auth", "4.7.9", "the server does not offer AUTH PLAIN");
-    const initial = Buffer.from(`\0${credentials.user}\0${credentials.password}`).toString("base64");
-    this.#wire.send([`AUTH PLAIN ${initial}`], ["AUTH PLAIN (credentials)"]);
-    const answer = await this.#wire.reply(this.#deadlines.ehloMs);
-    return answer.code === 235 ? null : replyFailure("auth", answer);
+    return logIn(this.#wire, mechanisms, credentials, this.#deadlines.ehloMs);
   }
 
   #ask(line: string, deadlineMs: number): Promise<ServerReply> {

@@ -1,19 +1,33 @@
 import type { Socket } from "node:net";
 import type { Notify } from "../server/handler.ts";
+import type { Credentials } from "./log-in.ts";
 import type { PeerCertificates } from "./peer-certificates.ts";
 
-/** Opens connections; production dials `address` and `port`, closed test networks map them. */
+/** Opens connections; production dials what the target says, closed test networks map addresses and ports. */
 export interface Dialer {
   /** Rejects with the system's error; gives up when the signal aborts. */
   connect(target: DialTarget, signal: AbortSignal): Promise<Socket>;
 }
 
-export interface DialTarget {
+/** Where a server listens: at an address, or at a Unix socket. */
+export type DialTarget = TcpTarget | UnixTarget;
+
+export interface TcpTarget {
   /** The name that the address was found under. */
   readonly host: string;
   /** IPv4 or IPv6 address. */
   readonly address: string;
   readonly port: number;
+  readonly path?: undefined;
+}
+
+export interface UnixTarget {
+  /** What the server is called in reports and logs. */
+  readonly host: string;
+  /** The socket's path. */
+  readonly path: string;
+  readonly address?: undefined;
+  readonly port?: undefined;
 }
 
 /**
@@ -47,8 +61,8 @@ export interface SmtpClientOptions {
   readonly tls: ClientTls;
   /** LMTP (RFC 2033): LHLO, and a reply for each recipient after the content. SMTP unless given. */
   readonly protocol?: "smtp" | "lmtp";
-  /** AUTH PLAIN or LOGIN, whatever is offered; only ever sent inside TLS. */
-  readonly credentials?: { readonly user: string; readonly password: string };
+  /** For AUTH PLAIN or LOGIN, whatever is offered; only ever sent inside TLS. */
+  readonly credentials?: Credentials;
   readonly deadlines?: Partial<ClientDeadlines>;
   /** The dialogue line by line, as `S: 250 2.1.0 Ok` and `C: QUIT`; message data and passwords are summed up. */
   readonly transcript?: (line: string) => void;

@@ -28,17 +28,27 @@ export interface Failure {
   readonly text: string;
 }
 
-/** What became of one recipient. Delivered: the server has taken responsibility (RFC 5321 §6.1). */
-export type RecipientOutcome = { readonly recipient: string } & (
-  | {
-      readonly status: "delivered";
-      readonly stage: "content";
-      readonly code: number;
-      readonly enhanced: string;
-      readonly text: string;
-    }
-  | Failure
-);
+/** The server has taken responsibility (RFC 5321 §6.1). */
+export interface Delivered {
+  readonly status: "delivered";
+  readonly stage: "content";
+  readonly code: number;
+  readonly enhanced: string;
+  readonly text: string;
+}
+
+/** What became of one recipient. */
+export type RecipientOutcome = { readonly recipient: string } & (Delivered | Failure);
+
+export function delivered(reply: ServerReply): Delivered {
+  return {
+    status: "delivered",
+    stage: "content",
+    code: reply.code,
+    enhanced: reply.enhanced ?? "2.0.0",
+    text: replyText(reply),
+  };
+}
 
 /** A failure in the server's words. */
 export function replyFailure(stage: Stage, reply: ServerReply): Failure {
@@ -53,7 +63,7 @@ export function replyFailure(stage: Stage, reply: ServerReply): Failure {
   };
 }
 
-export function replyText(reply: ServerReply): string {
+function replyText(reply: ServerReply): string {
   return reply.lines.join(" ").trim();
 }
 

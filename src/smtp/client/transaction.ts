@@ -3,11 +3,12 @@ import { DotStuffer } from "./dot-stuffer.ts";
 import { type Agreed, findObstacle, formatMailCommand, formatRcptCommand } from "./mail-command.ts";
 import type { ClientDeadlines, OutgoingMessage } from "./options.ts";
 import {
+  type Delivered,
+  delivered,
   type Failure,
   ownFailure,
   type RecipientOutcome,
   replyFailure,
-  replyText,
   type Stage,
 } from "./outcome.ts";
 import type { ServerReply } from "./reply-reader.ts";
@@ -19,8 +20,8 @@ export class Transaction {
   readonly #agreed: Agreed;
   readonly #deadlines: ClientDeadlines;
   readonly #message: OutgoingMessage;
-  /** By recipient: why it was refused; null while it has a chance. */
-  readonly #failures: (Failure | null)[];
+  /** By recipient: what is known already; null while it has a chance. */
+  readonly #results: (Failure | Delivered | null)[];
   readonly #stuffer = new DotStuffer();
   stage: Stage = "mail";
 
@@ -29,29 +30,24 @@ export class Transaction {
     this.#agreed = agreed;
     this.#deadlines = deadlines;
     this.#message = message;
-    this.#failures = message.recipients.map(() => null);
+    this.#results = message.recipients.map(() => null);
   }
 
-  /** The outcomes when all recipients that have none yet share `rest`. */
-  outcomes(rest: Failure | ServerReply): RecipientOutcome[] {
+  /** The outcomes, for recipients that have none of their own `rest`. */
+  outcomes(rest?: Failure): RecipientOutcome[] {
     return this.#message.recipients.map(({ address: recipient }, index) => {
-      const own = this.#failures[index] ?? null;
-      if (own !== null) return { recipient, ...own };
-      if ("status" in rest) return { recipient, ...rest };
-      const enhanced = rest.enhanced ?? "2.0.0";
-      return {
-        recipient,
-        status: "delivered",
-        stage: "content",
-        code: rest.code,
-        enhanced,
-        text: replyText(rest),
-      };
+      const result = this.#results[index] ?? rest;
+      if (result === undefined) throw new Error("a recipient has no outcome");
+      return { recipient, ...result };
     });
   }
 
-  /** Rejects with a `WireError` when the connection breaks; `stage` then says where. */
-  async run(): Promise<RecipientOutcome[]> {
+  /**
+   * Rejects with a `WireError` when the connection breaks; `stage` then says where.
+   *
+   * @param onSent the commands of another message can follow
+   */
+  async run(onSent: () => void): Promise<RecipientOutcome[]> {
     const { content, recipients, smtputf8 } = this.#message;
     const whole = content instanceof Uint8Array ? this.#stuffer.stuff(content) : null;
     if (this.#stuffer.fault !== null) return this.outcomes(malformed(this.#stuffer.fault));
@@ -60,10 +56,19 @@ export class Transaction {
     const { extensions } = this.#agreed;
     const mail = formatMailCommand(this.#message, extensions);
     const rcpts = recipients.map((recipient) => formatRcptCommand(recipient, smtputf8 === true, extensions));
-    const refused = extensions.has("PIPELINING")
-      ? await this.#pipelined(mail, rcpts)
-      : await this.#stepByStep(mail, rcpts);
-    return this.outcomes(refused ?? (await this.#send(whole)));
+    const pipelining = extensions.has("PIPELINING");
+    const refused = await (pipelining ? this.#pipelined(mail, rcpts) : this.#stepByStep(mail, rcpts));
+    if (refused !== null) return this.outcomes(refused);
+    const failure = await this.#send(whole);
+    if (failure !== null) return this.outcomes(failure);
+    // In the order in which they come: all of them, before the next message waits for its own.
+    const verdicts = this.#awaited().map((index) => this.#verdict(index));
+    // RFC 2920 §3.1: the content may be the first of a group of commands.
+    if (pipelining) onSent();
+    for (const verdict of await Promise.allSettled(verdicts)) {
+      if (verdict.status === "rejected") throw verdict.reason;
+    }
+    return this.outcomes();
   }
 
   /** All commands in one piece. Null when the server waits for the content. */
@@ -76,14 +81,10 @@ export class Transaction {
     const go = await this.#wire.reply(this.#deadlines.dataMs);
     // Where MAIL or every RCPT was refused, what the server says to the rest is a consequence of that.
     const failure = sender.code === 250 ? this.#allRefused() : replyFailure("mail", sender);
-    if (sender.code !== 250) this.#failures.fill(null);
+    if (sender.code !== 250) this.#results.fill(null);
     if (go.code === 354 && failure === null) return null;
-    if (go.code === 354) {
-      // RFC 2920 §3.1: DATA was accepted though nobody is to receive the message: an empty one ends it.
-      this.#wire.startData();
-      await this.#wire.sendData([terminator], this.#deadlines.dataBlockMs);
-      await this.#wire.reply(this.#deadlines.dataEndMs);
-    } else if (sender.code === 250) await this.#reset();
+    if (go.code === 354) await this.#endEmpty();
+    else if (sender.code === 250) await this.#reset();
     return failure ?? replyFailure("data", go);
   }
 
@@ -108,18 +109,19 @@ export class Transaction {
 
   #judge(index: number, answer: ServerReply): void {
     // RFC 5321 §3.4: 251 is success as well.
-    if (answer.code !== 250 && answer.code !== 251) this.#failures[index] = replyFailure("rcpt", answer);
+    if (answer.code !== 250 && answer.code !== 251) this.#results[index] = replyFailure("rcpt", answer);
   }
 
   /** Not null when no recipient is left to send to. */
   #allRefused(): Failure | null {
-    return this.#failures.includes(null) ? null : (this.#failures[0] ?? null);
+    const [first = null] = this.#results;
+    return this.#results.includes(null) ? null : (first as Failure | null);
   }
 
-  /** Sends the content; the server's answer to it, or what went wrong with it here. */
-  async #send(whole: Uint8Array | null): Promise<Failure | ServerReply> {
+  /** Sends the content; null when it is on its way to its end. */
+  async #send(whole: Uint8Array | null): Promise<Failure | null> {
     this.stage = "content";
-    this.#wire.startData();
+    this.#wire.startData(this.#awaited().length);
     let octets = 0;
     // Always one piece behind, so that the last one goes out together with the terminator.
     let piece: Uint8Array = new Uint8Array(0);
@@ -139,8 +141,24 @@ export class Transaction {
     await this.#wire.sendData([piece, end], this.#deadlines.dataBlockMs);
     this.#wire.note(`C: (${octets} octets of message data)`);
     this.#wire.note("C: .");
+    return null;
+  }
+
+  /** Whom the replies to the content are about; null: one for all who are left. */
+  #awaited(): (number | null)[] {
+    if (this.#agreed.protocol === "smtp") return [null];
+    // RFC 2033 §4.2: one for each recipient that was accepted.
+    return [...this.#results.keys()].filter((index) => this.#results[index] === null);
+  }
+
+  async #verdict(index: number | null): Promise<void> {
     const answer = await this.#wire.reply(this.#deadlines.dataEndMs);
-    return answer.code < 300 ? answer : replyFailure("content", answer);
+    const result = answer.code < 300 ? delivered(answer) : replyFailure("content", answer);
+    if (index !== null) this.#results[index] = result;
+    else
+      this.#results.forEach((own, at) => {
+        this.#results[at] = own ?? result;
+      });
   }
 
   async *#stuffed(): AsyncGenerator<Uint8Array> {
@@ -153,6 +171,18 @@ export class Transaction {
     const answer = await this.#wire.reply(this.#deadlines.dataBlockMs);
     this.#wire.fail("the server answered before the end of the message");
     return replyFailure("content", answer);
+  }
+
+  /** RFC 2920 §3.1: DATA was accepted though nobody is to receive the message: an empty one ends it. */
+  async #endEmpty(): Promise<void> {
+    if (this.#agreed.protocol === "lmtp") {
+      // RFC 2033 §4.2 forbids this server to say 354, and nothing says what it would answer to the end.
+      this.#wire.fail("the server takes a message for nobody");
+      return;
+    }
+    this.#wire.startData(1);
+    await this.#wire.sendData([terminator], this.#deadlines.dataBlockMs);
+    await this.#wire.reply(this.#deadlines.dataEndMs);
   }
 
   /** Ends a transaction that did not come to its content, so that the connection can be used again. */

@@ -7,6 +7,7 @@ import { ReplyReader, type ServerReply } from "./reply-reader.ts";
 export class WireError extends Error {}
 
 interface Waiting {
+  readonly deadlineMs: number;
   resolve(value: ServerReply): void;
   reject(error: Error): void;
 }
@@ -25,7 +26,8 @@ export class Wire {
   readonly #early: ServerReply[] = [];
   /** Commands sent whose replies have not come. */
   #owed: number;
-  #waiting: Waiting | null = null;
+  /** The oldest first, whose deadline runs. */
+  readonly #waiting: Waiting[] = [];
   #draining: { resolve(): void; reject(error: Error): void } | null = null;
 
   /** The server owes a greeting. */
@@ -59,15 +61,15 @@ export class Wire {
     const early = this.#early.shift();
     if (early !== undefined) return early;
     if (this.#error !== null) throw this.#error;
-    this.#deadline.set(deadlineMs);
+    if (this.#waiting.length === 0) this.#deadline.set(deadlineMs);
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#waiting.push({ deadlineMs, resolve, reject });
     });
   }
 
-  /** Message data follows, and a reply is owed for it: a server that has enough may give it before the end. */
-  startData(): void {
-    this.#owed++;
+  /** Message data follows, and replies are owed for it: a server that has enough may give them before the end. */
+  startData(replies: number): void {
+    this.#owed += replies;
   }
 
   /** Sends message data; resolves when the socket takes more. */
@@ -117,9 +119,8 @@ export class Wire {
     this.#error = new WireError(detail, { cause });
     this.#deadline.close();
     this.#socket.destroy();
-    this.#waiting?.reject(this.#error);
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#error);
     this.#draining?.reject(this.#error);
-    this.#waiting = null;
     this.#draining = null;
   }
 
@@ -165,13 +166,14 @@ export class Wire {
       this.fail(`a reply to nothing: ${reply.code}`);
       return;
     }
-    const waiting = this.#waiting;
-    if (waiting === null) {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) {
       this.#early.push(reply);
       return;
     }
-    this.#waiting = null;
-    this.#deadline.clear();
+    const [next] = this.#waiting;
+    if (next === undefined) this.#deadline.clear();
+    else this.#deadline.set(next.deadlineMs);
     waiting.resolve(reply);
   }
 
