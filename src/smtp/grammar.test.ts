@@ -150,6 +150,13 @@ const commands: [section: string, line: string, expected: string][] = [
     "RCPT TO:<a@b.test> ORCPT=utf-8;\\x{E4}\\x{2B}@c.test",
     "RCPT a at b.test ORCPT=utf-8;\\x{E4}\\x{2B}@c.test",
   ],
+  [
+    "RFC 6533 §3 as Postfix has it",
+    "RCPT TO:<a@b.test> ORCPT=rfc822;j+C3+BCr+2Bx@c.test",
+    "RCPT a at b.test ORCPT=utf-8;j\\x{FC}r\\x{2B}x@c.test",
+  ],
+  ["RFC 6533 §3 not UTF-8", "RCPT TO:<a@b.test> ORCPT=rfc822;j+FCr@c.test", "501 5.5.4"],
+  ["RFC 6533 §3 control", "RCPT TO:<a@b.test> ORCPT=rfc822;j+C3+BC+0A@c.test", "501 5.5.4"],
   ["RFC 6533 §3", "RCPT TO:<a@b.test> ORCPT=utf-8;a\\x{0A}b", "501 5.5.4"],
   ["RFC 6533 §3", "RCPT TO:<a@b.test> ORCPT=utf-8;a\\x{D800}", "501 5.5.4"],
   ["RFC 6533 §3", "RCPT TO:<a@b.test> ORCPT=utf-8;a\\b", "501 5.5.4"],

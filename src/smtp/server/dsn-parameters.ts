@@ -1,4 +1,4 @@
-import { decodeUtf8Address, decodeXtext } from "../xtext.ts";
+import { decodeUtf8Address, decodeUtf8Xtext, decodeXtext, encodeUtf8Address } from "../xtext.ts";
 import type { Notify } from "./handler.ts";
 
 // Values of the parameters that RFC 3461 defines. What is wrong with one is returned as a line for people.
@@ -25,16 +25,19 @@ export function parseNotify(text: string): Parsed<readonly Notify[]> {
   return { ok: true, value: words };
 }
 
-/** ORCPT (RFC 3461 §4.2, RFC 6533 §3). */
+/** ORCPT (RFC 3461 §4.2, RFC 6533 §3): as given, but for UTF-8 that is said to be ASCII. */
 export function parseOriginalRecipient(text: string): Parsed<string> {
   if (text.length > 500) return refuse("ORCPT is longer than 500 characters");
   const found = /^([\w!#$%&'*\-/?^`{|}~.]+);(.+)$/u.exec(text);
   if (found === null) return refuse("ORCPT wants an address type, a semicolon and the address: rfc822;xtext");
   const [, type, address] = found as unknown as [string, string, string];
   const decoded = type.toLowerCase() === "utf-8" ? decodeUtf8Address(address) : decodeXtext(address);
-  return decoded === null
+  if (decoded !== null) return { ok: true, value: text };
+  // Postfix (3.7) says so of an address in UTF-8, and its users could not write to such addresses.
+  const utf8 = type.toLowerCase() === "rfc822" ? decodeUtf8Xtext(address) : null;
+  return utf8 === null
     ? refuse("The address of ORCPT is not encoded as xtext")
-    : { ok: true, value: text };
+    : { ok: true, value: `utf-8;${encodeUtf8Address(utf8)}` };
 }
 
 /** ENVID (RFC 3461 §4.4). */
