@@ -1,7 +1,7 @@
-import { chownSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePorts } from "../free-ports.ts";
-import { giveFolders, inOwnView, writeUsers } from "./own-view.ts";
+import { giveFolders, inOwnView, writeBasics } from "./own-view.ts";
 import { makePeerFolder } from "./peer-folder.ts";
 import { PeerProcess } from "./peer-process.ts";
 import { type Relay, type RelaySettings, relayCertificate, relayName } from "./relay.ts";
@@ -15,16 +15,17 @@ export function missingExim(): string | false {
 }
 
 /** Debian's Exim 4, not of its Debian configuration, which is for a whole system. */
-export async function startExim({ nextHops }: RelaySettings): Promise<Relay> {
+export async function startExim(settings: RelaySettings): Promise<Relay> {
   const folder = makePeerFolder("exim", ["etc/exim4", "var/spool/exim4", "var/log/exim4"]);
-  writeUsers(folder, { "Debian-exim": user });
+  writeBasics(folder, { "Debian-exim": user });
   giveFolders(folder, user, ["var/spool/exim4", "var/log/exim4"]);
   const { cert, key } = await relayCertificate();
   writeFileSync(join(folder, "etc/cert.pem"), cert);
   writeFileSync(join(folder, "etc/key.pem"), key, { mode: 0o600 });
   chownSync(join(folder, "etc/key.pem"), user, user);
+  if (settings.login) copyFileSync(settings.login.caFile, join(folder, "etc/ca.pem"));
   const [plainPort = 0, tlsPort = 0] = await freePorts(2);
-  writeFileSync(join(folder, "etc/exim4/exim4.conf"), configuration(plainPort, tlsPort, nextHops));
+  writeFileSync(join(folder, "etc/exim4/exim4.conf"), configuration(plainPort, tlsPort, settings));
   const exim = await PeerProcess.start({
     name: "Exim",
     folder,
@@ -35,9 +36,10 @@ export async function startExim({ nextHops }: RelaySettings): Promise<Relay> {
   return { plainPort, tlsPort, log: () => exim.log(), stop: () => exim.stop() };
 }
 
-function configuration(plainPort: number, tlsPort: number, nextHops: RelaySettings["nextHops"]): string {
+function configuration(plainPort: number, tlsPort: number, { nextHops, login }: RelaySettings): string {
   const domains = Object.keys(nextHops).join(" : ");
-  const routes = Object.entries(nextHops).map(([domain, port]) => `${domain} 127.0.0.1::${port} byname`);
+  const host = login ? "localhost" : "127.0.0.1";
+  const routes = Object.entries(nextHops).map(([domain, port]) => `${domain} ${host}::${port} byname`);
   return `exim_path = ${unpacked(binary)}
 primary_hostname = ${relayName}
 log_file_path = /var/log/exim4/%slog
@@ -77,7 +79,21 @@ smtp:
   driver = smtp
   port = 25
   hosts_try_dane =
+${
+  login
+    ? `  tls_verify_certificates = /etc/ca.pem
+  tls_verify_hosts = *
+  hosts_require_tls = *
+  hosts_require_auth = *
 
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  client_send = ^${login.user}^${login.password}
+`
+    : ""
+}
 begin retry
 * * F,1h,5s
 `;

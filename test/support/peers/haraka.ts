@@ -24,7 +24,7 @@ export function missingHaraka(): string | false {
 }
 
 /** Haraka, with a plugin of ours that routes: it has none for next hops by domain. */
-export async function startHaraka({ nextHops }: RelaySettings): Promise<Relay> {
+export async function startHaraka({ nextHops, login }: RelaySettings): Promise<Relay> {
   const folder = makePeerFolder("haraka", ["plugins", "queue"]);
   const { cert, key } = await relayCertificate();
   const [plainPort = 0, tlsPort = 0] = await freePorts(2);
@@ -39,7 +39,7 @@ export async function startHaraka({ nextHops }: RelaySettings): Promise<Relay> {
     "key.pem": key,
     "cert.pem": cert,
     "outbound.ini": "local_mx_ok=true\nenable_tls=true\n", // next hops may be on loopback
-    "routes.json": JSON.stringify(nextHops),
+    "routes.json": JSON.stringify({ nextHops, login }),
   };
   for (const [name, text] of Object.entries(files)) {
     writeFileSync(join(folder, "config", name), text, { mode: 0o600 });

@@ -34,13 +34,14 @@ export function missingMountNamespace(name: string): string | false {
   return refused ? `peer: ${name} needs a mount namespace, which root may not have here` : false;
 }
 
-/** Writes the users of a view: root, and those the server wants, each with a group of its name. */
-export function writeUsers(folder: string, users: Readonly<Record<string, number>>): void {
+/** Writes what every program looks for in /etc: hosts, and root and other users, each with a group of its name. */
+export function writeBasics(folder: string, users: Readonly<Record<string, number>>): void {
   const all = Object.entries({ root: 0, ...users });
   const passwd = all.map(([name, id]) => `${name}:x:${id}:${id}::/var/empty:/usr/sbin/nologin\n`);
   const group = all.map(([name, id]) => `${name}:x:${id}:\n`);
   writeFileSync(join(folder, "etc/passwd"), passwd.join(""));
   writeFileSync(join(folder, "etc/group"), group.join(""));
+  writeFileSync(join(folder, "etc/hosts"), "127.0.0.1 localhost\n");
 }
 
 /** Gives folders of a view to one of its users. */

@@ -21,14 +21,14 @@ export function missingPostfix(): string | false {
  * Mail from 127.0.0.1 is for it mail of its own machine, whose header it completes
  * (`local_header_rewrite_clients`); from other addresses, 127.0.0.2 for one, it is other hosts' mail.
  */
-export async function startPostfix({ nextHops }: RelaySettings): Promise<Relay> {
+export async function startPostfix(settings: RelaySettings): Promise<Relay> {
   const folder = makePeerFolder("postfix", ["etc", "queue", "data"]);
   const configuration = join(folder, "etc");
   const [plainPort = 0, tlsPort = 0] = await freePorts(2);
   const { cert, key } = await relayCertificate();
   chownSync(join(folder, "data"), Number(execFileSync("id", ["-u", "postfix"], { encoding: "utf8" })), 0);
   writeFileSync(join(configuration, "chain.pem"), key + cert, { mode: 0o600 });
-  writeFileSync(join(configuration, "main.cf"), mainCf(folder, nextHops));
+  writeFileSync(join(configuration, "main.cf"), mainCf(folder, settings));
   writeFileSync(join(configuration, "master.cf"), masterCf(plainPort, tlsPort));
   execFileSync(postfix, ["-c", configuration, "check"], { stdio: "pipe" }); // makes the queue's folders
   const daemons = execFileSync("/usr/sbin/postconf", ["-d", "-h", "daemon_directory"], { encoding: "utf8" });
@@ -43,11 +43,22 @@ export async function startPostfix({ nextHops }: RelaySettings): Promise<Relay> 
   return { plainPort, tlsPort, log: () => master.log(), stop: () => master.stop() };
 }
 
-function mainCf(folder: string, nextHops: RelaySettings["nextHops"]): string {
+function mainCf(folder: string, { nextHops, login }: RelaySettings): string {
   const domains = Object.keys(nextHops);
+  const host = login ? "[localhost]" : "[127.0.0.1]";
   const transports = Object.entries(nextHops).map(
-    ([domain, port]) => `{ ${domain} = relay:[127.0.0.1]:${port} }`,
+    ([domain, port]) => `{ ${domain} = relay:${host}:${port} }`,
   );
+  const logins = Object.values(nextHops).map(
+    (port) => `{ ${host}:${port} = ${login?.user}:${login?.password} }`,
+  );
+  const outgoing = login
+    ? `smtp_tls_security_level = verify
+smtp_tls_CAfile = ${login.caFile}
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = inline:{ ${logins.join(" ")} }
+smtp_sasl_security_options = noanonymous`
+    : "smtp_tls_security_level = may";
   return `compatibility_level = 3.6
 queue_directory = ${folder}/queue
 data_directory = ${folder}/data
@@ -62,7 +73,7 @@ relay_domains = ${domains.join(" ")}
 transport_maps = inline:{ ${transports.join(" ")} }
 smtpd_tls_chain_files = ${folder}/etc/chain.pem
 smtpd_tls_security_level = may
-smtp_tls_security_level = may
+${outgoing}
 smtpd_tls_received_header = yes
 # A closed network without DNS.
 smtpd_peername_lookup = no

@@ -4,6 +4,14 @@ import { type Certificate, createAuthority } from "../certificates.ts";
 export interface RelaySettings {
   /** The domains it takes mail for, from anybody, and the port on loopback where the mail of each goes. */
   readonly nextHops: Readonly<Record<string, number>>;
+  /** As whom it logs in at its next hops: inside TLS, whose certificate this authority has issued for "localhost". */
+  readonly login?: RelayLogin;
+}
+
+export interface RelayLogin {
+  readonly user: string;
+  readonly password: string;
+  readonly caFile: string;
 }
 
 /**

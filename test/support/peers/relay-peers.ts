@@ -1,0 +1,43 @@
+import { missingExim, startExim } from "./exim.ts";
+import { missingHaraka, startHaraka } from "./haraka.ts";
+import { missingOpenSmtpd, startOpenSmtpd } from "./opensmtpd.ts";
+import { missingPostfix, startPostfix } from "./postfix.ts";
+import type { Relay, RelaySettings } from "./relay.ts";
+
+/** A mail server that tests can start, and what is known to end at it, by the names of hop-messages.ts. */
+export interface RelayPeer {
+  readonly name: string;
+  /** Why it cannot be run here. */
+  readonly skip: string | false;
+  start(settings: RelaySettings): Promise<Relay>;
+  /** Refused by it: it offers no extension for them. */
+  readonly takesNo: readonly string[];
+  /** Taken by it, and passed on so that the next hop refuses them. */
+  readonly spoils: readonly string[];
+  /** False when clients cannot count on its STARTTLS. */
+  readonly tlsServer: boolean;
+}
+
+const sound = { takesNo: [], spoils: [], tlsServer: true };
+
+export const relayPeers: readonly RelayPeer[] = [
+  { name: "Postfix", skip: missingPostfix(), start: startPostfix, ...sound },
+  { name: "Exim", skip: missingExim(), start: startExim, ...sound },
+  {
+    name: "OpenSMTPD",
+    skip: missingOpenSmtpd(),
+    start: startOpenSmtpd,
+    takesNo: ["a UTF-8 address and header"], // it has no SMTPUTF8
+    spoils: [],
+    tlsServer: false,
+  },
+  {
+    name: "Haraka",
+    skip: missingHaraka(),
+    start: startHaraka,
+    takesNo: [],
+    // It does not ask for SMTPUTF8 when recipients need it, and breaks lines of more than 992 octets.
+    spoils: ["a UTF-8 address and header", "lines of 998 octets"],
+    tlsServer: true,
+  },
+];
