@@ -97,20 +97,18 @@ test("LMTP: who was answered before the connection broke has his answer, the oth
   ]);
 });
 
-test("LMTP over a Unix socket, and several messages at a time", async (t) => {
+test("LMTP over a Unix socket", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-lmtp-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "lmtp");
   const { port } = lmtpServer(t, { content: { "full@mx.test": "552 5.2.2 full\r\n" } }, path);
   await port;
   const client = await opened(path, { protocol: "lmtp" });
-  const sent = await Promise.all([1, 2, 3].map(() => client.send({ ...message, recipients })));
-  for (const outcomes of sent) {
-    assert.deepEqual(
-      outcomes.map(({ status }) => status),
-      ["delivered", "delivered", "refused", "delivered"],
-    );
-  }
+  const outcomes = await client.send({ ...message, recipients });
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["delivered", "delivered", "refused", "delivered"],
+  );
   await client.quit();
   assert.match(
     await failure(join(folder, "nobody"), { protocol: "lmtp" }),

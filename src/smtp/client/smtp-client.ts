@@ -5,12 +5,10 @@ import { ownFailure, type RecipientOutcome } from "./outcome.ts";
 import { Transaction } from "./transaction.ts";
 import { type Wire, WireError } from "./wire.ts";
 
-/** A connection that is ready for mail: `openSmtp` makes it. */
+/** A connection that is ready for mail: `openSmtp` makes it. Does one thing at a time. */
 export class SmtpClient {
   readonly #wire: Wire;
   readonly #deadlines: ClientDeadlines;
-  /** When the commands of the next message can be sent. */
-  #free: Promise<void> = Promise.resolve();
   readonly protocol: "smtp" | "lmtp";
   /** EHLO keywords of the server, upper case, with their parameters; empty after HELO. */
   readonly extensions: ReadonlyMap<string, string>;
@@ -31,26 +29,19 @@ export class SmtpClient {
   }
 
   /**
-   * Sends one message; may be called while another is under way: the commands then follow the other's content, before
-   * the server has answered it where PIPELINING is offered (RFC 2920 §3.1), else after. Never rejects for what the network or the server does; rejects, and closes the connection, when
+   * Sends one message. Never rejects for what the network or the server does; rejects, and closes the connection, when
    * the content's iterable throws.
    *
    * @returns one outcome for each recipient, in order.
    */
   async send(message: OutgoingMessage): Promise<RecipientOutcome[]> {
-    const turn = this.#free;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#free = promise;
-    await turn;
     const transaction = new Transaction(this.#wire, this, this.#deadlines, message);
     try {
-      return await transaction.run(resolve);
+      return await transaction.run();
     } catch (error) {
       this.#wire.fail("a transaction was broken off");
       if (!(error instanceof WireError)) throw error;
       return transaction.outcomes(ownFailure(transaction.stage, "4.4.2", error.message));
-    } finally {
-      resolve();
     }
   }
 

@@ -33,21 +33,16 @@ export class Transaction {
     this.#results = message.recipients.map(() => null);
   }
 
-  /** The outcomes, for recipients that have none of their own `rest`. */
-  outcomes(rest?: Failure): RecipientOutcome[] {
-    return this.#message.recipients.map(({ address: recipient }, index) => {
-      const result = this.#results[index] ?? rest;
-      if (result === undefined) throw new Error("a recipient has no outcome");
-      return { recipient, ...result };
-    });
+  /** The outcomes when all recipients that have none yet share `rest`. */
+  outcomes(rest: Failure | Delivered): RecipientOutcome[] {
+    return this.#message.recipients.map(({ address: recipient }, index) => ({
+      recipient,
+      ...(this.#results[index] ?? rest),
+    }));
   }
 
-  /**
-   * Rejects with a `WireError` when the connection breaks; `stage` then says where.
-   *
-   * @param onSent the commands of another message can follow
-   */
-  async run(onSent: () => void): Promise<RecipientOutcome[]> {
+  /** Rejects with a `WireError` when the connection breaks; `stage` then says where. */
+  async run(): Promise<RecipientOutcome[]> {
     const { content, recipients, smtputf8 } = this.#message;
     const whole = content instanceof Uint8Array ? this.#stuffer.stuff(content) : null;
     if (this.#stuffer.fault !== null) return this.outcomes(malformed(this.#stuffer.fault));
@@ -56,19 +51,10 @@ export class Transaction {
     const { extensions } = this.#agreed;
     const mail = formatMailCommand(this.#message, extensions);
     const rcpts = recipients.map((recipient) => formatRcptCommand(recipient, smtputf8 === true, extensions));
-    const pipelining = extensions.has("PIPELINING");
-    const refused = await (pipelining ? this.#pipelined(mail, rcpts) : this.#stepByStep(mail, rcpts));
-    if (refused !== null) return this.outcomes(refused);
-    const failure = await this.#send(whole);
-    if (failure !== null) return this.outcomes(failure);
-    // In the order in which they come: all of them, before the next message waits for its own.
-    const verdicts = this.#awaited().map((index) => this.#verdict(index));
-    // RFC 2920 §3.1: the content may be the first of a group of commands.
-    if (pipelining) onSent();
-    for (const verdict of await Promise.allSettled(verdicts)) {
-      if (verdict.status === "rejected") throw verdict.reason;
-    }
-    return this.outcomes();
+    const refused = extensions.has("PIPELINING")
+      ? await this.#pipelined(mail, rcpts)
+      : await this.#stepByStep(mail, rcpts);
+    return this.outcomes(refused ?? (await this.#send(whole)));
   }
 
   /** All commands in one piece. Null when the server waits for the content. */
@@ -118,10 +104,11 @@ export class Transaction {
     return this.#results.includes(null) ? null : (first as Failure | null);
   }
 
-  /** Sends the content; null when it is on its way to its end. */
-  async #send(whole: Uint8Array | null): Promise<Failure | null> {
+  /** Sends the content; the server's answer to it, or what went wrong with it here. */
+  async #send(whole: Uint8Array | null): Promise<Failure | Delivered> {
     this.stage = "content";
-    this.#wire.startData(this.#awaited().length);
+    // RFC 2033 §4.2: LMTP has one for each recipient that was accepted.
+    this.#wire.startData(this.#agreed.protocol === "smtp" ? 1 : this.#accepted().length);
     let octets = 0;
     // Always one piece behind, so that the last one goes out together with the terminator.
     let piece: Uint8Array = new Uint8Array(0);
@@ -141,24 +128,19 @@ export class Transaction {
     await this.#wire.sendData([piece, end], this.#deadlines.dataBlockMs);
     this.#wire.note(`C: (${octets} octets of message data)`);
     this.#wire.note("C: .");
-    return null;
+    if (this.#agreed.protocol === "smtp") return this.#verdict();
+    for (const index of this.#accepted()) this.#results[index] = await this.#verdict();
+    return this.#results.at(-1) as Failure | Delivered;
   }
 
-  /** Whom the replies to the content are about; null: one for all who are left. */
-  #awaited(): (number | null)[] {
-    if (this.#agreed.protocol === "smtp") return [null];
-    // RFC 2033 §4.2: one for each recipient that was accepted.
+  /** Places of the recipients whose fate the content decides. */
+  #accepted(): number[] {
     return [...this.#results.keys()].filter((index) => this.#results[index] === null);
   }
 
-  async #verdict(index: number | null): Promise<void> {
+  async #verdict(): Promise<Failure | Delivered> {
     const answer = await this.#wire.reply(this.#deadlines.dataEndMs);
-    const result = answer.code < 300 ? delivered(answer) : replyFailure("content", answer);
-    if (index !== null) this.#results[index] = result;
-    else
-      this.#results.forEach((own, at) => {
-        this.#results[at] = own ?? result;
-      });
+    return answer.code < 300 ? delivered(answer) : replyFailure("content", answer);
   }
 
   async *#stuffed(): AsyncGenerator<Uint8Array> {

@@ -7,7 +7,6 @@ import { ReplyReader, type ServerReply } from "./reply-reader.ts";
 export class WireError extends Error {}
 
 interface Waiting {
-  readonly deadlineMs: number;
   resolve(value: ServerReply): void;
   reject(error: Error): void;
 }
@@ -26,8 +25,7 @@ export class Wire {
   readonly #early: ServerReply[] = [];
   /** Commands sent whose replies have not come. */
   #owed: number;
-  /** The oldest first, whose deadline runs. */
-  readonly #waiting: Waiting[] = [];
+  #waiting: Waiting | null = null;
   #draining: { resolve(): void; reject(error: Error): void } | null = null;
 
   /** The server owes a greeting. */
@@ -61,9 +59,9 @@ export class Wire {
     const early = this.#early.shift();
     if (early !== undefined) return early;
     if (this.#error !== null) throw this.#error;
-    if (this.#waiting.length === 0) this.#deadline.set(deadlineMs);
+    this.#deadline.set(deadlineMs);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ deadlineMs, resolve, reject });
+      this.#waiting = { resolve, reject };
     });
   }
 
@@ -119,8 +117,9 @@ export class Wire {
     this.#error = new WireError(detail, { cause });
     this.#deadline.close();
     this.#socket.destroy();
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#error);
+    this.#waiting?.reject(this.#error);
     this.#draining?.reject(this.#error);
+    this.#waiting = null;
     this.#draining = null;
   }
 
@@ -166,14 +165,13 @@ export class Wire {
       this.fail(`a reply to nothing: ${reply.code}`);
       return;
     }
-    const waiting = this.#waiting.shift();
-    if (waiting === undefined) {
+    const waiting = this.#waiting;
+    if (waiting === null) {
       this.#early.push(reply);
       return;
     }
-    const [next] = this.#waiting;
-    if (next === undefined) this.#deadline.clear();
-    else this.#deadline.set(next.deadlineMs);
+    this.#waiting = null;
+    this.#deadline.clear();
     waiting.resolve(reply);
   }
 
