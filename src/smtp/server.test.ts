@@ -46,7 +46,7 @@ test("limits: errors, idle commands, recipients, size, connections", async (t) =
 });
 
 test("deadlines: silence, a line that trickles, data that trickles, a handshake that never comes", async (t) => {
-  const deadlines = { commandMs: 60, dataBlockMs: 60, dataTotalMs: 150, tlsMs: 60 };
+  const deadlines = { commandMs: 60, dataBlockMs: 250, dataTotalMs: 400, tlsMs: 60 };
   const { server, port, messages, closeReasons } = await startServer({ deadlines });
   t.after(() => server.close(0));
   const silent = Talker.connect(port).then((talker) => talker.rest());
@@ -65,7 +65,7 @@ test("deadlines: silence, a line that trickles, data that trickles, a handshake 
     const drip = setInterval(() => talker.send("x\r\n"), 10);
     const rest = await talker.rest();
     clearInterval(drip);
-    assert.ok(performance.now() - begun > 120, "blocks came in time, until the whole took too long");
+    assert.ok(performance.now() - begun > 350, "blocks came in time, until the whole took too long");
     return rest;
   })();
   const noHandshake = (async () => {
