@@ -70,6 +70,15 @@ export function headerCanonical(
     if (same !== undefined) for (const field of same) fields.push(field);
   }
   for (const field of lowerLevels) fields.push(field);
+  return canonicalFields(header, fields, lastLine);
+}
+
+/** Fields in canonical form, each with its CRLF, then the last line. */
+export function canonicalFields(
+  header: Header,
+  fields: readonly HeaderField[],
+  lastLine: Uint8Array,
+): Buffer {
   let room = lastLine.length;
   for (const field of fields) room += field.end - field.start + 2;
   const out = Buffer.allocUnsafe(room);

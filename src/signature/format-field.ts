@@ -33,16 +33,7 @@ export function formatUpToSignature(tags: FieldTags): Folded {
   short.push(`a=${tags.algorithm}`, `i=${tags.identity}`, `k=${tags.kid}`);
   short.push(`t=${tags.signedAt}`, `x=${tags.expiresAt}`);
   if (tags.flags.length > 0) short.push(`f=${tags.flags.join(":")}`);
-  let text = "VSMTP-Signature: v=1;";
-  let column = text.length;
-  for (const tag of short) {
-    if (column + tag.length + 2 > COLUMNS) {
-      text += "\r\n";
-      column = 0;
-    }
-    text += ` ${tag};`;
-    column += tag.length + 2;
-  }
+  const text = foldTags("VSMTP-Signature: v=1;", short);
   const covered = tags.covered === CORE_FIELDS ? CORE_LIST : foldList("h", tags.covered);
   const recipients = tags.recipients.length > 0 ? foldList("r", tags.recipients) : NOTHING;
   return {
@@ -51,10 +42,25 @@ export function formatUpToSignature(tags: FieldTags): Folded {
   };
 }
 
+/** Puts tags behind the beginning of a field, as many on a line as fit. */
+export function foldTags(beginning: string, tags: readonly string[]): string {
+  let text = beginning;
+  let column = text.length;
+  for (const tag of tags) {
+    if (column + tag.length + 2 > COLUMNS) {
+      text += "\r\n";
+      column = 0;
+    }
+    text += ` ${tag};`;
+    column += tag.length + 2;
+  }
+  return text;
+}
+
 const NOTHING: Folded = { text: "", canonical: "" };
 
 /** Begins on a line of its own. */
-function foldList(name: string, items: readonly string[]): Folded {
+export function foldList(name: string, items: readonly string[]): Folded {
   let text = `\r\n ${name}=`;
   let canonical = ` ${name}=`;
   let column = canonical.length;
