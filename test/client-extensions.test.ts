@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { missingProgram, runClient } from "./support/client-program.ts";
+import { type Login, mailClients } from "./support/mail-clients.ts";
+import { SubmissionService } from "./support/submission-service.ts";
+
+// Where programs that people send mail with go to the edges of submission: large messages, UTF-8 in addresses,
+// commands that do not wait for replies.
+
+const allice = "allice@someisp.test";
+const folder = mkdtempSync(join(tmpdir(), "vsmtp-extensions-"));
+let service: SubmissionService;
+let login: Login;
+
+before(async () => {
+  service = await SubmissionService.start({ [allice]: "secret" });
+  const { submissionPort: port, caFile } = service;
+  login = { tls: "starttls", port, caFile, user: allice, password: "secret" };
+});
+after(async () => {
+  await service?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** A person at a terminal types no megabytes. */
+const programs = mailClients.filter(({ program }) => program !== "openssl");
+
+for (const client of programs) {
+  test(`${client.name} submits 5 MiB`, { skip: missingProgram(client.program) }, async () => {
+    const body = `${"0123456789abcdef".repeat(4)}\n`.repeat(80_000);
+    const message = `From: ${allice}\nTo: bob@dest.test\nSubject: large\n\n${body}`;
+    const run = await client.send(login, { sender: allice, recipients: ["bob@dest.test"], message }, folder);
+    assert.equal(run.status, 0, run.output.slice(-2000));
+    const [mail, ...more] = await service.takeQueue();
+    assert.ok(mail && more.length === 0);
+    assert.equal(mail.verdict.result, "pass", mail.verdict.detail);
+    assert.ok(mail.text.trimEnd().endsWith(`\r\n\r\n${body.replaceAll("\n", "\r\n")}`.trimEnd()));
+  });
+}
+
+// swaks has no SMTPUTF8, msmtp asks for it for senders only.
+for (const client of programs.filter(({ program }) => program !== "swaks" && program !== "msmtp")) {
+  test(`${client.name} submits to a UTF-8 address (SMTPUTF8)`, {
+    skip: missingProgram(client.program),
+  }, async () => {
+    const recipients = ["jürgen@dest.test"];
+    const message = `From: ${allice}\nTo: jürgen@dest.test\nSubject: Grüße\n\nHi\n`;
+    const run = await client.send(login, { sender: allice, recipients, message }, folder);
+    assert.equal(run.status, 0, run.output);
+    const [mail, ...more] = await service.takeQueue();
+    assert.ok(mail && more.length === 0);
+    assert.deepEqual(mail.recipients, recipients);
+    assert.deepEqual([mail.verdict.result, mail.verdict.rcpt], ["pass", "match"], mail.verdict.detail);
+  });
+}
+
+test("swaks submits with its commands in one piece (PIPELINING)", {
+  skip: missingProgram("swaks"),
+}, async () => {
+  const envelope = ["--from", allice, "--to", "bob@dest.test,dan@dest.test", "--header", `From: ${allice}`];
+  const place = ["--server", "localhost", "--port", `${login.port}`, "--tls", "--pipeline"];
+  const run = await runClient("swaks", [
+    ...place,
+    "--auth-user",
+    allice,
+    "--auth-password",
+    "secret",
+    ...envelope,
+  ]);
+  assert.equal(run.status, 0, run.output);
+  assert.match(run.output, / ~> MAIL FROM:.*\n ~> RCPT TO:.*\n ~> RCPT TO:.*\n ~> DATA\n<~ /);
+  const mails = await service.takeQueue();
+  assert.deepEqual(mails.flatMap(({ recipients }) => recipients).sort(), ["bob@dest.test", "dan@dest.test"]);
+  for (const { verdict } of mails) assert.equal(verdict.result, "pass", verdict.detail);
+});
