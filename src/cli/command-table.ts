@@ -59,6 +59,10 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
     },
     canonical: { summary: "print the canonical form that is signed", load: () => import("./canonical.ts") },
     keygen: { summary: "make a key pair", load: () => import("./keygen.ts") },
+    "dkim-key": {
+      summary: "make a domain's key for DKIM, or print its DNS record",
+      load: () => import("./dkim-key.ts"),
+    },
   },
 };
 

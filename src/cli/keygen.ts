@@ -1,12 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Address } from "../message/index.ts";
 import { encodeAddress } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
 import { addressArgument, unixNow } from "./arguments.ts";
 import { EXIT } from "./exit-status.ts";
-import { UsageError } from "./usage-error.ts";
+import { writePrivateKey } from "./private-key-file.ts";
 
 interface Options {
   out?: string;
@@ -34,7 +33,7 @@ export function define(command: Command, done: (status: number) => void): void {
         process.stdout.write(pem);
         process.stderr.write(`${about.join("\n")}\n`);
       } else {
-        write(options.out, pem);
+        writePrivateKey(options.out, pem);
         process.stdout.write(`${about.join("\n")}\n`);
       }
       done(EXIT.ok);
@@ -47,16 +46,4 @@ function statement(identity: Address, spki: Buffer, rsa: boolean): string {
   const algorithm = rsa ? "rsa-sha256" : "ed25519-sha256";
   const times = `nb=${now}; na=${now + YEAR_S}; iat=${now}; ttl=86400`;
   return `v=1; i=${encodeAddress(identity)}; k=${keyId(spki)}; a=${algorithm}; st=active; ${times}; p=${spki.toString("base64")}`;
-}
-
-function write(fileName: string, pem: string): void {
-  try {
-    writeFileSync(fileName, pem, { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    const exists = (error as NodeJS.ErrnoException).code === "EEXIST";
-    const why = exists
-      ? "it exists already; keys are never overwritten"
-      : String((error as NodeJS.ErrnoException).code);
-    throw new UsageError(`${fileName}: cannot be written: ${why}`);
-  }
 }
