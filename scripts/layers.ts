@@ -26,6 +26,7 @@ export const layers: Layers = {
   dialer: { layer: 0, only: [] },
   changes: { layer: 0, only: [], pure: true },
   "group-commit": { layer: 0, only: [] },
+  spool: { layer: 0, only: [] },
 
   signature: { layer: 1, only: ["message"], pure: true },
   "key-protocol": { layer: 1, only: ["message", "signature"] },
@@ -49,7 +50,7 @@ export const layers: Layers = {
   library: { layer: 5, entry: "src/index.ts" },
 
   // The databases. They implement what keyring and queue declare, and only the programs construct them.
-  store: { layer: 6, only: ["message", "signature", "keyring", "queue"] },
+  store: { layer: 6, only: ["message", "signature", "keyring", "queue", "spool"] },
 
   // One installation put together from its settings; what the programs below share.
   provider: { layer: 7, program: true },

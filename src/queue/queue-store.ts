@@ -1,53 +1,103 @@
+import type { SpoolFile } from "../spool/index.ts";
+
 /** Time-ordered, unique, 16 characters: goes into the 250 reply, the Received field and the log. */
 export type MessageId = string;
 
-/** One message to one set of recipients. Copies that share their `content` array are stored with one content. */
+/** Octets that copies share: `inline`, then what is in `file`. Stored once for all messages that share the object. */
+export interface MessageContent {
+  readonly inline: Uint8Array;
+  /** What is too large for memory; synced to the disk before it is enqueued, and the store's from then on. */
+  readonly file: SpoolFile | null;
+}
+
+/** When a sender wants to hear of a recipient (RFC 3461 §4.1). `never` stands alone. */
+export type Notify = "success" | "failure" | "delay" | "never";
+
+export interface NewRecipient {
+  /** Forward path without brackets. */
+  readonly address: string;
+  /** NOTIFY (RFC 3461 §4.1); null: not given, which means failures and delays. */
+  readonly notify: readonly Notify[] | null;
+  /** ORCPT as given, `rfc822;xtext` or `utf-8;…` (RFC 3461 §4.2); null: not given. */
+  readonly originalRecipient: string | null;
+}
+
+/** One message to recipients of one domain. */
 export interface NewMessage {
   /** From {@link newMessageId}, where the caller has to know the id before (in a Received field); else made here. */
   readonly id?: MessageId | undefined;
   /** Reverse path without brackets; empty for the null sender. */
   readonly sender: string;
-  /** Forward paths without brackets, at least one. */
-  readonly recipients: readonly string[];
+  /** At least one, all of `destination`. */
+  readonly recipients: readonly NewRecipient[];
   /** Octets of this copy alone that go before the content: Received and signature fields. */
   readonly prefix: Uint8Array;
-  readonly content: Uint8Array;
+  readonly content: MessageContent;
   readonly body: "7bit" | "8bitmime";
   readonly smtputf8: boolean;
-  /** The account that submitted it; null for mail from outside. */
+  /** REQUIRETLS (RFC 8689): rather bounced than sent without authenticated TLS. */
+  readonly requireTls: boolean;
+  /** ENVID as given, xtext (RFC 3461 §4.4); null: not given. */
+  readonly envelopeId: string | null;
+  /** RET (RFC 3461 §4.3): what a report of failure returns; null: not given. */
+  readonly returned: "full" | "headers" | null;
+  /** The account that submitted it; null for mail from outside and for reports of this host. */
   readonly account: string | null;
+  /** Ids of the keys that signed it; when one is revoked or suspended the message is stopped. */
+  readonly kids: readonly string[];
   /** It goes into a mailbox's folder for suspicious mail (ACT-1). */
-  readonly quarantined?: boolean;
+  readonly quarantined: boolean;
 }
 
 /** How far one recipient has come; see queue.ts for the table. */
 export type RecipientState = "pending" | "deferred" | "delivered" | "failed";
 
-export interface QueuedRecipient {
+export interface QueuedRecipient extends NewRecipient {
   /** Position in the message, counted from 0. */
   readonly index: number;
-  readonly address: string;
   readonly state: "pending" | "deferred";
   /** What the last attempt came to, for people; null before the first. */
   readonly detail: string | null;
 }
 
+/** What an operator ordered for a message while a delivery process held it; done when its lease ends. */
+export type PendingOrder = "hold" | "bounce" | "remove";
+
 /** A message that a delivery process holds. */
 export interface LeasedMessage {
   readonly id: MessageId;
+  /** Canonical domain of its recipients: what is scheduled and rested together. */
+  readonly destination: string;
   readonly sender: string;
   /** Those who have neither got it nor failed. */
   readonly recipients: readonly QueuedRecipient[];
   readonly body: "7bit" | "8bitmime";
   readonly smtputf8: boolean;
+  readonly requireTls: boolean;
+  readonly envelopeId: string | null;
+  readonly returned: "full" | "headers" | null;
   readonly account: string | null;
+  readonly kids: readonly string[];
   readonly quarantined: boolean;
   /** Octets of prefix and content together. */
   readonly size: number;
   /** Unix milliseconds. */
   readonly enqueuedAt: number;
-  /** This attempt's number, counted from 1. It also makes the lease: an older attempt can settle nothing. */
-  readonly attempt: number;
+  /** When it is given up, Unix milliseconds. */
+  readonly expiresAt: number;
+  /** The sender was told of the delay. */
+  readonly warned: boolean;
+  /**
+   * Why it was taken: it is `due` for an attempt; or it needs attention while its destination rests: the sender is to
+   * be told (`warn`), it is too old (`expired`), or the operator wants it returned (`bounce`).
+   */
+  readonly purpose: "attempt" | "warn" | "expired" | "bounce";
+  /** What its destination last failed with, for reports; null where it did not. */
+  readonly destinationFailure: string | null;
+  /** This lease's number, counted from 1 over the message's life: an older lease can settle nothing. */
+  readonly lease: number;
+  /** Attempts made so far, this one not counted. */
+  readonly attempts: number;
 }
 
 export interface RecipientChange {
@@ -56,25 +106,58 @@ export interface RecipientChange {
   readonly detail: string;
 }
 
-/** The outcome of an attempt; it applies only while its lease is the message's last one. */
+/** The outcome of a lease; it applies only while it is the message's last one. */
 export interface Settlement {
   readonly id: MessageId;
-  readonly attempt: number;
+  readonly lease: number;
   readonly owner: string;
   readonly changes: readonly RecipientChange[];
-  /** When the next attempt is due, Unix milliseconds; null when no recipient is left: the message goes. */
-  readonly dueAt: number | null;
+  /** An attempt was made: counts for the retry schedule. */
+  readonly attempted: boolean;
+  /**
+   * What becomes of the message: it waits until `dueAt` (Unix milliseconds), it is held until an operator releases it,
+   * or it goes: no recipient is left. A pending order of an operator outweighs the first.
+   */
+  readonly next:
+    | { readonly kind: "wait"; readonly dueAt: number }
+    | { readonly kind: "hold"; readonly because: string }
+    | { readonly kind: "gone" };
+  /** The sender was told of the delay. */
+  readonly warned: boolean;
+  /** When it needs attention even if its destination rests: the next warning or its end, Unix milliseconds. */
+  readonly wakeAt: number;
+  /** Reports to the sender: they are queued in the same transaction, so none is lost and none is made twice. */
+  readonly reports: readonly StoredMessage[];
 }
 
 export interface StoredMessage extends NewMessage {
   readonly id: MessageId;
+  /** Canonical domain of the recipients, or `[…]` for address literals. */
+  readonly destination: string;
   readonly enqueuedAt: number;
+  readonly expiresAt: number;
+  /** See {@link Settlement.wakeAt}. */
+  readonly wakeAt: number;
+  /** Taken at once by the process that enqueues it; null: it waits for whoever leases it. */
+  readonly lease: { readonly owner: string; readonly until: number } | null;
+}
+
+/** How a destination is doing. */
+export interface DestinationChange {
+  readonly destination: string;
+  /** No attempt before, Unix milliseconds; null: it works again. */
+  readonly restsUntil: number | null;
+  /** Failures in a row. */
+  readonly failures: number;
+  /** What it last failed with, for people. */
+  readonly failure: string | null;
 }
 
 /** What one caller wants to change: all of it happens or nothing. */
 export type QueueChange =
   | { readonly kind: "insert"; readonly messages: readonly StoredMessage[] }
-  | { readonly kind: "settle"; readonly settlement: Settlement };
+  | { readonly kind: "settle"; readonly settlement: Settlement }
+  | { readonly kind: "destination"; readonly change: DestinationChange };
 
 export interface LeaseRequest {
   /** Unix milliseconds. */
@@ -83,6 +166,66 @@ export interface LeaseRequest {
   /** The process that takes the lease. */
   readonly owner: string;
   readonly limit: number;
+  /** Most messages of one destination that the owner may have in work at a time; of one that last failed: one. */
+  readonly perDestination: number;
+  /** How many the owner has in work, by destination; a missing one is 0. */
+  readonly inWork: ReadonlyMap<string, number>;
+}
+
+/** The content of a message, prefix first: `inline` is in memory, what follows it is read piece by piece. */
+export interface StoredContent {
+  readonly inline: readonly Uint8Array[];
+  /** Octets that follow `inline`; 0 for all but large messages. */
+  readonly restOctets: number;
+  /** They, from the beginning at each call. Rejects with a QueueStoreError. */
+  rest(): AsyncIterable<Uint8Array>;
+}
+
+/** Which messages; every condition that is given has to hold. */
+export interface QueueFilter {
+  readonly ids?: readonly MessageId[];
+  /** Envelope sender, compared without regard to ASCII case; `@domain` for all of a domain; `<>` for the null sender. */
+  readonly sender?: string;
+  /** A recipient that is left; `@domain` for all of a domain. */
+  readonly recipient?: string;
+  readonly destination?: string;
+  /** Account id. */
+  readonly account?: string;
+  readonly state?: "queued" | "leased" | "held" | "deferred";
+  /** Enqueued before, Unix milliseconds. */
+  readonly before?: number;
+}
+
+export type QueueOrder =
+  /** Due at once, its destination too. */
+  | { readonly kind: "retry" }
+  | { readonly kind: "hold"; readonly because: string }
+  /** Held ones wait for delivery again, due at once. */
+  | { readonly kind: "release" }
+  /** Given up; the sender is told. */
+  | { readonly kind: "bounce" }
+  /** Gone without a word. */
+  | { readonly kind: "remove" };
+
+/** A message as operators see it. */
+export interface ListedMessage {
+  readonly id: MessageId;
+  readonly state: "queued" | "leased" | "held";
+  readonly heldBecause: string | null;
+  readonly pendingOrder: PendingOrder | null;
+  readonly destination: string;
+  readonly sender: string;
+  readonly account: string | null;
+  readonly kids: readonly string[];
+  readonly size: number;
+  readonly enqueuedAt: number;
+  readonly expiresAt: number;
+  /** When the next attempt is due (its destination's rest included), or the lease ends; null while held. */
+  readonly dueAt: number | null;
+  readonly attempts: number;
+  readonly warned: boolean;
+  readonly requireTls: boolean;
+  readonly recipients: readonly (Omit<QueuedRecipient, "state"> & { readonly state: RecipientState })[];
 }
 
 export interface QueueCounts {
@@ -90,10 +233,25 @@ export interface QueueCounts {
   readonly queued: number;
   /** Messages that a delivery process holds. */
   readonly leased: number;
+  /** Messages that an operator, or the suspension of their account, stopped. */
+  readonly held: number;
   /** Recipients that were tried and will be tried again. */
   readonly deferredRecipients: number;
+  /** Octets of all. */
+  readonly octets: number;
   /** When the oldest message came, Unix milliseconds; null when the queue is empty. */
   readonly oldestAt: number | null;
+}
+
+export interface DestinationCounts {
+  readonly destination: string;
+  readonly queued: number;
+  readonly leased: number;
+  readonly held: number;
+  readonly oldestAt: number;
+  readonly restsUntil: number | null;
+  readonly failures: number;
+  readonly failure: string | null;
 }
 
 /** Where the queue keeps its messages. Each method is one transaction; a change is synced when it resolves. */
@@ -101,19 +259,36 @@ export interface QueueStore {
   /** Makes the changes of all callers that wait, one answer for each, in the order given. */
   commit(changes: readonly QueueChange[]): Promise<readonly ("done" | "lease-lost")[]>;
   /**
-   * Takes due messages, oldest due first, also those whose lease ran out: their process died. An owner never
-   * gets a message that it holds.
+   * Takes messages: those whose lease ran out (their process died), those that need attention, and those that are due at
+   * a destination that does not rest, the destinations in turn. Several processes that ask at a time get different ones.
+   * An owner never gets a message that it holds.
    */
   lease(request: LeaseRequest): Promise<readonly LeasedMessage[]>;
   /** Prolongs every lease of an owner. */
   renew(owner: string, until: number): Promise<void>;
-  /** Gives every lease of an owner back, due at once. */
-  release(owner: string, now: number): Promise<void>;
-  /** Prefix and content; null when the message is gone. Later stores may give them in more pieces. */
-  content(id: MessageId): Promise<readonly Uint8Array[] | null>;
-  /** When the next message or lease is due, Unix milliseconds; null when the queue is empty. */
+  /** Gives every lease of these owners back, due at once. */
+  release(owners: readonly string[], now: number): Promise<void>;
+  /** Who holds leases. */
+  owners(): Promise<readonly string[]>;
+  /** Null when the message is gone. */
+  content(id: MessageId): Promise<StoredContent | null>;
+  /** When there is something to lease next, Unix milliseconds (leases that run out included); null: never as it stands. */
   nextDueAt(): Promise<number | null>;
   counts(): Promise<QueueCounts>;
+  /** Of those with most messages first. */
+  destinations(limit: number): Promise<readonly DestinationCounts[]>;
+  /** In order of arrival, from after `after`. */
+  list(filter: QueueFilter, limit: number, after?: MessageId): Promise<readonly ListedMessage[]>;
+  /**
+   * Carries out an operator's order for at most `limit` messages that match and are not yet as it wants them, so that
+   * it can be called until it says 0. A leased message gets it when its lease ends.
+   *
+   * @returns how many it was carried out for
+   */
+  order(filter: QueueFilter, order: QueueOrder, now: number, limit: number): Promise<number>;
+  /** Housekeeping, now and then: destinations without messages, spool files that belong to nothing. */
+  tidy(now: number): Promise<void>;
+  close(): Promise<void>;
 }
 
 /**
