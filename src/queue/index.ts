@@ -1,25 +1,33 @@
-// Durable queue: states and transitions in queue.ts, its storage behind QueueStore.
+// Durable queue: its states stand in ARCHITECTURE.md, its storage is behind QueueStore.
+export { destinationOf } from "./destination.ts";
+export type { DirectTaker } from "./direct-hand-over.ts";
 export { newMessageId } from "./message-id.ts";
+export { type LeaseLimits, Queue, type QueueOptions, type Settled } from "./queue.ts";
+export { type QueueClock, systemClock } from "./queue-clock.ts";
 export {
-  Queue,
-  type QueueClock,
-  type QueueOptions,
-  type RecipientOutcome,
-  type Settled,
-} from "./queue.ts";
-export {
+  type DestinationChange,
+  type DestinationCounts,
   type LeasedMessage,
   type LeaseRequest,
+  type ListedMessage,
+  type MessageContent,
   type MessageId,
   type NewMessage,
+  type NewRecipient,
+  type Notify,
+  type PendingOrder,
   type QueueChange,
   type QueueCounts,
   type QueuedRecipient,
+  type QueueFilter,
+  type QueueOrder,
   type QueueStore,
   QueueStoreError,
   type RecipientChange,
   type RecipientState,
   type Settlement,
+  type StoredContent,
   type StoredMessage,
 } from "./queue-store.ts";
 export { type RetryOptions, RetrySchedule } from "./retry-schedule.ts";
+export type { RecipientOutcome, WorkResult } from "./settlement.ts";

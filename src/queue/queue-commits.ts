@@ -1,5 +1,5 @@
 import { GroupCommit } from "../group-commit/index.ts";
-import { type QueueChange, type QueueStore, QueueStoreError } from "./queue-store.ts";
+import { type QueueChange, type QueueStore, QueueStoreError, type StoredMessage } from "./queue-store.ts";
 
 const MAX_CHANGES = 1000;
 const MAX_OCTETS = 32 << 20;
@@ -19,13 +19,17 @@ export function queueCommits(store: QueueStore): QueueCommits {
 }
 
 function octetsOf(change: QueueChange): number {
-  if (change.kind === "settle") return 0;
   let octets = 0;
   const contents = new Set<Uint8Array>();
-  for (const { prefix, content } of change.messages) {
+  for (const { prefix, content } of insertedBy(change)) {
     octets += prefix.length;
-    if (!contents.has(content)) octets += content.length;
-    contents.add(content);
+    if (!contents.has(content.inline)) octets += content.inline.length;
+    contents.add(content.inline);
   }
   return octets;
+}
+
+function insertedBy(change: QueueChange): readonly StoredMessage[] {
+  if (change.kind === "insert") return change.messages;
+  return change.kind === "settle" ? change.settlement.reports : [];
 }

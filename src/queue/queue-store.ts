@@ -22,13 +22,13 @@ export interface NewRecipient {
   readonly originalRecipient: string | null;
 }
 
-/** One message to recipients of one domain. */
+/** A message on its way in. */
 export interface NewMessage {
   /** From {@link newMessageId}, where the caller has to know the id before (in a Received field); else made here. */
   readonly id?: MessageId | undefined;
   /** Reverse path without brackets; empty for the null sender. */
   readonly sender: string;
-  /** At least one, all of `destination`. */
+  /** At least one. Those of several domains become as many messages, which share the content. */
   readonly recipients: readonly NewRecipient[];
   /** Octets of this copy alone that go before the content: Received and signature fields. */
   readonly prefix: Uint8Array;
@@ -49,7 +49,7 @@ export interface NewMessage {
   readonly quarantined: boolean;
 }
 
-/** How far one recipient has come; see queue.ts for the table. */
+/** How far one recipient has come; ARCHITECTURE.md has the table. */
 export type RecipientState = "pending" | "deferred" | "delivered" | "failed";
 
 export interface QueuedRecipient extends NewRecipient {
@@ -94,6 +94,8 @@ export interface LeasedMessage {
   readonly purpose: "attempt" | "warn" | "expired" | "bounce";
   /** What its destination last failed with, for reports; null where it did not. */
   readonly destinationFailure: string | null;
+  /** How often in a row it failed; 0: nothing is known against it. */
+  readonly destinationFailures: number;
   /** This lease's number, counted from 1 over the message's life: an older lease can settle nothing. */
   readonly lease: number;
   /** Attempts made so far, this one not counted. */
@@ -130,9 +132,10 @@ export interface Settlement {
   readonly reports: readonly StoredMessage[];
 }
 
+/** A message to recipients of one domain. */
 export interface StoredMessage extends NewMessage {
   readonly id: MessageId;
-  /** Canonical domain of the recipients, or `[…]` for address literals. */
+  /** Canonical domain of all recipients, or `[…]` for address literals. */
   readonly destination: string;
   readonly enqueuedAt: number;
   readonly expiresAt: number;

@@ -1,254 +1,312 @@
-import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { splitByDestination } from "./destination.ts";
+import { DestinationRests } from "./destination-rests.ts";
+import { DirectHandOver, type DirectTaker, leasedAsNew } from "./direct-hand-over.ts";
+import { isGone, processHost } from "./lease-owner.ts";
+import { Leases } from "./leases.ts";
 import { newMessageId } from "./message-id.ts";
+import { type QueueClock, systemClock } from "./queue-clock.ts";
 import { type QueueCommits, queueCommits } from "./queue-commits.ts";
 import {
+  type DestinationChange,
+  type DestinationCounts,
   type LeasedMessage,
+  type ListedMessage,
   type MessageId,
   type NewMessage,
   type QueueChange,
   type QueueCounts,
+  type QueueFilter,
+  type QueueOrder,
   type QueueStore,
   QueueStoreError,
-  type RecipientChange,
+  type StoredContent,
+  type StoredMessage,
 } from "./queue-store.ts";
 import type { RetrySchedule } from "./retry-schedule.ts";
+import { settlementOf, type WorkResult } from "./settlement.ts";
+import { WorkSignal } from "./work-signal.ts";
 
-// The legal states, what moves between them, and what a crash leaves.
-//
-//   message  | becomes              | by
-//   ---------+----------------------+---------------------------------------------------------------------------
-//   –        | queued               | enqueue (due at once)
-//   queued   | leased by a process  | lease, once it is due
-//   leased   | queued               | settle with a recipient left (due when the retry schedule says), or release
-//   leased   | leased by another    | lease, once the lease has run out: its process died or hung
-//   leased   | gone (done)          | settle with no recipient left; the content goes with its last copy
-//
-//   recipient | becomes                      | by settle with
-//   ----------+------------------------------+--------------------------------------------------------------------
-//   pending   | delivered, deferred, failed  | that outcome; a recipient without outcome is deferred
-//   deferred  | delivered, deferred, failed  | that outcome; deferred beyond the greatest age is failed
-//   delivered, failed                        | final
-//
-// Every change is one synced transaction, so a crash leaves the state before it or the state after it:
-//   before enqueue resolved      the message may be there or not; its sender was not told 250 and sends again
-//   while leased                 the lease runs out and another process delivers; what the remote took without
-//                                our hearing its 250 is delivered twice, nothing else is
-//   before settle resolved       as while leased
-
-/** Time as the queue sees it; tests pass a clock that they move. */
-export interface QueueClock {
-  /** Unix milliseconds. */
-  now(): number;
-  /** Calls back once after a delay; the returned function cancels. */
-  schedule(delayMs: number, callback: () => void): () => void;
-}
+// The states of messages and recipients, what moves between them, and what a crash leaves: ARCHITECTURE.md, "States".
 
 export interface QueueOptions {
   readonly store: QueueStore;
   readonly retry: RetrySchedule;
+  /** After how long a message is given up (RFC 5321 §4.5.4.1: at least 4–5 days). */
+  readonly giveUpAfterMs?: number;
+  /** After how long its sender is told of a delay; null: never. */
+  readonly warnAfterMs?: number | null;
+  /** Where Postmaster without a domain is. */
+  readonly hostname?: string;
   readonly clock?: QueueClock;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
   /** After how long without a sign of life another process takes over. */
   readonly leaseMs?: number;
-  /** How often a waiting delivery looks for messages that another process enqueued. */
+  /** How often a waiting delivery looks for what other processes did. */
   readonly pollMs?: number;
+  /** Where process ids mean the same processes. */
+  readonly processHost?: string;
+  /** Bounds the octets of messages that are handed over in memory. */
+  readonly directOctets?: number;
 }
 
-/** What an attempt came to for one recipient; `detail` is the reply or the reason, for people. */
-export interface RecipientOutcome {
-  readonly index: number;
-  readonly kind: "delivered" | "deferred" | "failed";
-  readonly detail: string;
+export interface LeaseLimits {
+  readonly limit: number;
+  /** Most messages of one destination that may be in work at a time. */
+  readonly perDestination: number;
+  /** How many are in work, by destination; a missing one is 0. */
+  readonly inWork: ReadonlyMap<string, number>;
 }
 
 export type Settled =
   | {
       readonly kind: "settled";
-      /** Who will never get it, with the reason: the sender has to be told. */
-      readonly failed: readonly { readonly address: string; readonly detail: string }[];
-      /** When the deferred are tried again, Unix milliseconds; null when none is left. */
+      /** When those that are left are tried again, Unix milliseconds; null when none is left, or the message is held. */
       readonly retryAt: number | null;
     }
   /** Another process took the message over; what it finds is what counts. */
   | { readonly kind: "lease-lost" };
 
+const hour = 3_600_000;
 /** How long a settlement that the store refused waits before it is tried again. */
-const SETTLE_AGAIN_MS = 2_000;
-const MAX_DETAIL = 1_000;
+const settleAgainMs = 2_000;
+/** An order goes through the queue in steps that leave room for others. */
+const orderedAtATime = 500;
 
 /** A durable queue of messages on their way out. */
 export class Queue {
   readonly #store: QueueStore;
-  readonly #retry: RetrySchedule;
   readonly #clock: QueueClock;
+  readonly #retry: RetrySchedule;
+  readonly #giveUpAfterMs: number;
+  readonly #warnAfterMs: number | null;
+  readonly #hostname: string;
   readonly #commits: QueueCommits;
-  readonly #leaseMs: number;
-  readonly #pollMs: number;
-  /** Names this process among those that deliver from the same store. */
-  readonly #owner = randomUUID();
-  readonly #held = new Set<MessageId>();
-  readonly #wakers = new Set<() => void>();
-  #cancelRenewal: (() => void) | null = null;
+  readonly #leases: Leases;
+  readonly #handOver: DirectHandOver;
+  readonly #rests: DestinationRests;
+  readonly #work: WorkSignal;
+  readonly #processHost: string;
+  #tidying: Promise<void> = Promise.resolve();
+  #cancelTidying: (() => void) | null = null;
   #closed = false;
 
   constructor(options: QueueOptions) {
-    this.#store = options.store;
+    const { store, clock = systemClock } = options;
+    this.#store = store;
+    this.#clock = clock;
     this.#retry = options.retry;
-    this.#clock = options.clock ?? systemClock;
-    this.#commits = queueCommits(options.store);
-    this.#leaseMs = options.leaseMs ?? 60_000;
-    this.#pollMs = options.pollMs ?? 5_000;
+    this.#giveUpAfterMs = options.giveUpAfterMs ?? 120 * hour;
+    this.#warnAfterMs = options.warnAfterMs === undefined ? 4 * hour : options.warnAfterMs;
+    this.#hostname = options.hostname ?? hostname().toLowerCase();
+    this.#commits = queueCommits(store);
+    this.#processHost = options.processHost ?? processHost();
+    this.#leases = new Leases({ store, clock, leaseMs: options.leaseMs ?? 60_000, host: this.#processHost });
+    this.#handOver = new DirectHandOver(options.directOctets ?? 64 << 20);
+    this.#rests = new DestinationRests(options.random ?? Math.random);
+    this.#work = new WorkSignal(store, clock, options.pollMs ?? 5_000);
+  }
+
+  /** Takes over what dead processes of this host held, so that a restart delivers at once, and keeps house from then on. */
+  async start(): Promise<void> {
+    const gone = (await this.#store.owners()).filter((owner) => isGone(owner, this.#processHost));
+    if (gone.length > 0) await this.#store.release(gone, this.#clock.now());
+    this.#tidyLater(60_000);
   }
 
   /**
    * Takes messages, all or none. They are on the disk when this resolves: only then may a client hear 250.
    *
+   * @returns of each its id, or the first of those that it was split into
    * @throws QueueStoreError when nothing was taken
    */
   async enqueue(messages: readonly NewMessage[]): Promise<MessageId[]> {
-    const enqueuedAt = this.#clock.now();
-    const stored = messages.map((message) => {
-      if (message.recipients.length === 0)
-        throw new RangeError("a message without recipients cannot be queued");
-      return { ...message, id: message.id ?? newMessageId(enqueuedAt), enqueuedAt };
-    });
-    await this.#commits.add({ kind: "insert", messages: stored });
-    this.#wake();
-    return stored.map(({ id }) => id);
-  }
-
-  /** Takes up to `limit` due messages. This process holds each, and says so again and again, until it settles it. */
-  async lease(limit: number): Promise<readonly LeasedMessage[]> {
     const now = this.#clock.now();
-    const leased = await this.#store.lease({ now, until: now + this.#leaseMs, owner: this.#owner, limit });
-    for (const { id } of leased) this.#held.add(id);
-    this.#renewLater();
-    return leased;
+    const split = messages.map((message) => this.#prepare(message, now));
+    const all = split.flat();
+    const takers = all.map((message) => this.#reserve(message));
+    const { owner } = this.#leases;
+    const lease = { owner, until: this.#leases.until() };
+    const stored = all.map((message, index) => (takers[index] == null ? message : { ...message, lease }));
+    try {
+      await this.#commits.add({ kind: "insert", messages: stored });
+    } catch (error) {
+      if (takers.some((taker) => taker !== null)) this.#leases.doubt();
+      for (const [index, { id, destination }] of stored.entries()) {
+        this.#handOver.forget(id);
+        takers[index]?.missed(destination);
+      }
+      throw error;
+    }
+    for (const [index, message] of stored.entries()) {
+      const taker = takers[index] ?? null;
+      if (taker !== null) this.#handTo(taker, leasedAsNew(message), owner);
+    }
+    if (takers.some((taker) => taker === null)) this.#work.wake();
+    return split.map(([first]) => (first as StoredMessage).id);
   }
 
-  /** The octets of a leased message in order, prefix first. @throws Error when the message is gone */
-  async *content(message: LeasedMessage): AsyncGenerator<Uint8Array, void, undefined> {
-    const pieces = await this.#store.content(message.id);
-    if (pieces === null) throw new Error(`message ${message.id} is not in the queue any more`);
-    yield* pieces;
+  /** New messages go to this delivery as they are committed, as far as it wants them; null ends it. */
+  deliverDirectly(taker: DirectTaker | null): void {
+    this.#handOver.taker = taker;
+  }
+
+  /** Takes messages that are due. This process holds each, and says so again and again, until it settles it. */
+  async lease({ limit, perDestination, inWork }: LeaseLimits): Promise<readonly LeasedMessage[]> {
+    const now = this.#clock.now();
+    this.#work.looked(now);
+    const { owner } = this.#leases;
+    const request = { now, until: this.#leases.until(), owner, limit, perDestination, inWork };
+    const leased = await this.#store.lease(request).catch((error) => {
+      this.#leases.doubt();
+      throw error;
+    });
+    for (const { destination, destinationFailures } of leased)
+      this.#rests.note(destination, destinationFailures);
+    return leased.filter((message) => this.#leases.hold(message, owner));
+  }
+
+  /** The octets of a leased message. @throws Error when the message is gone */
+  async content(message: LeasedMessage): Promise<StoredContent> {
+    const content = this.#handOver.content(message.id) ?? (await this.#store.content(message.id));
+    if (content === null) throw new Error(`message ${message.id} is not in the queue any more`);
+    return content;
   }
 
   /**
-   * Records what an attempt came to and ends the lease. While the store refuses, this waits and tries again: a
-   * delivery that is not recorded would be made twice.
+   * Records what was done with a leased message, queues the reports of it, and ends the lease. While the store refuses,
+   * this waits and tries again: a delivery that is not recorded would be made twice.
    */
-  async settle(message: LeasedMessage, outcomes: readonly RecipientOutcome[]): Promise<Settled> {
-    const { id, attempt } = message;
+  async settle(message: LeasedMessage, result: WorkResult): Promise<Settled> {
+    const { id } = message;
     const now = this.#clock.now();
-    const retryAt = this.#retry.next(attempt, message.enqueuedAt, now);
-    const changes = message.recipients.map((recipient) => {
-      const outcome = outcomes.find(({ index }) => index === recipient.index);
-      return recipientChange(recipient.index, outcome, retryAt === null);
-    });
-    const left = changes.some(({ state }) => state === "deferred");
-    const dueAt = left ? retryAt : null;
-    const answer = await this.#commitPersistently({
+    const times = { now, retry: this.#retry, warnAfterMs: this.#warnAfterMs };
+    const settlement = settlementOf(message, result, times);
+    const reports = result.reports.flatMap((report) => this.#prepare(report, now));
+    const answer = await this.#commitPersistently(() => ({
       kind: "settle",
-      settlement: { id, attempt, owner: this.#owner, changes, dueAt },
-    });
-    this.#held.delete(id);
-    if (this.#held.size === 0) this.#stopRenewing();
+      settlement: { id, ...this.#leases.of(message), ...settlement, reports },
+    }));
+    this.#leases.end(id);
+    this.#handOver.forget(id);
+    if (reports.length > 0 || settlement.next.kind === "wait") this.#work.wake();
+    else this.#work.placeFreed();
     if (answer === "lease-lost") return { kind: "lease-lost" };
-    if (dueAt !== null) this.#wake();
-    const failed = changes
-      .filter(({ state }) => state === "failed")
-      .map(({ index, detail }) => ({ address: addressOf(message, index), detail }));
-    return { kind: "settled", failed, retryAt: dueAt };
+    return { kind: "settled", retryAt: settlement.next.kind === "wait" ? settlement.next.dueAt : null };
   }
 
-  /** Resolves when there may be work to lease, or at once when `signal` is aborted. */
-  async waitForWork(signal: AbortSignal): Promise<void> {
-    let wake = (): void => {};
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    this.#wakers.add(wake);
-    signal.addEventListener("abort", wake);
-    let cancel = (): void => {};
-    try {
-      if (signal.aborted) return;
-      const dueAt = await this.#store.nextDueAt();
-      const untilDueMs = dueAt === null ? this.#pollMs : dueAt - this.#clock.now();
-      if (untilDueMs <= 0) return;
-      cancel = this.#clock.schedule(Math.min(untilDueMs, this.#pollMs), wake);
-      await woken;
-    } finally {
-      cancel();
-      signal.removeEventListener("abort", wake);
-      this.#wakers.delete(wake);
-    }
+  /**
+   * Nobody could be talked to at a destination, for `detail`: it rests, longer each time in a row. What was under way
+   * meanwhile adds nothing.
+   */
+  async destinationFailed(destination: string, detail: string): Promise<void> {
+    const change = this.#rests.failed(destination, detail, this.#clock.now());
+    if (change !== null) await this.#recordDestination(change);
+  }
+
+  /** Somebody at the destination answered. No transaction where nothing was known against it. */
+  async destinationWorked(destination: string): Promise<void> {
+    const change = this.#rests.worked(destination);
+    if (change === null) return;
+    await this.#recordDestination(change);
+    this.#work.wake();
+  }
+
+  /** Whether a destination is left alone for now, as far as this process knows. */
+  isResting(destination: string): boolean {
+    return this.#rests.isResting(destination, this.#clock.now());
+  }
+
+  /** Resolves when there may be more to lease than at the last time, or when `signal` is aborted. */
+  waitForWork(signal: AbortSignal): Promise<void> {
+    return this.#work.wait(signal);
   }
 
   counts(): Promise<QueueCounts> {
     return this.#store.counts();
   }
 
+  /** Of those with most messages first. */
+  destinations(limit: number): Promise<readonly DestinationCounts[]> {
+    return this.#store.destinations(limit);
+  }
+
+  /** In order of arrival, from after `after`. */
+  list(filter: QueueFilter, limit: number, after?: MessageId): Promise<readonly ListedMessage[]> {
+    return this.#store.list(filter, limit, after);
+  }
+
+  /** Carries out an operator's order for all messages that match. @returns for how many */
+  async order(filter: QueueFilter, order: QueueOrder): Promise<number> {
+    let all = 0;
+    for (;;) {
+      const some = await this.#store.order(filter, order, this.#clock.now(), orderedAtATime);
+      all += some;
+      this.#work.wake();
+      if (some === 0) return all;
+    }
+  }
+
   /** Gives back what is still leased, so that the next process need not wait. The store stays open. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#stopRenewing();
-    this.#wake();
-    if (this.#held.size > 0) await this.#store.release(this.#owner, this.#clock.now());
-    this.#held.clear();
+    this.#cancelTidying?.();
+    this.#work.wake();
+    await this.#tidying;
+    await this.#leases.close();
   }
 
-  #wake(): void {
-    for (const wake of this.#wakers) wake();
-  }
-
-  #renewLater(): void {
-    if (this.#cancelRenewal !== null || this.#held.size === 0 || this.#closed) return;
-    this.#cancelRenewal = this.#clock.schedule(this.#leaseMs / 3, async () => {
-      this.#cancelRenewal = null;
-      // A renewal that fails is no catastrophe: the next one comes well before the lease runs out.
-      await this.#store.renew(this.#owner, this.#clock.now() + this.#leaseMs).catch(onlyStorage);
-      this.#renewLater();
+  #prepare(message: NewMessage, now: number): StoredMessage[] {
+    const expiresAt = now + this.#giveUpAfterMs;
+    const wakeAt = this.#warnAfterMs === null ? expiresAt : Math.min(expiresAt, now + this.#warnAfterMs);
+    return splitByDestination(message, this.#hostname).map((part) => {
+      const id = part.id ?? newMessageId(now);
+      return { ...part, id, enqueuedAt: now, expiresAt, wakeAt, lease: null };
     });
   }
 
-  #stopRenewing(): void {
-    this.#cancelRenewal?.();
-    this.#cancelRenewal = null;
+  #reserve(message: StoredMessage): DirectTaker | null {
+    const { id, destination } = message;
+    if (this.#closed || !this.#rests.isFine(destination)) return null;
+    return this.#handOver.reserve(id, destination, message);
   }
 
-  async #commitPersistently(change: QueueChange): Promise<"done" | "lease-lost"> {
+  #handTo(taker: DirectTaker, message: LeasedMessage, owner: string): void {
+    this.#leases.hold(message, owner);
+    if (this.#handOver.isThere(taker) && !this.#closed) {
+      taker.take(message);
+      return;
+    }
+    taker.missed(message.destination);
+    // Another delivery takes it; where the queue is closed before this is recorded, the lease runs out.
+    this.settle(message, { outcomes: [], attempted: false, warned: false, reports: [] }).catch(onlyStorage);
+  }
+
+  /** Where the store refuses, this process goes by what it knows, and the next failure is recorded instead. */
+  async #recordDestination(change: DestinationChange): Promise<void> {
+    await this.#commits.add({ kind: "destination", change }).catch(onlyStorage);
+  }
+
+  async #commitPersistently(change: () => QueueChange): Promise<"done" | "lease-lost"> {
     for (;;) {
       try {
-        return await this.#commits.add(change);
+        return await this.#commits.add(change());
       } catch (error) {
         onlyStorage(error);
         if (this.#closed) throw error;
-        await new Promise<void>((resolve) => this.#clock.schedule(SETTLE_AGAIN_MS, resolve));
+        await new Promise<void>((resolve) => this.#clock.schedule(settleAgainMs, resolve));
       }
     }
   }
-}
 
-const systemClock: QueueClock = {
-  now: () => Date.now(),
-  schedule: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
-
-function recipientChange(
-  index: number,
-  outcome: RecipientOutcome | undefined,
-  tooOld: boolean,
-): RecipientChange {
-  const kind = outcome?.kind ?? "deferred";
-  const detail = (outcome?.detail ?? "no attempt was made").slice(0, MAX_DETAIL);
-  if (kind !== "deferred" || !tooOld) return { index, state: kind, detail };
-  return { index, state: "failed", detail: `given up after repeated attempts; the last one: ${detail}` };
-}
-
-function addressOf(message: LeasedMessage, index: number): string {
-  return message.recipients.find((recipient) => recipient.index === index)?.address ?? "";
+  #tidyLater(delayMs: number): void {
+    this.#cancelTidying = this.#clock.schedule(delayMs, () => {
+      // What could not be tidied now is tidied the next time.
+      this.#tidying = this.#store.tidy(this.#clock.now()).catch(onlyStorage);
+      this.#tidyLater(hour);
+    });
+  }
 }
 
 function onlyStorage(error: unknown): void {

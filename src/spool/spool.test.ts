@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
-import { PieceList } from "./piece-list.ts";
 import { Spool, SpoolError, type SpooledOctets } from "./index.ts";
+import { PieceList } from "./piece-list.ts";
 
 let base: string;
 before(async () => {
