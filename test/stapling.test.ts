@@ -23,7 +23,7 @@ import {
 } from "../src/keyring/index.ts";
 import type { Address } from "../src/message/index.ts";
 import { type MxEvent, MxHandler } from "../src/mx/index.ts";
-import { Queue, RetrySchedule } from "../src/queue/index.ts";
+import { piecesOf, Queue, RetrySchedule } from "../src/queue/index.ts";
 import { type Login, RemoteVault, type Vault } from "../src/signing/index.ts";
 import { openSmtp, SmtpServer } from "../src/smtp/index.ts";
 import { openKeyringStore, SqliteQueueStore } from "../src/store/index.ts";
@@ -138,11 +138,12 @@ async function mail(header: Record<string, string> = {}, port = submissionPort):
     headers: header,
   });
   transport.close();
-  const [message] = await sent.lease(1);
+  const [message] = await sent.lease({ limit: 1, perDestination: 1, inWork: new Map() });
   assert.ok(message);
   const pieces: Uint8Array[] = [];
-  for await (const piece of sent.content(message)) pieces.push(piece);
-  await sent.settle(message, [{ index: 0, kind: "delivered", detail: "" }]);
+  for await (const piece of piecesOf(await sent.content(message))) pieces.push(piece);
+  const outcomes = [{ index: 0, kind: "delivered" as const, detail: "" }];
+  await sent.settle(message, { outcomes, attempted: true, warned: false, reports: [] });
   return Buffer.concat(pieces);
 }
 

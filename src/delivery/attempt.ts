@@ -1,5 +1,5 @@
 import { canonicalDomain } from "../message/index.ts";
-import type { LeasedMessage, Queue, QueuedRecipient } from "../queue/index.ts";
+import { type LeasedMessage, piecesOf, type Queue, type QueuedRecipient } from "../queue/index.ts";
 import type { ContentBudget } from "./content-budget.ts";
 import type { LocalDelivery } from "./local-delivery.ts";
 import type { RemoteDelivery } from "./remote-delivery.ts";
@@ -58,7 +58,7 @@ export class Attempt {
   async #load(): Promise<readonly Uint8Array[]> {
     await this.#tools.budget.take(this.#message.size);
     const pieces: Uint8Array[] = [];
-    for await (const piece of this.#tools.queue.content(this.#message)) pieces.push(piece);
+    for await (const piece of piecesOf(await this.#tools.queue.content(this.#message))) pieces.push(piece);
     return pieces;
   }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostedDomain } from "../config/index.ts";
+import type { LeasedMessage } from "../queue/index.ts";
 import { type Reply, reply } from "../smtp/index.ts";
 import { formatBounce } from "./bounce.ts";
 import { ContentBudget } from "./content-budget.ts";
@@ -282,18 +283,28 @@ test("addresses outside ASCII: A-labels where that suffices, and in reports (RFC
   assert.equal(forwardPath("bü@bücher.test"), "bü@bücher.test");
   assert.equal(forwardPath("B@dest.test"), "B@dest.test");
   assert.equal(forwardPath(""), "");
+  const { prefix: _, content: __, ...fields } = message();
+  const leased: LeasedMessage = {
+    ...fields,
+    id: "m1",
+    destination: "dest.test",
+    recipients: [],
+    size: 1,
+    enqueuedAt: 0,
+    expiresAt: 1e6,
+    warned: false,
+    purpose: "attempt",
+    destinationFailure: null,
+    destinationFailures: 0,
+    lease: 1,
+    attempts: 0,
+  };
   const report = formatBounce(
     {
-      id: "m1",
+      ...leased,
       sender: "a@here.test",
-      recipients: [],
       body: "8bitmime",
       smtputf8: true,
-      account: null,
-      quarantined: false,
-      size: 1,
-      enqueuedAt: 0,
-      attempt: 1,
     },
     [
       {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { HeaderReader } from "../message/index.ts";
-import { type LeasedMessage, type QueueClock, QueueStoreError } from "../queue/index.ts";
+import { type LeasedMessage, type QueueClock, QueueStoreError, systemClock } from "../queue/index.ts";
 import { Attempt, type AttemptTools } from "./attempt.ts";
 import { type Bounce, formatBounce } from "./bounce.ts";
 import { ConnectionPool } from "./connection-pool.ts";
@@ -15,14 +15,6 @@ import {
 import { RemoteDelivery } from "./remote-delivery.ts";
 import { describe, forEach, ownResult, type RecipientResult } from "./result.ts";
 import { Router } from "./router.ts";
-
-const systemClock: QueueClock = {
-  now: () => Date.now(),
-  schedule: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /** How long the queue's storage is left alone after it refused. */
 const storageRestMs = 2_000;
@@ -39,6 +31,7 @@ export class Delivery {
   readonly #pool: ConnectionPool;
   readonly #tools: AttemptTools;
   readonly #running = new Set<Promise<void>>();
+  readonly #inWork = new Map<string, number>();
   readonly #stopping = new AbortController();
   #aborted = false;
   #loop: Promise<void> | null = null;
@@ -99,7 +92,8 @@ export class Delivery {
     while (!signal.aborted) {
       try {
         const free = this.#limits.messages - this.#running.size;
-        const leased = free > 0 ? await this.#options.queue.lease(free) : [];
+        const limits = { limit: free, perDestination: this.#limits.messages, inWork: this.#inWork };
+        const leased = free > 0 ? await this.#options.queue.lease(limits) : [];
         for (const message of leased) this.#begin(message);
         if (this.#running.size >= this.#limits.messages) await Promise.race([...this.#running, stopped]);
         else if (leased.length === 0) await this.#options.queue.waitForWork(signal);
@@ -118,36 +112,65 @@ export class Delivery {
 
   #begin(message: LeasedMessage): void {
     const attempt = new Attempt(this.#tools, message);
+    this.#count(message, 1);
     const work = this.#work(message, attempt)
       // The queue was closed before the outcome was recorded: the message stays in it.
       .catch((cause) => this.#report({ kind: "queue-failed", cause }))
       .finally(() => attempt.end())
-      .finally(() => this.#running.delete(work));
+      .finally(() => {
+        this.#running.delete(work);
+        this.#count(message, -1);
+      });
     this.#running.add(work);
   }
 
+  #count({ destination }: LeasedMessage, change: number): void {
+    const count = (this.#inWork.get(destination) ?? 0) + change;
+    if (count === 0) this.#inWork.delete(destination);
+    else this.#inWork.set(destination, count);
+  }
+
   async #work(message: LeasedMessage, attempt: Attempt): Promise<void> {
-    let results: RecipientResult[] = await attempt.run().catch((cause) => {
-      this.#report({ kind: "attempt-failed", message, cause });
-      return forEach(message.recipients, ownResult("4.3.0", "the attempt failed on this host"));
-    });
+    const { queue } = this.#options;
+    if (message.purpose === "warn") {
+      await queue.settle(message, { outcomes: [], attempted: false, warned: true, reports: [] });
+      return;
+    }
+    let results: RecipientResult[] = await this.#results(message, attempt);
     // Broken off by us: where nothing was delivered there is nothing to record, and the next process tries at once.
     if (this.#aborted && results.every(({ kind }) => kind === "deferred")) return;
-    const now = this.#clock.now();
-    const tooOld = this.#options.retry.next(message.attempt, message.enqueuedAt, now) === null;
+    const tooOld = message.purpose === "expired" || message.expiresAt <= this.#clock.now();
     const lost = results.filter(({ kind }) => kind === "failed" || (tooOld && kind === "deferred"));
-    if (lost.length > 0 && !(await this.#tellSender(message, attempt, lost))) {
+    const unreported = lost.length > 0 && !(await this.#tellSender(message, attempt, lost));
+    if (unreported) {
       results = results.map((result) =>
         result.kind === "failed" ? { ...result, kind: "deferred" } : result,
       );
     }
     const outcomes = results.map((result) => ({
       index: result.index,
-      kind: result.kind,
+      kind: tooOld && !unreported && result.kind === "deferred" ? ("failed" as const) : result.kind,
       detail: describe(result),
     }));
-    const settled = await this.#options.queue.settle(message, outcomes);
+    const settled = await queue.settle(message, {
+      outcomes,
+      attempted: message.purpose !== "bounce",
+      warned: false,
+      reports: [],
+      unreported,
+    });
     this.#report({ kind: "attempted", message, results, settled });
+  }
+
+  async #results(message: LeasedMessage, attempt: Attempt): Promise<RecipientResult[]> {
+    if (message.purpose === "bounce")
+      return forEach(message.recipients, ownResult("5.7.0", "given up by the operator"));
+    try {
+      return await attempt.run();
+    } catch (cause) {
+      this.#report({ kind: "attempt-failed", message, cause });
+      return forEach(message.recipients, ownResult("4.3.0", "the attempt failed on this host"));
+    }
   }
 
   /** Whether the failures may be forgotten: the sender is told, or there is none (RFC 5321 §4.5.5). */

@@ -1,6 +1,6 @@
 import type { HostedDomain, Route } from "../config/index.ts";
 import type { Resolver } from "../dns/index.ts";
-import type { LeasedMessage, Queue, QueueClock, RetrySchedule, Settled } from "../queue/index.ts";
+import type { LeasedMessage, Queue, QueueClock, Settled } from "../queue/index.ts";
 import type { ClientDeadlines, Dialer, DialTarget } from "../smtp/index.ts";
 import type { Bounce } from "./bounce.ts";
 import type { FindMaildir } from "./local-delivery.ts";
@@ -8,8 +8,6 @@ import type { RecipientResult } from "./result.ts";
 
 export interface DeliveryOptions {
   readonly queue: Queue;
-  /** The queue's own: tells which deferred recipients the queue will give up, so that their bounce comes first. */
-  readonly retry: RetrySchedule;
   /** This host's name: for EHLO, in bounces and Maildir file names, and to know itself among mail hosts. */
   readonly hostname: string;
   readonly domains: readonly HostedDomain[];

@@ -14,16 +14,30 @@ import { type Bounce, Delivery, type DeliveryEvent, type DeliveryOptions, descri
 
 export const content = Buffer.from("From: a@here.test\r\nSubject: x\r\n\r\n.dot\r\nHello\r\n");
 
-export function message(overrides: Partial<NewMessage> = {}): NewMessage {
+interface Sent extends Partial<Omit<NewMessage, "recipients" | "content">> {
+  readonly recipients?: readonly string[];
+  readonly content?: Uint8Array;
+}
+
+export function message({
+  recipients = ["b@dest.test"],
+  content: inline = content,
+  ...others
+}: Sent = {}): NewMessage {
   return {
     sender: "a@here.test",
-    recipients: ["b@dest.test"],
+    recipients: recipients.map((address) => ({ address, notify: null, originalRecipient: null })),
     prefix: Buffer.from("Received: here\r\n"),
-    content,
+    content: { inline, file: null },
     body: "7bit",
     smtputf8: false,
+    requireTls: false,
+    envelopeId: null,
+    returned: null,
     account: "a1",
-    ...overrides,
+    kids: [],
+    quarantined: false,
+    ...others,
   };
 }
 
@@ -112,22 +126,19 @@ export function startDelivery(
 ) {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-delivery-"));
   const store = new SqliteQueueStore(join(folder, "queue.sqlite"));
-  const retry = new RetrySchedule(
-    {
-      firstDelayMs: options.retryMs ?? 20,
-      factor: 1,
-      jitter: 0,
-      ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
-    },
-    () => 0.5,
-  );
-  const queue = new Queue({ store, retry, pollMs: 50 });
+  const retry = new RetrySchedule({ firstDelayMs: options.retryMs ?? 20, factor: 1, jitter: 0 }, () => 0.5);
+  const queue = new Queue({
+    store,
+    retry,
+    hostname: "mail.here.test",
+    pollMs: 50,
+    ...(options.maxAgeMs === undefined ? {} : { giveUpAfterMs: options.maxAgeMs }),
+  });
   const events: DeliveryEvent[] = [];
   const bounces: Bounce[] = [];
   const dialled: string[] = [];
   const delivery = new Delivery({
     queue,
-    retry,
     hostname: "mail.here.test",
     domains: [],
     routes: [],

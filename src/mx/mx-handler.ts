@@ -188,13 +188,21 @@ export class MxHandler implements SmtpHandler {
       {
         id,
         sender: envelope.reversePath?.text ?? "",
-        recipients: envelope.recipients.map(({ text }) => text),
+        recipients: envelope.recipients.map(({ text, notify, originalRecipient }) => ({
+          address: text,
+          notify,
+          originalRecipient,
+        })),
         // RFC 8601 §7.1: above the Received field it belongs to.
         prefix: Buffer.concat([results, Buffer.from(flag), Buffer.from(received)]),
-        content,
+        content: { inline: content, file: null },
         body: isAscii(content) ? "7bit" : "8bitmime",
         smtputf8: envelope.smtputf8,
+        requireTls: envelope.requireTls,
+        envelopeId: envelope.envelopeId,
+        returned: envelope.returned,
         account: null,
+        kids: [],
         quarantined: action === "quarantine",
       },
     ]);

@@ -10,7 +10,7 @@ import { MappingDialer } from "../dialer/index.ts";
 import { DnsServer, dnsPolicySource, StubResolver } from "../dns/index.ts";
 import { statementKeySource } from "../key-protocol/index.ts";
 import { parseAddress } from "../message/index.ts";
-import { Queue, RetrySchedule } from "../queue/index.ts";
+import { piecesOf, Queue, RetrySchedule } from "../queue/index.ts";
 import { type KeySource, keyId, type SigningKey, sign } from "../signature/index.ts";
 import { openSmtp, SmtpServer } from "../smtp/index.ts";
 import { SqliteQueueStore } from "../store/index.ts";
@@ -123,19 +123,21 @@ async function send(content: Uint8Array | string, ...recipients: string[]): Prom
 /** What lies in the queue, which is emptied. */
 async function queued(): Promise<{ text: string; quarantined: boolean; recipients: string[] }[]> {
   const found = [];
-  for (const message of await queue.lease(10)) {
+  for (const message of await queue.lease({ limit: 10, perDestination: 10, inWork: new Map() })) {
     const pieces: Uint8Array[] = [];
-    for await (const piece of queue.content(message)) pieces.push(piece);
+    for await (const piece of piecesOf(await queue.content(message))) pieces.push(piece);
     const recipients = message.recipients.map(({ address }) => address);
     found.push({
       text: Buffer.concat(pieces).toString("latin1"),
       quarantined: message.quarantined,
       recipients,
     });
-    await queue.settle(
-      message,
-      message.recipients.map(({ index }) => ({ index, kind: "delivered" as const, detail: "" })),
-    );
+    const outcomes = message.recipients.map(({ index }) => ({
+      index,
+      kind: "delivered" as const,
+      detail: "",
+    }));
+    await queue.settle(message, { outcomes, attempted: true, warned: false, reports: [] });
   }
   return found;
 }

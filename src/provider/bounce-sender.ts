@@ -2,7 +2,7 @@ import { isAscii } from "node:buffer";
 import type { Bounce } from "../delivery/index.ts";
 import { SYSTEM_SENDER } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
-import type { NewMessage, Queue } from "../queue/index.ts";
+import type { NewMessage, NewRecipient, Queue } from "../queue/index.ts";
 import { signSubmission, type Vault } from "../signing/index.ts";
 
 export interface BounceSender {
@@ -61,9 +61,9 @@ async function sign(bounce: Bounce, hostname: string, vault: Vault): Promise<New
     }
     return result.copies.map(({ recipients, signatures }) => ({
       ...unsigned(bounce),
-      recipients,
+      recipients: recipients.map(toNobodyBut),
       prefix: signatures,
-      content: result.content,
+      content: { inline: result.content, file: null },
     }));
   } finally {
     login.end();
@@ -74,11 +74,21 @@ async function sign(bounce: Bounce, hostname: string, vault: Vault): Promise<New
 function unsigned(bounce: Bounce): NewMessage {
   return {
     sender: "",
-    recipients: [bounce.recipient],
+    recipients: [toNobodyBut(bounce.recipient)],
     prefix: new Uint8Array(0),
-    content: bounce.content,
+    content: { inline: bounce.content, file: null },
     body: isAscii(bounce.content) ? "7bit" : "8bitmime",
     smtputf8: !isAscii(Buffer.from(bounce.recipient)),
+    requireTls: false,
+    envelopeId: null,
+    returned: null,
     account: null,
+    kids: [],
+    quarantined: false,
   };
+}
+
+/** Nobody hears of what becomes of a bounce. */
+function toNobodyBut(address: string): NewRecipient {
+  return { address, notify: ["never"], originalRecipient: null };
 }

@@ -7,7 +7,7 @@ import type { Running, Shared } from "./role.ts";
 
 /** Takes messages from the queue to Maildirs, next hops and other domains' mail hosts. */
 export function startDelivery(
-  { config, log, network, watchers, retry }: Shared,
+  { config, log, network, watchers }: Shared,
   queue: Queue,
   vault: Vault | null,
 ): Running {
@@ -15,7 +15,6 @@ export function startDelivery(
   const { onWire } = watchers;
   const delivery = new Delivery({
     queue,
-    retry,
     hostname: config.hostname,
     domains: config.domains,
     routes: config.routes,

@@ -35,7 +35,7 @@ export async function startProvider(
   config: Config,
   log: Log,
   watchers: Watchers = {},
-  retry: RetrySchedule = new RetrySchedule({ maxAgeMs: config.delivery.giveUpAfterMs }),
+  retry: RetrySchedule = new RetrySchedule(),
 ): Promise<Provider> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const shared: Shared = { config, log, network: openNetwork(config.network), watchers, retry };

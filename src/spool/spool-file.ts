@@ -58,6 +58,7 @@ export class PlacedSpoolFile implements SpoolFile {
   }
 }
 
+/** Octets that were not received through a spool, as if they had been. */
 export function inMemory(pieces: readonly Uint8Array[], octets: number): SpooledOctets {
   return {
     octets,

@@ -9,6 +9,7 @@ import {
   type DataSink,
   type Envelope,
   formatReceivedField,
+  type EnvelopeRecipient,
   type Mailbox,
   OctetBudget,
   type Reply,
@@ -181,13 +182,18 @@ export class SubmissionHandler implements SmtpHandler<Login> {
       return {
         id,
         sender: envelope.reversePath?.text ?? "",
-        recipients,
+        recipients: recipients.map((address) => ({ address, ...wishesOf(byPath.get(address)) })),
         // What was signed is what is sent, octet for octet, 8-bit or not (MSG-15, MSG-19).
         prefix: Buffer.concat([Buffer.from(received), signatures]),
-        content: result.content,
+        content: { inline: result.content, file: null },
         body,
         smtputf8: envelope.smtputf8,
+        requireTls: envelope.requireTls,
+        envelopeId: envelope.envelopeId,
+        returned: envelope.returned,
         account: accountId,
+        kids: [],
+        quarantined: false,
       };
     });
   }
@@ -204,6 +210,16 @@ export class SubmissionHandler implements SmtpHandler<Login> {
 function submitter(session: SessionInfo<Login>): Login {
   if (session.user === null) throw new Error("submission needs a server with requireAuth");
   return session.user;
+}
+
+/** What the sender wants to hear of a recipient (RFC 3461). */
+function wishesOf(
+  recipient: EnvelopeRecipient | undefined,
+): Pick<EnvelopeRecipient, "notify" | "originalRecipient"> {
+  return {
+    notify: recipient?.notify ?? null,
+    originalRecipient: recipient?.originalRecipient ?? null,
+  };
 }
 
 function notYours(reversePath: Mailbox | null): Reply {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { PublicKeyView } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
-import { type LeasedMessage, Queue, RetrySchedule } from "../queue/index.ts";
+import { type LeasedMessage, piecesOf, Queue, RetrySchedule } from "../queue/index.ts";
 import { verify } from "../signature/index.ts";
 import type { Login } from "../signing/index.ts";
 import { SmtpServer, type TlsMode } from "../smtp/index.ts";
@@ -104,16 +104,16 @@ export class Site {
   /** Takes everything out of the queue. */
   async drain(): Promise<QueuedMessage[]> {
     const messages = [];
-    for (const leased of await this.#queue.lease(1000)) {
+    for (const leased of await this.#queue.lease({ limit: 1000, perDestination: 1000, inWork: new Map() })) {
       const pieces: Uint8Array[] = [];
-      for await (const piece of this.#queue.content(leased)) pieces.push(piece);
+      for await (const piece of piecesOf(await this.#queue.content(leased))) pieces.push(piece);
       messages.push({ leased, octets: Buffer.concat(pieces) });
       const outcomes = leased.recipients.map(({ index }) => ({
         index,
         kind: "delivered" as const,
         detail: "",
       }));
-      await this.#queue.settle(leased, outcomes);
+      await this.#queue.settle(leased, { outcomes, attempted: true, warned: false, reports: [] });
     }
     return messages;
   }

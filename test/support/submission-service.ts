@@ -6,7 +6,7 @@ import { createSecureContext } from "node:tls";
 import { type Verdict, verify } from "../../src/index.ts";
 import { PublicKeyView } from "../../src/keyring/index.ts";
 import { type Address, parseAddress } from "../../src/message/index.ts";
-import { Queue, RetrySchedule } from "../../src/queue/index.ts";
+import { piecesOf, Queue, RetrySchedule } from "../../src/queue/index.ts";
 import type { Login } from "../../src/signing/index.ts";
 import { SmtpServer } from "../../src/smtp/index.ts";
 import { SqliteQueueStore } from "../../src/store/index.ts";
@@ -91,9 +91,9 @@ export class SubmissionService {
   /** Takes everything out of the queue. */
   async takeQueue(): Promise<QueuedMail[]> {
     const mails: QueuedMail[] = [];
-    for (const message of await this.#queue.lease(1000)) {
+    for (const message of await this.#queue.lease({ limit: 1000, perDestination: 1000, inWork: new Map() })) {
       const pieces: Uint8Array[] = [];
-      for await (const piece of this.#queue.content(message)) pieces.push(piece);
+      for await (const piece of piecesOf(await this.#queue.content(message))) pieces.push(piece);
       const octets = Buffer.concat(pieces);
       const recipients = message.recipients.map(({ address }) => address);
       const verdict = await this.#judge(octets, recipients);
@@ -103,7 +103,7 @@ export class SubmissionService {
         kind: "delivered" as const,
         detail: "",
       }));
-      await this.#queue.settle(message, outcomes);
+      await this.#queue.settle(message, { outcomes, attempted: true, warned: false, reports: [] });
     }
     return mails;
   }

@@ -62,7 +62,7 @@ export class Installation {
     if (plan.roles.includes("submission")) await hostDomains(config, plan);
     const log = createWriteStream(join(folder, "vsmtp.log"));
     try {
-      const retry = new RetrySchedule({ ...RETRY, maxAgeMs: config.delivery.giveUpAfterMs });
+      const retry = new RetrySchedule(RETRY);
       const watchers = site.observer.watchersFor(plan.name);
       const provider = await startProvider(config, createLog("info", log), watchers, retry);
       return new Installation(plan, folder, provider, log);
