@@ -13,7 +13,8 @@ import { Queue, RetrySchedule } from "../src/queue/index.ts";
 import { keyId, sign } from "../src/signature/index.ts";
 import type { Login } from "../src/signing/index.ts";
 import { SmtpServer } from "../src/smtp/index.ts";
-import { SqliteQueueStore } from "../src/store/index.ts";
+import { Spool } from "../src/spool/index.ts";
+import { openQueueStore } from "../src/store/index.ts";
 import { SubmissionHandler } from "../src/submission/index.ts";
 import { Verification } from "../src/verification/index.ts";
 import { openLocalVault } from "../test/support/local-vault.ts";
@@ -33,7 +34,7 @@ const HOSTNAME = "mail.someisp.test";
 const LOCALHOST = { host: "127.0.0.1", port: 0 };
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-bench-"));
-const queueStore = new SqliteQueueStore(join(folder, "queue.db"));
+const queueStore = await openQueueStore(join(folder, "queue.db"), await Spool.open(join(folder, "spool")));
 const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
 const message = letter(2048);
 
@@ -108,5 +109,5 @@ function unasked(): never {
 async function closeQueue(server: { close(graceMs: number): Promise<void> }): Promise<void> {
   await server.close(0);
   await queue.close();
-  queueStore.close();
+  await queueStore.close();
 }

@@ -26,7 +26,8 @@ import { type MxEvent, MxHandler } from "../src/mx/index.ts";
 import { piecesOf, Queue, RetrySchedule } from "../src/queue/index.ts";
 import { type Login, RemoteVault, type Vault } from "../src/signing/index.ts";
 import { openSmtp, SmtpServer } from "../src/smtp/index.ts";
-import { openKeyringStore, SqliteQueueStore } from "../src/store/index.ts";
+import { Spool } from "../src/spool/index.ts";
+import { openKeyringStore, openQueueStore } from "../src/store/index.ts";
 import { SubmissionHandler } from "../src/submission/index.ts";
 import { KeyringVault, VaultServer } from "../src/vault/index.ts";
 import { openVault, VaultClient } from "../src/vault-protocol/index.ts";
@@ -64,7 +65,8 @@ const privateInterface = new VaultServer({
   nowMs: clock.now,
 });
 
-const sentStore = new SqliteQueueStore(join(folder, "sent.db"));
+const spool = await Spool.open(join(folder, "spool"));
+const sentStore = await openQueueStore(join(folder, "sent.db"), spool);
 const sent = new Queue({ store: sentStore, retry: new RetrySchedule() });
 const hostname = "mx.someisp.test";
 /** Submission servers that have been started. */
@@ -114,7 +116,7 @@ after(async () => {
   await Promise.all(vaults.map((vault) => vault.close()));
   await privateInterface.close(0);
   await sent.close();
-  sentStore.close();
+  await sentStore.close();
   await keyServer?.close(0);
   await store.close();
   await dns.close();
@@ -158,6 +160,8 @@ async function startKeyServer(): Promise<void> {
   keyPort = (await keyServer.listen(0, "127.0.0.1")).port;
 }
 
+let received = 0;
+
 /** A receiver that has never heard of anybody: what becomes of a message, such as `250 pass host stapled`. */
 async function receive(content: Buffer): Promise<string> {
   const resolver = new StubResolver({ servers: [nameServer] });
@@ -172,7 +176,7 @@ async function receive(content: Buffer): Promise<string> {
     nowMs: () => nowMs,
   });
   const events: MxEvent[] = [];
-  const queueStore = new SqliteQueueStore(":memory:");
+  const queueStore = await openQueueStore(join(folder, `received-${received++}.db`), spool);
   const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
   const server = new SmtpServer({
     hostname: "mx.dest.test",
@@ -207,7 +211,7 @@ async function receive(content: Buffer): Promise<string> {
     await server.close(0);
     keys.close();
     await queue.close();
-    queueStore.close();
+    await queueStore.close();
   }
 }
 

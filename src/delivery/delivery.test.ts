@@ -15,7 +15,7 @@ import { content, message, startDelivery, startServer } from "./test-network.ts"
 
 test("a message goes to the MX octet for octet; the next one over the same connection", async (t) => {
   const { port, taken } = await startServer(t);
-  const { queue, attempts, dialled, bounces } = startDelivery(t, { "mx.dest.test": port });
+  const { queue, attempts, dialled, bounces } = await startDelivery(t, { "mx.dest.test": port });
   await queue.enqueue([message()]);
   assert.deepEqual(await attempts(1), ["b@dest.test delivered: mx.dest.test said: 250 2.0.0 Taken"]);
   await queue.enqueue([message({ sender: "", recipients: ["c@dest.test", "d@DEST.test"] })]);
@@ -36,7 +36,7 @@ test("a message goes to the MX octet for octet; the next one over the same conne
 
 test("a large message is sent in pieces", async (t) => {
   const { port, taken } = await startServer(t);
-  const { queue, attempts } = startDelivery(t, { "mx.dest.test": port });
+  const { queue, attempts } = await startDelivery(t, { "mx.dest.test": port });
   const large = Buffer.from(`Subject: large\r\n\r\n${"0123456789abcdef\r\n".repeat(100_000)}`);
   await queue.enqueue([message({ content: large })]);
   await attempts(1);
@@ -47,7 +47,7 @@ test("who is refused is reported, the others have their mail (RFC 3464)", async 
   const rcpt = (_: unknown, { localPart }: { localPart: string }): Reply | null =>
     localPart === "no" ? reply(550, "5.1.1", "Nobody of that name") : null;
   const { port, taken } = await startServer(t, { rcpt });
-  const { queue, attempts, bounces, events } = startDelivery(t, { "mx.dest.test": port });
+  const { queue, attempts, bounces, events } = await startDelivery(t, { "mx.dest.test": port });
   await queue.enqueue([message({ recipients: ["b@dest.test", "no@dest.test"] })]);
   assert.deepEqual(await attempts(1), [
     "b@dest.test delivered: mx.dest.test said: 250 2.0.0 Taken",
@@ -85,7 +85,7 @@ test("what is deferred is tried again until it succeeds", async (t) => {
   const { port, taken } = await startServer(t, {
     mail: () => (refusals-- > 0 ? reply(451, "4.7.1", "Greylisted") : null),
   });
-  const { queue, attempts, bounces } = startDelivery(t, { "mx.dest.test": port });
+  const { queue, attempts, bounces } = await startDelivery(t, { "mx.dest.test": port });
   await queue.enqueue([message()]);
   assert.deepEqual(await attempts(3), [
     "b@dest.test deferred: mx.dest.test said: 451 4.7.1 Greylisted",
@@ -98,7 +98,11 @@ test("what is deferred is tried again until it succeeds", async (t) => {
 
 test("what is given up for its age is reported (X.4.7), before the queue forgets it", async (t) => {
   const { port } = await startServer(t, { mail: () => reply(451, "4.3.0", "Never") });
-  const { queue, attempts, bounces, events } = startDelivery(t, { "mx.dest.test": port }, { maxAgeMs: 40 });
+  const { queue, attempts, bounces, events } = await startDelivery(
+    t,
+    { "mx.dest.test": port },
+    { maxAgeMs: 40 },
+  );
   await queue.enqueue([message()]);
   for (let made = 1; bounces.length === 0; made++) await attempts(made);
   assert.match(
@@ -118,7 +122,7 @@ test("a failure whose report cannot be queued is not forgotten", async (t) => {
   const { port } = await startServer(t, { mail: () => reply(550, "5.7.1", "No") });
   let broken = true;
   const told: Bounce[] = [];
-  const { queue, attempts } = startDelivery(
+  const { queue, attempts } = await startDelivery(
     t,
     { "mx.dest.test": port },
     {
@@ -148,7 +152,7 @@ test("Maildir: durable files with their octets, folder for quarantine, one copy 
     ["postmaster", "eve"],
     ["locked", "locked/x"],
   ]);
-  const { queue, attempts, bounces } = startDelivery(
+  const { queue, attempts, bounces } = await startDelivery(
     t,
     {},
     {
@@ -208,7 +212,7 @@ test("stop: what is in work ends well; after the grace it is given back, and del
   const { port, taken } = await startServer(t, {
     mail: () => (slow ? held.then(() => null) : null),
   });
-  const first = startDelivery(t, { "mx.dest.test": port });
+  const first = await startDelivery(t, { "mx.dest.test": port });
   await first.queue.enqueue([message()]);
   while (first.dialled.length === 0) await sleep(5);
   const stopped = first.delivery.stop(5000);
@@ -217,10 +221,14 @@ test("stop: what is in work ends well; after the grace it is given back, and del
   await stopped;
   assert.equal(taken.length, 1, "finished within the grace");
 
-  const second = startDelivery(t, { "mx.dest.test": port }, { retryMs: 1e6 });
+  const second = await startDelivery(t, { "mx.dest.test": port }, { retryMs: 1e6 });
   slow = false;
   const never = await startServer(t, { mail: () => new Promise(() => {}) });
-  const stuck = startDelivery(t, { "mx.dest.test": never.port }, { retryMs: 1e6, limits: { messages: 2 } });
+  const stuck = await startDelivery(
+    t,
+    { "mx.dest.test": never.port },
+    { retryMs: 1e6, limits: { messages: 2 } },
+  );
   await stuck.queue.enqueue([message(), message()]);
   while (stuck.dialled.length === 0) await sleep(5);
   await sleep(20);
@@ -248,7 +256,7 @@ test("many messages within narrow limits arrive once each", async (t) => {
       return null;
     },
   });
-  const { queue, attempts } = startDelivery(
+  const { queue, attempts } = await startDelivery(
     t,
     { "mx.dest.test": port },
     {
@@ -267,7 +275,7 @@ test("many messages within narrow limits arrive once each", async (t) => {
 
 test("over a hundred recipients go in transactions of a hundred (RFC 5321 §4.5.3.1.8)", async (t) => {
   const { port, taken } = await startServer(t);
-  const { queue, attempts } = startDelivery(t, { "mx.dest.test": port });
+  const { queue, attempts } = await startDelivery(t, { "mx.dest.test": port });
   await queue.enqueue([
     message({ recipients: Array.from({ length: 150 }, (_, index) => `r${index}@dest.test`) }),
   ]);

@@ -55,7 +55,7 @@ test("mail hosts: order, the next one when one does not answer, and what ends th
     down: { addresses: local },
     retired: { addresses: local },
   });
-  const { queue, attempts, dialled } = startDelivery(
+  const { queue, attempts, dialled } = await startDelivery(
     t,
     { ...ports, "itself.test": good.port },
     { resolver, retryMs: 1e6 },
@@ -82,7 +82,11 @@ test("mail hosts: order, the next one when one does not answer, and what ends th
 });
 
 test("private addresses are not mail hosts unless that is allowed", async (t) => {
-  const { queue, attempts, dialled } = startDelivery(t, {}, { allowPrivateAddresses: false, retryMs: 1e6 });
+  const { queue, attempts, dialled } = await startDelivery(
+    t,
+    {},
+    { allowPrivateAddresses: false, retryMs: 1e6 },
+  );
   await queue.enqueue([message()]);
   assert.deepEqual(await attempts(1), [
     "b@dest.test deferred: 4.4.4 no address of mx.dest.test is globally reachable",
@@ -111,7 +115,7 @@ test("a server whose TLS is broken gets its mail in clear (RFC 7435)", async (t)
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
-  const { queue, attempts, dialled } = startDelivery(t, {
+  const { queue, attempts, dialled } = await startDelivery(t, {
     "mx.dest.test": (server.address() as { port: number }).port,
   });
   await queue.enqueue([message()]);
@@ -122,7 +126,7 @@ test("a server whose TLS is broken gets its mail in clear (RFC 7435)", async (t)
 
 test("a kept connection that the server has left is replaced without an attempt lost", async (t) => {
   const { port, taken, server } = await startServer(t, {}, { deadlines: { commandMs: 30 } });
-  const { queue, attempts, dialled } = startDelivery(t, { "mx.dest.test": port });
+  const { queue, attempts, dialled } = await startDelivery(t, { "mx.dest.test": port });
   await queue.enqueue([message()]);
   await attempts(1);
   while (server.connections > 0) await sleep(5);
@@ -164,9 +168,9 @@ test("routes: the longest pattern that fits, hosted domains before all", () => {
   );
 });
 
-test("a next hop takes several domains in one transaction, and may have a private address", async (t) => {
+test("a next hop takes the mail of several domains over one connection, and may have a private address", async (t) => {
   const { port, taken } = await startServer(t);
-  const { queue, attempts, dialled } = startDelivery(
+  const { queue, attempts, dialled } = await startDelivery(
     t,
     { "10.0.0.1": port },
     {
@@ -175,13 +179,13 @@ test("a next hop takes several domains in one transaction, and may have a privat
     },
   );
   await queue.enqueue([message({ recipients: ["b@x.test", "c@y.test"] })]);
-  await attempts(1);
-  assert.deepEqual(taken[0]?.to, ["b@x.test", "c@y.test"]);
+  await attempts(2);
+  assert.deepEqual(taken.map(({ to }) => to).sort(), [["b@x.test"], ["c@y.test"]]);
   assert.deepEqual(dialled, ["10.0.0.1:2525"]);
 });
 
 test("an address that could not be talked to is left alone for a while", async (t) => {
-  const { queue, attempts, dialled } = startDelivery(t, {}, { limits: { avoidMs: 1e6 }, retryMs: 1e6 });
+  const { queue, attempts, dialled } = await startDelivery(t, {}, { limits: { avoidMs: 1e6 }, retryMs: 1e6 });
   await queue.enqueue([message()]);
   await attempts(1);
   await queue.enqueue([message()]);
@@ -198,7 +202,7 @@ test("SMTPUTF8 is asked for where it is needed only (RFC 6531 §3.6)", async (t)
       return null;
     },
   });
-  const { queue, attempts } = startDelivery(t, { "mx.dest.test": port });
+  const { queue, attempts } = await startDelivery(t, { "mx.dest.test": port });
   await queue.enqueue([message({ smtputf8: true })]);
   await queue.enqueue([
     message({ smtputf8: true, content: Buffer.from("Subject: ß\r\n\r\nx\r\n"), body: "8bitmime" }),

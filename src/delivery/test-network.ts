@@ -9,7 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DnsAnswer, MxRecord, Resolver } from "../dns/index.ts";
 import { type NewMessage, Queue, RetrySchedule } from "../queue/index.ts";
 import { reply, type SmtpHandler, SmtpServer, type SmtpServerOptions } from "../smtp/index.ts";
-import { SqliteQueueStore } from "../store/index.ts";
+import { Spool } from "../spool/index.ts";
+import { openQueueStore } from "../store/index.ts";
 import { type Bounce, Delivery, type DeliveryEvent, type DeliveryOptions, describe } from "./index.ts";
 
 export const content = Buffer.from("From: a@here.test\r\nSubject: x\r\n\r\n.dot\r\nHello\r\n");
@@ -119,13 +120,13 @@ export const zones: Record<string, Zone> = {
 };
 
 /** A queue on disk and a delivery that runs, with hosts mapped to ports of this machine. */
-export function startDelivery(
+export async function startDelivery(
   t: TestContext,
   ports: Record<string, number>,
   options: Partial<DeliveryOptions> & { retryMs?: number; maxAgeMs?: number } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-delivery-"));
-  const store = new SqliteQueueStore(join(folder, "queue.sqlite"));
+  const store = await openQueueStore(join(folder, "queue.sqlite"), await Spool.open(join(folder, "spool")));
   const retry = new RetrySchedule({ firstDelayMs: options.retryMs ?? 20, factor: 1, jitter: 0 }, () => 0.5);
   const queue = new Queue({
     store,
@@ -163,7 +164,7 @@ export function startDelivery(
   t.after(async () => {
     await delivery.stop(0);
     await queue.close();
-    store.close();
+    await store.close();
     rmSync(folder, { recursive: true });
   });
   /** Waits for that many attempts; the results of all, one line each. */

@@ -13,7 +13,8 @@ import { parseAddress } from "../message/index.ts";
 import { piecesOf, Queue, RetrySchedule } from "../queue/index.ts";
 import { type KeySource, keyId, type SigningKey, sign } from "../signature/index.ts";
 import { openSmtp, SmtpServer } from "../smtp/index.ts";
-import { SqliteQueueStore } from "../store/index.ts";
+import { Spool } from "../spool/index.ts";
+import { openQueueStore } from "../store/index.ts";
 import { Verification } from "../verification/index.ts";
 import { type MxEvent, MxHandler } from "./index.ts";
 
@@ -22,7 +23,7 @@ import { type MxEvent, MxHandler } from "./index.ts";
 const NOW_S = 1_800_000_000;
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-mx-"));
 const queuePath = join(folder, "queue.db");
-const store = new SqliteQueueStore(queuePath, { busyTimeoutMs: 10 });
+const store = await openQueueStore(queuePath, await Spool.open(join(folder, "spool")), { busyTimeoutMs: 10 });
 const queue = new Queue({ store, retry: new RetrySchedule() });
 const dns = new DnsServer();
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -84,7 +85,7 @@ beforeEach(() => {
 after(async () => {
   await server.close(0);
   await queue.close();
-  store.close();
+  await store.close();
   await dns.close();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -224,7 +225,8 @@ test("recipients: unknown and foreign ones are refused, other settings come sepa
     answers.map((answer) => answer.slice(0, 9)),
     ["250 2.0.0", "550 5.1.1", "550 5.7.1", "250 2.0.0", "452 4.5.3"],
   );
-  assert.deepEqual((await queued())[0]?.recipients, ["bob@dest.test", "al@alias.test"]);
+  const taken = (await queued()).flatMap(({ recipients }) => recipients);
+  assert.deepEqual(taken.sort(), ["al@alias.test", "bob@dest.test"]);
 });
 
 test("mail loops end, and there is only so much room", async () => {

@@ -4,7 +4,8 @@ import type { Config, Role } from "../config/index.ts";
 import type { Keyring } from "../keyring/index.ts";
 import { Queue, RetrySchedule } from "../queue/index.ts";
 import type { Vault } from "../signing/index.ts";
-import { keyringLocation, openPublicKeyringStore, SqliteQueueStore } from "../store/index.ts";
+import { Spool } from "../spool/index.ts";
+import { keyringLocation, openPublicKeyringStore, openQueueStore, queueLocation } from "../store/index.ts";
 import { KeyringVault } from "../vault/index.ts";
 import { startDelivery } from "./delivery-role.ts";
 import { startKeyServerProcesses } from "./key-server-processes.ts";
@@ -47,7 +48,7 @@ export async function startProvider(
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const queue = needsQueue(config.roles) ? openQueue(shared, closers) : null;
+    const queue = needsQueue(config.roles) ? await openQueue(shared, closers) : null;
     const keyring = needsKeyring(config) ? await openKeyring(config, closers) : null;
     const access = keyring && (await accessTo(keyring, shared));
     if (keyring && access && config.roles.has("vault")) {
@@ -133,12 +134,15 @@ async function keyServerSecrets(
   };
 }
 
-function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | void)[]): Queue {
-  const store = new SqliteQueueStore(config.store.queueFile);
-  const queue = new Queue({ store, retry });
+async function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | void)[]): Promise<Queue> {
+  const spool = await Spool.open(config.store.spool);
+  const store = await openQueueStore(await queueLocation(config.store.queue), spool);
+  const { giveUpAfterMs } = config.delivery;
+  const queue = new Queue({ store, retry, hostname: config.hostname, giveUpAfterMs });
   closers.push(
     () => store.close(),
     () => queue.close(),
   );
+  await queue.start();
   return queue;
 }

@@ -40,8 +40,8 @@ export class Leases {
   }
 
   /**
-   * Whether the message is new here. One that this process holds already ran out while the storage refused: it is in
-   * work still, now under this lease.
+   * Whether the message is new here. One that this process holds already ran out while the storage refused, or was settled
+   * this very moment; what is done with it meanwhile counts under this lease.
    */
   hold({ id, lease }: Pick<LeasedMessage, "id" | "lease">, owner: string): boolean {
     const isNew = !this.#held.has(id);

@@ -4,10 +4,28 @@ import { type QueueChange, type QueueStore, QueueStoreError, type StoredMessage 
 const MAX_CHANGES = 1000;
 const MAX_OCTETS = 32 << 20;
 
-export type QueueCommits = GroupCommit<QueueChange, "done" | "lease-lost">;
+type Answer = "done" | "lease-lost";
 
 /** The changes that sessions and deliveries make at the same time share transactions. */
-export function queueCommits(store: QueueStore): QueueCommits {
+export class QueueCommits {
+  readonly #store: QueueStore;
+  readonly #shared: GroupCommit<QueueChange, Answer>;
+
+  constructor(store: QueueStore) {
+    this.#store = store;
+    this.#shared = groupCommit(store);
+  }
+
+  async add(change: QueueChange): Promise<Answer> {
+    if (!insertedBy(change).some(({ content }) => content.file !== null)) return this.#shared.add(change);
+    // A large message may have to be copied into the store: nobody else waits for that.
+    const [answer] = await this.#store.commit([change]);
+    if (answer === undefined) throw new Error("a commit gave no answer");
+    return answer;
+  }
+}
+
+function groupCommit(store: QueueStore): GroupCommit<QueueChange, Answer> {
   return new GroupCommit({
     commit: (changes) => store.commit(changes),
     maxItems: MAX_CHANGES,

@@ -3,10 +3,10 @@ import { splitByDestination } from "./destination.ts";
 import { DestinationRests } from "./destination-rests.ts";
 import { DirectHandOver, type DirectTaker, leasedAsNew } from "./direct-hand-over.ts";
 import { isGone, processHost } from "./lease-owner.ts";
-import { Leases } from "./leases.ts";
+import { type Lease, Leases } from "./leases.ts";
 import { newMessageId } from "./message-id.ts";
 import { type QueueClock, systemClock } from "./queue-clock.ts";
-import { type QueueCommits, queueCommits } from "./queue-commits.ts";
+import { QueueCommits } from "./queue-commits.ts";
 import {
   type DestinationChange,
   type DestinationCounts,
@@ -74,6 +74,8 @@ const settleAgainMs = 2_000;
 /** An order goes through the queue in steps that leave room for others. */
 const orderedAtATime = 500;
 
+const nothingDone: WorkResult = { outcomes: [], attempted: false, warned: false, reports: [] };
+
 /** A durable queue of messages on their way out. */
 export class Queue {
   readonly #store: QueueStore;
@@ -100,7 +102,7 @@ export class Queue {
     this.#giveUpAfterMs = options.giveUpAfterMs ?? 120 * hour;
     this.#warnAfterMs = options.warnAfterMs === undefined ? 4 * hour : options.warnAfterMs;
     this.#hostname = options.hostname ?? hostname().toLowerCase();
-    this.#commits = queueCommits(store);
+    this.#commits = new QueueCommits(store);
     this.#processHost = options.processHost ?? processHost();
     this.#leases = new Leases({ store, clock, leaseMs: options.leaseMs ?? 60_000, host: this.#processHost });
     this.#handOver = new DirectHandOver(options.directOctets ?? 64 << 20);
@@ -184,10 +186,18 @@ export class Queue {
     const times = { now, retry: this.#retry, warnAfterMs: this.#warnAfterMs };
     const settlement = settlementOf(message, result, times);
     const reports = result.reports.flatMap((report) => this.#prepare(report, now));
-    const answer = await this.#commitPersistently(() => ({
-      kind: "settle",
-      settlement: { id, ...this.#leases.of(message), ...settlement, reports },
-    }));
+    let lease: Lease;
+    let answer: "done" | "lease-lost";
+    do {
+      lease = this.#leases.of(message);
+      const change = { id, ...lease, ...settlement, reports };
+      answer = await this.#commitPersistently({ kind: "settle", settlement: change });
+      // It ran out, and was taken by this process again: what was done is still for us to record.
+    } while (answer === "lease-lost" && this.#leases.of(message).lease > lease.lease);
+    if (this.#leases.of(message).lease > lease.lease) {
+      // It was taken again just after it was settled, when it was still held here: to whoever leases it next.
+      return await this.settle(message, { ...nothingDone, warned: settlement.warned });
+    }
     this.#leases.end(id);
     this.#handOver.forget(id);
     if (reports.length > 0 || settlement.next.kind === "wait") this.#work.wake();
@@ -239,9 +249,11 @@ export class Queue {
 
   /** Carries out an operator's order for all messages that match. @returns for how many */
   async order(filter: QueueFilter, order: QueueOrder): Promise<number> {
+    // One time for all: what it was carried out for once is not found again.
+    const now = this.#clock.now();
     let all = 0;
     for (;;) {
-      const some = await this.#store.order(filter, order, this.#clock.now(), orderedAtATime);
+      const some = await this.#store.order(filter, order, now, orderedAtATime);
       all += some;
       this.#work.wake();
       if (some === 0) return all;
@@ -280,7 +292,7 @@ export class Queue {
     }
     taker.missed(message.destination);
     // Another delivery takes it; where the queue is closed before this is recorded, the lease runs out.
-    this.settle(message, { outcomes: [], attempted: false, warned: false, reports: [] }).catch(onlyStorage);
+    this.settle(message, nothingDone).catch(onlyStorage);
   }
 
   /** Where the store refuses, this process goes by what it knows, and the next failure is recorded instead. */
@@ -288,10 +300,10 @@ export class Queue {
     await this.#commits.add({ kind: "destination", change }).catch(onlyStorage);
   }
 
-  async #commitPersistently(change: () => QueueChange): Promise<"done" | "lease-lost"> {
+  async #commitPersistently(change: QueueChange): Promise<"done" | "lease-lost"> {
     for (;;) {
       try {
-        return await this.#commits.add(change());
+        return await this.#commits.add(change);
       } catch (error) {
         onlyStorage(error);
         if (this.#closed) throw error;

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { PublicKeyView } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
-import { type LeasedMessage, piecesOf, Queue, RetrySchedule } from "../queue/index.ts";
+import { type LeasedMessage, piecesOf, Queue, type QueueStore, RetrySchedule } from "../queue/index.ts";
 import { verify } from "../signature/index.ts";
 import type { Login } from "../signing/index.ts";
 import { SmtpServer, type TlsMode } from "../smtp/index.ts";
-import { SqliteQueueStore } from "../store/index.ts";
+import { Spool } from "../spool/index.ts";
+import { openQueueStore } from "../store/index.ts";
 import { type SubmissionEvent, SubmissionHandler } from "./index.ts";
 import { certificate, certificateKey } from "./test-certificate.ts";
 import { Client } from "./test-client.ts";
@@ -30,15 +31,15 @@ export class Site {
   /** Ids by name. */
   readonly accounts = new Map<string, string>();
   readonly #folder: string;
-  readonly #queueStore: SqliteQueueStore;
+  readonly #queueStore: QueueStore;
   readonly #queue: Queue;
   readonly #servers: SmtpServer<Login>[] = [];
 
-  private constructor(mode: Mode, clock: { now(): number }) {
+  private constructor(mode: Mode, folder: string, store: QueueStore, clock: { now(): number }) {
     this.mode = mode;
-    this.#folder = mkdtempSync(join(tmpdir(), "vsmtp-submission-"));
-    this.queuePath = join(this.#folder, "queue.db");
-    this.#queueStore = new SqliteQueueStore(this.queuePath, { busyTimeoutMs: 10 });
+    this.#folder = folder;
+    this.queuePath = queuePathIn(folder);
+    this.#queueStore = store;
     this.#queue = new Queue({ store: this.#queueStore, retry: new RetrySchedule() });
     this.handler = new SubmissionHandler({
       hostname: "mail.someisp.test",
@@ -52,7 +53,11 @@ export class Site {
   }
 
   static async start(name: ModeName, clock: { now(): number }): Promise<Site> {
-    const site = new Site(await Mode.start(name, { clock, limit: 100, replyMs: 1500 }), clock);
+    const folder = mkdtempSync(join(tmpdir(), "vsmtp-submission-"));
+    const spool = await Spool.open(join(folder, "spool"));
+    const store = await openQueueStore(queuePathIn(folder), spool, { busyTimeoutMs: 10 });
+    const mode = await Mode.start(name, { clock, limit: 100, replyMs: 1500 });
+    const site = new Site(mode, folder, store, clock);
     const { keyring } = site.mode;
     assert.ok((await keyring.addDomain("someisp.test")).ok);
     const aliases = ["al@someisp.test"];
@@ -144,8 +149,12 @@ export class Site {
   async stop(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.close(0)));
     await this.#queue.close();
-    this.#queueStore.close();
+    await this.#queueStore.close();
     await this.mode.stop();
     rmSync(this.#folder, { recursive: true });
   }
+}
+
+function queuePathIn(folder: string): string {
+  return join(folder, "queue.db");
 }

@@ -9,7 +9,8 @@ import { type Address, parseAddress } from "../../src/message/index.ts";
 import { piecesOf, Queue, RetrySchedule } from "../../src/queue/index.ts";
 import type { Login } from "../../src/signing/index.ts";
 import { SmtpServer } from "../../src/smtp/index.ts";
-import { SqliteQueueStore } from "../../src/store/index.ts";
+import { Spool } from "../../src/spool/index.ts";
+import { openQueueStore } from "../../src/store/index.ts";
 import { SubmissionHandler } from "../../src/submission/index.ts";
 import { createAuthority } from "./certificates.ts";
 import { type LoginOptions, openLocalVault } from "./local-vault.ts";
@@ -61,7 +62,10 @@ export class SubmissionService {
 
     const path = join(folder, "keyring.db");
     const { store: keyringStore, keyring, vault } = await openLocalVault(path, logins);
-    const queueStore = new SqliteQueueStore(join(folder, "queue.db"));
+    const queueStore = await openQueueStore(
+      join(folder, "queue.db"),
+      await Spool.open(join(folder, "spool")),
+    );
     const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
     assert.ok((await keyring.addDomain("someisp.test")).ok);
     for (const [address, password] of Object.entries(accounts)) {
@@ -82,7 +86,7 @@ export class SubmissionService {
     return new SubmissionService({ caFile, smtpsPort, submissionPort }, queue, publicKeys, async () => {
       await Promise.all(servers.map((server) => server.close()));
       await queue.close();
-      queueStore.close();
+      await queueStore.close();
       await keyringStore.close();
       rmSync(folder, { recursive: true });
     });
