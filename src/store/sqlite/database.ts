@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { Result, Row, Statement } from "../sql/program.ts";
 import { StoreMismatchError } from "../store-mismatch-error.ts";
+import { LogSync } from "./log-sync.ts";
 
 /** One step of a schema: SQL that takes the database from version `index` to `index + 1`. Never edited once released. */
 export type Migrations = readonly string[];
@@ -31,11 +32,13 @@ const SQLITE_STORAGE_ERRORS = new Set([7, 8, 10, 11, 14, 15, 26]);
 const SQLITE_IOERR_WRITE = 778;
 
 /**
- * One SQLite file: write-ahead log, every commit synced (`synchronous=FULL`), foreign keys on, schema brought up
- * to date at opening. Synchronous, like `node:sqlite`: a statement takes microseconds, a commit one disk sync.
+ * One SQLite file: write-ahead log, foreign keys on, schema brought up to date at opening. Statements and commits are
+ * synchronous, like `node:sqlite`, and take microseconds; a commit counts when `synced` has resolved, which takes a disk
+ * sync that all who wait share.
  */
 export class Database {
   readonly #db: DatabaseSync;
+  readonly #log: LogSync;
   readonly #statements = new Map<string, { readonly prepared: StatementSync; readonly hasRows: boolean }>();
 
   constructor(options: DatabaseOptions) {
@@ -45,11 +48,12 @@ export class Database {
       enableForeignKeyConstraints: true,
       allowExtension: false,
     });
+    this.#log = new LogSync(`${options.path}-wal`);
     try {
       this.#checkKind(options);
       useWriteAheadLog(this.#db);
       this.#db.exec(
-        `PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;
+        `PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;
          PRAGMA cache_size = -${CACHE_KIB}`,
       );
       this.#migrate(options);
@@ -86,13 +90,13 @@ export class Database {
   }
 
   /**
-   * Runs `work` as one transaction that takes the write lock at once, so that what it reads stays true. It is
-   * synced to disk when this returns; when `work` or the commit throws, or `keep` says no to the result,
-   * nothing of it happened.
+   * Runs `work` as one transaction that takes the write lock at once, so that what it reads stays true. When `work` or the
+   * commit throws, or `keep` says no to the result, nothing of it happened. Nobody is told of it before {@link synced}.
    */
   transaction<T>(work: () => T, keep: (result: T) => boolean = () => true): T {
     this.run("BEGIN IMMEDIATE");
     try {
+      if (this.#log.suspect) this.#log.rewrite();
       const result = work();
       this.run(keep(result) ? "COMMIT" : "ROLLBACK");
       return result;
@@ -102,13 +106,22 @@ export class Database {
     }
   }
 
+  /**
+   * Resolves when all that was committed before is on the disk. When it rejects that is not known: it may be there or not,
+   * and the database stays usable.
+   */
+  synced(): Promise<void> {
+    return this.#log.sync();
+  }
+
   /** Differs from the answer before once another connection, of this or another process, has committed anything. */
   dataVersion(): number {
     return Number(this.get("PRAGMA data_version")?.data_version);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#statements.clear();
+    await this.#log.close();
     this.#db.close();
   }
 
@@ -163,6 +176,9 @@ export class Database {
 
 /** What a failure of the file comes to: `busy` and `full` can pass by themselves; null for errors of our own. */
 export function storageProblem(error: unknown): "busy" | "full" | "broken" | null {
+  const { syscall, code: name } = (error ?? {}) as NodeJS.ErrnoException;
+  // Of the log's sync; all else is SQLite's.
+  if (syscall !== undefined) return name === "ENOSPC" || name === "EDQUOT" ? "full" : "broken";
   const code = (error as { errcode?: unknown } | null)?.errcode;
   if (typeof code !== "number") return null;
   const primary = code & 0xff;

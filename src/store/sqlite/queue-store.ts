@@ -29,18 +29,20 @@ export class SqliteQueueStore implements QueueStore {
     });
   }
 
-  close(): void {
-    this.#db.close();
+  async close(): Promise<void> {
+    await this.#db.close();
   }
 
   async commit(changes: readonly QueueChange[]): Promise<readonly ("done" | "lease-lost")[]> {
-    return this.#change(() =>
+    const answers = this.#change(() =>
       changes.map((change) => {
         if (change.kind === "settle") return this.#settle(change.settlement);
         this.#insert(change.messages);
-        return "done";
+        return "done" as const;
       }),
     );
+    await this.#db.synced();
+    return answers;
   }
 
   async lease({ now, until, owner, limit }: LeaseRequest): Promise<readonly LeasedMessage[]> {

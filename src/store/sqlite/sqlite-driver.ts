@@ -56,7 +56,7 @@ export class SqliteDriver implements SqlDriver {
         return result;
       });
     } finally {
-      db.close();
+      await db.close();
     }
   }
 
@@ -67,7 +67,10 @@ export class SqliteDriver implements SqlDriver {
         (change) => change.keep,
       ),
     );
-    if (keep) this.#log.add(subjects);
+    if (keep) {
+      this.#log.add(subjects);
+      await this.#db.synced().catch(storageFailure);
+    }
     return answer;
   }
 
@@ -88,7 +91,7 @@ export class SqliteDriver implements SqlDriver {
   }
 
   async close(): Promise<void> {
-    this.#db.close();
+    await this.#db.close();
   }
 
   #lookForChanges(): void {
@@ -117,7 +120,11 @@ function attempt<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const problem = storageProblem(error);
-    throw problem === null ? error : new KeyringStoreError(problem, error);
+    return storageFailure(error);
   }
+}
+
+function storageFailure(error: unknown): never {
+  const problem = storageProblem(error);
+  throw problem === null ? error : new KeyringStoreError(problem, error);
 }
