@@ -4,8 +4,10 @@ import type {
   HostAndPort,
   HostedDomain,
   Mailboxes,
+  MasterKeySource,
   RemoteVaultSettings,
   Route,
+  StoreSource,
   TokenSettings,
 } from "./config.ts";
 import { ListenerBuilder } from "./listener-builder.ts";
@@ -22,7 +24,7 @@ import { parseDomain, parseTarget } from "./values.ts";
  */
 export function buildConfig(settings: Settings, folder: string, report: Report): Config {
   const { accounts, key_server: keyServer, network, limits, policy } = settings;
-  const { keyring, master_key: masterKey } = settings.store;
+  const { keyring, queue, spool, master_key: masterKey } = settings.store;
   const dataDirectory = resolve(folder, settings.data_directory);
   const roles = new Set(settings.roles);
   const listeners = new ListenerBuilder(settings, folder, report);
@@ -32,13 +34,10 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     dataDirectory,
     logLevel: settings.log_level,
     store: {
-      keyring:
-        keyring.kind === "file" ? { kind: "file", path: resolve(dataDirectory, keyring.path) } : keyring,
-      queueFile: resolve(dataDirectory, settings.store.queue),
-      masterKey:
-        masterKey.kind === "file"
-          ? { kind: "file", path: resolve(dataDirectory, masterKey.path) }
-          : masterKey,
+      keyring: resolveFile(keyring, dataDirectory),
+      queue: resolveFile(queue, dataDirectory),
+      spool: resolve(dataDirectory, spool),
+      masterKey: resolveFile(masterKey, dataDirectory),
     },
     accounts: {
       limits: {
@@ -124,6 +123,11 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     );
   }
   return config;
+}
+
+/** A file's path becomes absolute. */
+function resolveFile<Source extends StoreSource | MasterKeySource>(source: Source, folder: string): Source {
+  return source.kind === "file" ? { ...source, path: resolve(folder, source.path) } : source;
 }
 
 function buildTokens(written: NonNullable<Settings["accounts"]["tokens"]>, folder: string): TokenSettings {

@@ -36,7 +36,8 @@ test("the least configuration gets every default", () => {
     logLevel: "info",
     store: {
       keyring: { kind: "file", path: "/var/lib/vsmtp/keyring.sqlite" },
-      queueFile: "/var/lib/vsmtp/queue.sqlite",
+      queue: { kind: "file", path: "/var/lib/vsmtp/queue.sqlite" },
+      spool: "/var/lib/vsmtp/spool",
       masterKey: { kind: "file", path: "/var/lib/vsmtp/master.key" },
     },
     accounts: {
@@ -101,6 +102,7 @@ log_level = "debug"
 [store]
 keyring = "k.db"
 queue = "/queue/q.db"
+spool = "large"
 master_key = "m"
 [accounts]
 recipients_per_period = 50
@@ -159,7 +161,8 @@ idle_timeout = "90s"
   assert.equal(config.dataDirectory, "/etc/vsmtp/data");
   assert.deepEqual(config.store, {
     keyring: { kind: "file", path: "/etc/vsmtp/data/k.db" },
-    queueFile: "/queue/q.db",
+    queue: { kind: "file", path: "/queue/q.db" },
+    spool: "/etc/vsmtp/data/large",
     masterKey: { kind: "file", path: "/etc/vsmtp/data/m" },
   });
   assert.deepEqual(config.accounts, {
@@ -274,29 +277,31 @@ test("the defaults that the example file shows are the defaults", () => {
   assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));
 });
 
-test("the keyring is a file or a PostgreSQL database, whose URL nobody is shown", () => {
-  const load = (written: string) =>
-    loadConfig(`${least}\n[store]\nkeyring = "${written}"\n`, "/etc/vsmtp/vsmtp.toml");
-  const keyring = (written: string) => {
-    const result = load(written);
-    assert.ok(result.ok, written);
-    return result.config.store.keyring;
-  };
-  const url = "postgresql://vsmtp:s3cret@db.test:5433/vsmtp?sslmode=verify-full";
-  assert.deepEqual(keyring(url), { kind: "postgresql", url });
-  assert.deepEqual(keyring("postgres://db.test/vsmtp").kind, "postgresql");
-  assert.deepEqual(keyring("credential:keyring-url"), { kind: "credential", name: "keyring-url" });
-  assert.deepEqual(keyring("env:KEYRING_URL"), { kind: "variable", name: "KEYRING_URL" });
-  for (const wrong of [
-    "postgresql://vsmtp:s3cret@db.test",
-    "mysql://u:s3cret@h/d",
-    "http://s3cret",
-    "env:a-b",
-  ]) {
-    const result = load(wrong);
-    assert.ok(!result.ok, wrong);
-    assert.match(JSON.stringify(result.problems), /postgresql:\/\/USER@HOST\/DATABASE/);
-    assert.doesNotMatch(JSON.stringify(result.problems), /s3cret/);
+test("keyring and queue are each a file or a PostgreSQL database, whose URL nobody is shown", () => {
+  for (const store of ["keyring", "queue"] as const) {
+    const load = (written: string) =>
+      loadConfig(`${least}\n[store]\n${store} = "${written}"\n`, "/etc/vsmtp/vsmtp.toml");
+    const source = (written: string) => {
+      const result = load(written);
+      assert.ok(result.ok, written);
+      return result.config.store[store];
+    };
+    const url = "postgresql://vsmtp:s3cret@db.test:5433/vsmtp?sslmode=verify-full";
+    assert.deepEqual(source(url), { kind: "postgresql", url });
+    assert.deepEqual(source("postgres://db.test/vsmtp").kind, "postgresql");
+    assert.deepEqual(source("credential:db-url"), { kind: "credential", name: "db-url" });
+    assert.deepEqual(source("env:DB_URL"), { kind: "variable", name: "DB_URL" });
+    for (const wrong of [
+      "postgresql://vsmtp:s3cret@db.test",
+      "mysql://u:s3cret@h/d",
+      "http://s3cret",
+      "env:a-b",
+    ]) {
+      const result = load(wrong);
+      assert.ok(!result.ok, wrong);
+      assert.match(JSON.stringify(result.problems), /postgresql:\/\/USER@HOST\/DATABASE/);
+      assert.doesNotMatch(JSON.stringify(result.problems), /s3cret/);
+    }
   }
 });
 

@@ -75,14 +75,15 @@ export interface KeyServerLimits {
 }
 
 export interface StoreSettings {
-  readonly keyring: KeyringSource;
-  /** A SQLite file; made at first use. */
-  readonly queueFile: string;
+  readonly keyring: StoreSource;
+  readonly queue: StoreSource;
+  /** The folder for messages that are too large for memory; made at first use. */
+  readonly spool: string;
   /** Where the key comes from that encrypts private keys. A file is made at first use. */
   readonly masterKey: MasterKeySource;
 }
 
-export type KeyringSource =
+export type StoreSource =
   /** A SQLite file; made at first use. */
   | { readonly kind: "file"; readonly path: string }
   /** It may hold a password: it is never shown. */

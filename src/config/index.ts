@@ -4,7 +4,6 @@ export type {
   Config,
   HostAndPort,
   HostedDomain,
-  KeyringSource,
   Limits,
   Listener,
   Mailboxes,
@@ -16,6 +15,7 @@ export type {
   SmtpListener,
   Stage,
   StoreSettings,
+  StoreSource,
   TlsFiles,
   TokenSettings,
 } from "./config.ts";

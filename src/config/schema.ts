@@ -6,7 +6,6 @@ import {
   durationMs,
   filePath,
   hostAndPort,
-  keyringSource,
   keySetSource,
   masterKeySource,
   network,
@@ -14,6 +13,7 @@ import {
   redirectTarget,
   resolverAddress,
   sha256Hex,
+  storeSource,
   vaultPlace,
 } from "./values.ts";
 
@@ -54,8 +54,9 @@ export const schema = z.strictObject({
   tls: z.strictObject(tlsFiles).prefault({}),
   store: z
     .strictObject({
-      keyring: keyringSource.prefault("keyring.sqlite"),
-      queue: filePath.default("queue.sqlite"),
+      keyring: storeSource.prefault("keyring.sqlite"),
+      queue: storeSource.prefault("queue.sqlite"),
+      spool: filePath.default("spool"),
       master_key: masterKeySource.prefault("master.key"),
     })
     .prefault({}),

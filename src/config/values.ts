@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
-import type { HostAndPort, KeyringSource, KeySetSource, MasterKeySource } from "./config.ts";
+import type { HostAndPort, KeySetSource, MasterKeySource, StoreSource } from "./config.ts";
 
 // The kinds of text that settings are written in. Each says in one sentence what it wants.
 
@@ -23,8 +23,8 @@ export const domainName = textOf('a domain name such as "example.org"', parseDom
 
 export const filePath = textOf("a file name", (text) => (/^[^\0]+$/.test(text) ? text : null));
 
-/** Where the keyring is; the path of a file is relative still. The message never shows a URL, for its password. */
-export const keyringSource = z.string().transform((text, context): KeyringSource => {
+/** Where a store is; the path of a file is relative still. The message never shows a URL, for its password. */
+export const storeSource = z.string().transform((text, context): StoreSource => {
   const secret = secretSource(text);
   if (secret !== null && secret !== "malformed") return secret;
   const isUrl = text.includes("://");

@@ -1,7 +1,7 @@
 // Stores that implement the interfaces of keyring and queue. Only the composition roots construct them.
-export { keyringLocation } from "./keyring-location.ts";
 export { openKeyringStore, openPublicKeyringStore } from "./open-keyring-store.ts";
-export { SqliteQueueStore } from "./sqlite/queue-store.ts";
+export { openQueueStore } from "./open-queue-store.ts";
+export { keyringLocation, queueLocation } from "./store-location.ts";
 export { StoreMismatchError } from "./store-mismatch-error.ts";
 export { exportKeyring } from "./transfer/export-keyring.ts";
 export type { Transferred } from "./transfer/header.ts";

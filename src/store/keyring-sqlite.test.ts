@@ -16,7 +16,8 @@ import { AUDIT_KEY, domainRecord, done, elsewhere, entry, withAccount } from "./
 import { SqlitePlaces } from "./contract/test-sqlite-place.ts";
 import { transferContract } from "./contract/test-transfer.ts";
 import { userContract } from "./contract/test-users.ts";
-import { keyringLocation, openKeyringStore, SqliteQueueStore } from "./index.ts";
+import { Spool } from "../spool/index.ts";
+import { keyringLocation, openKeyringStore, openQueueStore } from "./index.ts";
 
 const places = new SqlitePlaces();
 const { folder, make } = places;
@@ -44,7 +45,8 @@ test("files: private modes, no mix-ups, several processes may make one at once, 
   for (const file of readdirSync(join(folder, "deep", "er"))) {
     assert.equal(statSync(join(folder, "deep", "er", file)).mode & 0o777, 0o600, file);
   }
-  assert.throws(() => new SqliteQueueStore(place.location), /another kind/);
+  const spool = await Spool.open(join(folder, "spool"));
+  await assert.rejects(openQueueStore(place.location, spool), /another kind/);
   await place.sql("INSERT INTO schema_version (version, applied_at) VALUES (99, '')");
   await assert.rejects(place.open(), /newer vsmtp/);
 });

@@ -1,4 +1,4 @@
-import { isPostgresqlUrl } from "./keyring-location.ts";
+import { isPostgresqlUrl } from "./store-location.ts";
 import type { SqlDriver } from "./sql/driver.ts";
 import { SqliteDriver, type SqliteOptions } from "./sqlite/sqlite-driver.ts";
 

@@ -15,6 +15,7 @@ import type {
   PublicDomain,
   PublicKeyRecord,
 } from "../../keyring/index.ts";
+import { integer, text } from "../sql/columns.ts";
 import type { Row } from "../sql/program.ts";
 
 export function publicDomainOf(row: Row): PublicDomain {
@@ -144,12 +145,4 @@ export function auditRecordOf(row: Row): AuditRecord {
     detail: row.detail as string | null,
     chain: row.chain as Uint8Array,
   };
-}
-
-export function text(row: Row, column: string): string {
-  return row[column] as string;
-}
-
-export function integer(row: Row, column: string): number {
-  return row[column] as number;
 }

@@ -9,7 +9,7 @@ import {
   type Slots,
   takeRecipients,
 } from "./recipient-window.ts";
-import { text } from "./rows.ts";
+import { text } from "../sql/columns.ts";
 
 /** `last_used_at` is written when it is older than this: logging in must not cost a write each time. */
 const TOUCH_S = 3600;

@@ -1,24 +1,27 @@
 import type pg from "pg";
-import { KeyringStoreError } from "../../keyring/index.ts";
 import { type Program, runProgram } from "../sql/program.ts";
+import type { StoreFailure } from "../sql/store-failure.ts";
 import { execute } from "./connection.ts";
-import { isConnectionLost, storageError } from "./storage-error.ts";
+import { isConflict, isConnectionLost, storageError } from "./storage-error.ts";
 
-/** One connection, as long as it is in somebody's hands. Its failures are KeyringStoreErrors. */
+/** One connection, as long as it is in somebody's hands. Its failures are the store's errors. */
 export class Session {
   readonly #client: pg.PoolClient;
+  readonly #Failure: StoreFailure;
   #isLost = false;
+  #hadConflict = false;
 
-  static async open(pool: pg.Pool): Promise<Session> {
+  static async open(pool: pg.Pool, Failure: StoreFailure): Promise<Session> {
     try {
-      return new Session(await pool.connect());
+      return new Session(await pool.connect(), Failure);
     } catch (error) {
-      throw storageError(error);
+      throw storageError(Failure, error);
     }
   }
 
-  private constructor(client: pg.PoolClient) {
+  private constructor(client: pg.PoolClient, Failure: StoreFailure) {
     this.#client = client;
+    this.#Failure = Failure;
   }
 
   /** It can be used no more; what was asked last may have been done or not. */
@@ -26,10 +29,16 @@ export class Session {
     return this.#isLost;
   }
 
+  /** The database undid the transaction for another one's sake. */
+  get hadConflict(): boolean {
+    return this.#hadConflict;
+  }
+
   ask<T>(question: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     return question(this.#client).catch((error) => {
       this.#isLost ||= isConnectionLost(error);
-      throw storageError(error);
+      this.#hadConflict ||= isConflict(error);
+      throw storageError(this.#Failure, error);
     });
   }
 
@@ -43,7 +52,7 @@ export class Session {
     } catch (error) {
       if (!this.#isLost) throw error;
       const problem = "the connection was lost at the commit: whether the change was made is not known";
-      throw new KeyringStoreError("busy", new Error(problem, { cause: error }));
+      throw new this.#Failure("busy", new Error(problem, { cause: error }));
     }
   }
 

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { KeyringStoreError } from "../../keyring/index.ts";
+import type { StoreFailure } from "../sql/store-failure.ts";
 
 /** SQLSTATEs and classes of them (PostgreSQL documentation, appendix A) that say nothing about our statements. */
 const PROBLEMS: readonly (readonly [code: string, problem: "busy" | "full" | "broken"])[] = [
@@ -24,10 +24,15 @@ export function isConnectionLost(error: unknown): boolean {
   return !(error instanceof pg.DatabaseError) || /^(?:08|57P|25P03)/.test(error.code ?? "");
 }
 
+/** The database undid a transaction for another one's sake; it may well succeed when it is tried again. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code ?? "").startsWith("40");
+}
+
 /** What a failure of a statement or of the connection comes to; errors of our own stay what they are. */
-export function storageError(error: unknown): unknown {
-  if (!(error instanceof pg.DatabaseError)) return new KeyringStoreError("busy", error);
+export function storageError(Failure: StoreFailure, error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError)) return new Failure("busy", error);
   const { code = "" } = error;
   const problem = PROBLEMS.find(([start]) => code.startsWith(start))?.[1];
-  return problem === undefined ? error : new KeyringStoreError(problem, error);
+  return problem === undefined ? error : new Failure(problem, error);
 }

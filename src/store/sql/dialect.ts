@@ -11,6 +11,10 @@ export interface Dialect {
   readonly keyed: string;
   /** The same for tables with a counter or none. */
   readonly plain: string;
+  /** Where octets that are too many for a row are: in files beside the database, or in rows of pieces. */
+  readonly largeContents: "files" | "rows";
+  /** SQL for a column whose octets are many and short-lived: compressing them is not worth it. */
+  rawOctets(table: string, column: string): string;
   /** A literal of that many zero octets. */
   zeroes(count: number): string;
   /** What a schema begins with. */
@@ -35,6 +39,14 @@ export interface RefusedChange {
   readonly reads?: true;
   /** Plain words without quotation marks. */
   readonly because: string;
+}
+
+/** What is added to a `SELECT` so that nobody else changes the rows before the transaction is over. */
+export interface RowLocks {
+  /** Waits for others who have them. */
+  readonly wait: string;
+  /** Leaves out what others have. */
+  readonly skip: string;
 }
 
 /** One step of a schema, as SQL. A step is never edited once it was released. */

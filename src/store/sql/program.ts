@@ -42,8 +42,8 @@ export function* run(sql: string, ...values: readonly SqlValue[]): Program<numbe
   return (yield { sql, values }).changed;
 }
 
-/** Lists are cut into these lengths, so that a list of any length needs three prepared statements. */
-const LENGTHS = [128, 16, 1] as const;
+/** Lists are cut into these lengths, so that a list of any length needs four prepared statements. */
+const LENGTHS = [128, 16, 4, 1] as const;
 
 function* pieces<T>(list: readonly T[]): Generator<readonly T[]> {
   let start = 0;
@@ -52,11 +52,19 @@ function* pieces<T>(list: readonly T[]): Generator<readonly T[]> {
   }
 }
 
+const madeTuples = new Map<number, string>();
+
 /** Which of few texts: `(?, ?), (?, ?)` for two rows of two. */
 function tuples(rows: number, columns: number): string {
-  return Array(rows)
-    .fill(`(${Array(columns).fill("?").join(", ")})`)
-    .join(", ");
+  const key = rows * 1024 + columns;
+  let text = madeTuples.get(key);
+  if (text === undefined) {
+    text = Array(rows)
+      .fill(`(${Array(columns).fill("?").join(", ")})`)
+      .join(", ");
+    madeTuples.set(key, text);
+  }
+  return text;
 }
 
 /**
@@ -79,15 +87,17 @@ export function* insertRows(
   return inserted;
 }
 
-/** All rows whose column is in a list. @param sql with `(*)` at its end for the list; `before` are the values before it */
+/** All rows whose column is in a list. @param sql with `(*)` for the list; `before` are the values before it */
 export function* allIn(
   sql: string,
   list: readonly SqlValue[],
   before: readonly SqlValue[] = [],
+  after: readonly SqlValue[] = [],
 ): Program<readonly Row[]> {
   const rows: Row[] = [];
   for (const piece of pieces(list)) {
-    rows.push(...(yield* all(sql.replace("(*)", tuples(1, piece.length)), ...before, ...piece)));
+    const text = sql.replace("(*)", tuples(1, piece.length));
+    rows.push(...(yield* all(text, ...before, ...piece, ...after)));
   }
   return rows;
 }
@@ -103,4 +113,14 @@ export function* runIn(
     changed += yield* run(sql.replace("(*)", tuples(1, piece.length)), ...before, ...piece);
   }
   return changed;
+}
+
+/** The rows of one query for each of many lists of values. */
+export function* allOfEach(sql: string, lists: readonly (readonly SqlValue[])[]): Program<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const piece of pieces(lists)) {
+    const text = piece.map(() => `SELECT * FROM (${sql}) AS part`).join(" UNION ALL ");
+    rows.push(...(yield* all(text, ...piece.flat())));
+  }
+  return rows;
 }

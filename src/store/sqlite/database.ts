@@ -1,7 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import type { Result, Row, Statement } from "../sql/program.ts";
+import type { Program, Result, Row, Statement } from "../sql/program.ts";
 import { StoreMismatchError } from "../store-mismatch-error.ts";
 import { LogSync } from "./log-sync.ts";
 
@@ -77,8 +77,11 @@ export class Database {
     return Number(this.#prepare(sql).prepared.run(...values).changes);
   }
 
-  insert(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).prepared.run(...values).lastInsertRowid);
+  /** Runs a program to its end before anything else happens in this process. */
+  perform<T>(program: Program<T>): T {
+    let step = program.next();
+    while (!step.done) step = program.next(this.execute(step.value));
+    return step.value;
   }
 
   /** A statement of a program, which may give rows or change some. */

@@ -7,6 +7,8 @@ export const sqliteDialect: Dialect = {
   counter: "INTEGER PRIMARY KEY",
   keyed: "STRICT, WITHOUT ROWID",
   plain: "STRICT",
+  largeContents: "files",
+  rawOctets: () => "",
   zeroes: (count) => `x'${"00".repeat(count)}'`,
   preparation: "",
   // Whoever asks for `PRAGMA data_version` sees it.

@@ -5,7 +5,8 @@ import { journalAfter, journalEnd } from "../keyring/journal.ts";
 import { keyringMigrations } from "../keyring/schema.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
 import { type Program, runProgram } from "../sql/program.ts";
-import { Database, storageProblem } from "./database.ts";
+import { attemptAs, failureAs } from "./attempt.ts";
+import { Database } from "./database.ts";
 import { sqliteDialect } from "./dialect.ts";
 
 /** "VSMV"; "VSMK" were key stores of checkouts before 0.1.0, whose schema was another. */
@@ -38,11 +39,11 @@ export class SqliteDriver implements SqlDriver {
     this.#db = attempt(this.#open);
     // In this order: what is committed between the two is read again, not missed.
     this.#dataVersion = attempt(() => this.#db.dataVersion());
-    this.#journalEnd = attempt(() => this.#run(journalEnd()));
+    this.#journalEnd = attempt(() => this.#db.perform(journalEnd()));
   }
 
   async read<T>(program: Program<T>): Promise<T> {
-    return attempt(() => this.#run(program));
+    return attempt(() => this.#db.perform(program));
   }
 
   async readSnapshot<T>(program: Program<T>): Promise<T> {
@@ -63,13 +64,15 @@ export class SqliteDriver implements SqlDriver {
   async change<T>(program: Program<Change<T>>): Promise<T> {
     const { answer, keep, subjects } = attempt(() =>
       this.#db.transaction(
-        () => this.#run(program),
+        () => this.#db.perform(program),
         (change) => change.keep,
       ),
     );
     if (keep) {
       this.#log.add(subjects);
-      await this.#db.synced().catch(storageFailure);
+      await this.#db.synced().catch((error) => {
+        throw failureAs(KeyringStoreError, error);
+      });
     }
     return answer;
   }
@@ -98,7 +101,7 @@ export class SqliteDriver implements SqlDriver {
     try {
       const dataVersion = this.#db.dataVersion();
       if (dataVersion === this.#dataVersion) return;
-      const { end, subjects } = this.#run(journalAfter(this.#journalEnd));
+      const { end, subjects } = this.#db.perform(journalAfter(this.#journalEnd));
       if (subjects === null) this.#log.forgetAll();
       else this.#log.add(subjects);
       this.#journalEnd = end;
@@ -108,23 +111,6 @@ export class SqliteDriver implements SqlDriver {
       this.#log.forgetAll();
     }
   }
-
-  #run<T>(program: Program<T>): T {
-    let step = program.next();
-    while (!step.done) step = program.next(this.#db.execute(step.value));
-    return step.value;
-  }
 }
 
-function attempt<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    return storageFailure(error);
-  }
-}
-
-function storageFailure(error: unknown): never {
-  const problem = storageProblem(error);
-  throw problem === null ? error : new KeyringStoreError(problem, error);
-}
+const attempt = <T>(work: () => T): T => attemptAs(KeyringStoreError, work);

@@ -1,4 +1,4 @@
-import { integer } from "../keyring/rows.ts";
+import { integer } from "../sql/columns.ts";
 import { openDriver } from "../open-driver.ts";
 import { all, first, type Program, type Row, type SqlValue } from "../sql/program.ts";
 import { formatHeader, type Transferred, totalOf } from "./header.ts";

@@ -1,0 +1,2 @@
+/** The error by which a store says that its database failed. */
+export type StoreFailure = new (problem: "busy" | "full" | "broken", cause: unknown) => Error;
