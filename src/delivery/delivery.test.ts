@@ -269,7 +269,7 @@ test("many messages within narrow limits arrive once each", async (t) => {
   await attempts(200);
   assert.deepEqual(new Set(taken.map(({ to }) => to[0])).size, 200);
   assert.equal(taken.length, 200);
-  assert.ok(most <= 4, `${most} connections`); // one may still be saying QUIT
+  assert.ok(most <= 6, `${most} connections`); // as many may still be saying QUIT
   assert.ok(new Set(taken.map(({ sessionId }) => sessionId)).size >= 200 / 7);
 });
 

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { Spool } from "../spool/index.ts";
 import { accountContract } from "./contract/test-accounts.ts";
 import { administrationContract } from "./contract/test-administration.ts";
 import { auditArchiveContract } from "./contract/test-audit-archive.ts";
@@ -16,7 +17,6 @@ import { AUDIT_KEY, domainRecord, done, elsewhere, entry, withAccount } from "./
 import { SqlitePlaces } from "./contract/test-sqlite-place.ts";
 import { transferContract } from "./contract/test-transfer.ts";
 import { userContract } from "./contract/test-users.ts";
-import { Spool } from "../spool/index.ts";
 import { keyringLocation, openKeyringStore, openQueueStore } from "./index.ts";
 
 const places = new SqlitePlaces();

@@ -1,6 +1,6 @@
-import { isPostgresqlUrl } from "./store-location.ts";
 import type { SqlDriver } from "./sql/driver.ts";
 import { SqliteDriver, type SqliteOptions } from "./sqlite/sqlite-driver.ts";
+import { isPostgresqlUrl } from "./store-location.ts";
 
 /**
  * The code for PostgreSQL is loaded where it is used only.

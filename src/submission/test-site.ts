@@ -120,7 +120,8 @@ export class Site {
       }));
       await this.#queue.settle(leased, { outcomes, attempted: true, warned: false, reports: [] });
     }
-    return messages;
+    const first = ({ leased }: QueuedMessage): string => leased.recipients[0]?.address ?? "";
+    return messages.sort((a, b) => (first(a) < first(b) ? -1 : 1));
   }
 
   /** As a receiver sees a message now. */

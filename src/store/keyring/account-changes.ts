@@ -1,10 +1,10 @@
 import { type NewAccount, type StoreOutcome, storedAddress } from "../../keyring/index.ts";
+import { text } from "../sql/columns.ts";
 import { all, allIn, insertRows, type Program, run } from "../sql/program.ts";
 import { liveAccount, owner, sameLock } from "./accounts.ts";
 import { forgetGrantHolders } from "./addresses.ts";
 import { credentialRow, INSERT_CREDENTIAL } from "./credentials.ts";
 import { INSERT_KEY, keyRow, revokeKeys } from "./keys.ts";
-import { text } from "../sql/columns.ts";
 
 /** Adds many with few statements. Nothing is told of it: nobody can remember anything of a new account. */
 export function* addAccounts(added: readonly NewAccount[]): Program<StoreOutcome> {

@@ -1,7 +1,7 @@
 import type { AccountPage, AccountRecord } from "../../keyring/index.ts";
+import { integer, text } from "../sql/columns.ts";
 import { all, first, type Program } from "../sql/program.ts";
 import { ACCOUNT, accountOf } from "./rows.ts";
-import { integer, text } from "../sql/columns.ts";
 
 export function* account(id: string): Program<AccountRecord | null> {
   const row = yield* first(`SELECT ${ACCOUNT} FROM account WHERE id = ?`, id);

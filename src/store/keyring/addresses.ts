@@ -1,7 +1,7 @@
 import { type GrantRecord, MAX_GRANTS, type StoreOutcome, storedAddress } from "../../keyring/index.ts";
+import { integer, text } from "../sql/columns.ts";
 import { all, first, type Program, run } from "../sql/program.ts";
 import { liveAccount } from "./accounts.ts";
-import { integer, text } from "../sql/columns.ts";
 
 export function* addAddress(accountId: string, address: string, changed: Set<string>): Program<StoreOutcome> {
   const account = yield* liveAccount(accountId);

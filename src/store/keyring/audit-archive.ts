@@ -1,8 +1,8 @@
 import { type AuditEntry, type AuditHead, KeyringStoreError } from "../../keyring/index.ts";
+import { integer } from "../sql/columns.ts";
 import type { Change } from "../sql/driver.ts";
 import { first, type Program, run } from "../sql/program.ts";
 import { type AuditLog, appendEntries } from "./audit-log.ts";
-import { integer } from "../sql/columns.ts";
 
 /** Rows of one transaction: others who change something wait no longer than that takes. */
 const BATCH = 1000;

@@ -6,10 +6,10 @@ import {
   KeyringStoreError,
   type StoreOutcome,
 } from "../../keyring/index.ts";
+import { integer } from "../sql/columns.ts";
 import type { Change } from "../sql/driver.ts";
 import { first, insertRows, type Program, run } from "../sql/program.ts";
 import { journal } from "./journal.ts";
-import { integer } from "../sql/columns.ts";
 
 /** What writing the log needs: the key of its chain, and which master key may change anything. */
 export interface AuditLog {

@@ -1,7 +1,7 @@
 import type { AuditFilter, AuditRecord } from "../../keyring/index.ts";
+import { integer, text } from "../sql/columns.ts";
 import { all, first, type Program, type SqlValue } from "../sql/program.ts";
 import { auditRecordOf } from "./rows.ts";
-import { integer, text } from "../sql/columns.ts";
 import { IS_ACT, USES } from "./schema.ts";
 
 // Among hundreds of millions of entries, each question reads a part of one index in the order of the answer: that of

@@ -1,7 +1,7 @@
 import type { DomainRecord, PublicDomain, StoreOutcome } from "../../keyring/index.ts";
+import { text } from "../sql/columns.ts";
 import { all, first, type Program, run } from "../sql/program.ts";
 import { domainOf, publicDomainOf } from "./rows.ts";
-import { text } from "../sql/columns.ts";
 
 export function* publicDomain(name: string): Program<PublicDomain | null> {
   const row = yield* first("SELECT name, epoch, statement_spki FROM domain WHERE name = ?", name);

@@ -1,5 +1,5 @@
-import { all, first, insertRows, type Program, run } from "../sql/program.ts";
 import { integer, text } from "../sql/columns.ts";
+import { all, first, insertRows, type Program, run } from "../sql/program.ts";
 
 // The journal tells other processes what they must forget. Its numbers rise in the order in which changes became
 // visible, since changes are made one at a time. Only the last rows are kept: whoever is further behind forgets all.

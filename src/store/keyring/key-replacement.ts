@@ -1,9 +1,9 @@
 import type { AccountRecord, KeyReplacement, Refusal, StoreOutcome } from "../../keyring/index.ts";
+import { text } from "../sql/columns.ts";
 import { allIn, insertRows, type Program, runIn } from "../sql/program.ts";
 import { sameLock } from "./accounts.ts";
 import { INSERT_KEY, keyRow, revokeKeys } from "./keys.ts";
 import { ACCOUNT, accountOf } from "./rows.ts";
-import { text } from "../sql/columns.ts";
 
 /** Most replacements that are worked on with the same statements. */
 const TOGETHER = 128;

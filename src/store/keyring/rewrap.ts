@@ -1,8 +1,8 @@
 import type { AuditEntry, CredentialSecret, NextMasterKey, Reseal } from "../../keyring/index.ts";
+import { integer, text } from "../sql/columns.ts";
 import type { Change, SqlDriver } from "../sql/driver.ts";
 import { all, first, type Program, type Row, run, type SqlValue } from "../sql/program.ts";
 import { type AuditLog, appendEntries } from "./audit-log.ts";
-import { integer, text } from "../sql/columns.ts";
 
 /** Rows of one transaction: others who change something wait no longer than that takes. */
 const BATCH = 512;

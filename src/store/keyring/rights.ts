@@ -1,7 +1,7 @@
 import type { AccountRights, PublicRecord, UserRights } from "../../keyring/index.ts";
+import { integer, text } from "../sql/columns.ts";
 import { all, type Program, type Row } from "../sql/program.ts";
 import { accountOf, grantOf, publicKeyOf } from "./rows.ts";
-import { integer, text } from "../sql/columns.ts";
 
 // An account with its addresses, grants, and keys or credentials, in one statement: this is what a key server reads for each address
 // that it does not remember, and on PostgreSQL each statement is a journey. The parts of the answer share columns.

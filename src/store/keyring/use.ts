@@ -1,4 +1,5 @@
 import type { AuditEntry, Use, UseAnswer } from "../../keyring/index.ts";
+import { text } from "../sql/columns.ts";
 import type { Change } from "../sql/driver.ts";
 import { allIn, first, insertRows, type Program, type Row, run } from "../sql/program.ts";
 import { type AuditLog, appendEntries } from "./audit-log.ts";
@@ -9,7 +10,6 @@ import {
   type Slots,
   takeRecipients,
 } from "./recipient-window.ts";
-import { text } from "../sql/columns.ts";
 
 /** `last_used_at` is written when it is older than this: logging in must not cost a write each time. */
 const TOUCH_S = 3600;

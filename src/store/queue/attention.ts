@@ -1,7 +1,7 @@
 import type { RowLocks } from "../sql/dialect.ts";
 import { all, allIn, type Program, type Row, runIn } from "../sql/program.ts";
-import type { Taken } from "./lease.ts";
 import { LEASED } from "./rows.ts";
+import type { Taken } from "./taken.ts";
 
 /** A message that will be attempted as soon as there is a place for it is looked at again after so long. */
 const AGAIN_MS = 60_000;

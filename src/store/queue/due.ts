@@ -2,8 +2,8 @@ import type { LeaseRequest } from "../../queue/index.ts";
 import type { RowLocks } from "../sql/dialect.ts";
 import { all, allIn, allOfEach, type Program, type Row } from "../sql/program.ts";
 import { byOctets } from "./destinations.ts";
-import type { Taken } from "./lease.ts";
 import { LEASED } from "./rows.ts";
+import type { Taken } from "./taken.ts";
 
 /** A destination with due messages that has room for some. */
 interface Ready {

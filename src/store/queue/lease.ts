@@ -1,19 +1,12 @@
 import type { LeasedMessage, LeaseRequest, QueuedRecipient } from "../../queue/index.ts";
 import type { RowLocks } from "../sql/dialect.ts";
-import { allIn, type Program, type Row, runIn } from "../sql/program.ts";
+import { allIn, type Program, runIn } from "../sql/program.ts";
 import { messagesInNeed } from "./attention.ts";
 import { raiseDueTimes } from "./destinations.ts";
 import { holdReady, messagesDue, readyDestinations } from "./due.ts";
 import { LeaseHolders } from "./messages.ts";
 import { leasedOf, RECIPIENT, recipientOf } from "./rows.ts";
-
-/** A row of LEASED as it was before, and what else a delivery has to know. */
-export interface Taken {
-  readonly row: Row;
-  readonly purpose: LeasedMessage["purpose"];
-  readonly failure: string | null;
-  readonly failures: number;
-}
+import type { Taken } from "./taken.ts";
 
 /**
  * Takes messages that need attention, and those that are due. Neither source hides the other: while there is both, each

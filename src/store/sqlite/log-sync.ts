@@ -1,4 +1,4 @@
-import { constants, closeSync, fdatasync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 
 const PIECE_OCTETS = 1 << 20;

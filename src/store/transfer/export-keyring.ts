@@ -1,5 +1,5 @@
-import { integer } from "../sql/columns.ts";
 import { openDriver } from "../open-driver.ts";
+import { integer } from "../sql/columns.ts";
 import { all, first, type Program, type Row, type SqlValue } from "../sql/program.ts";
 import { formatHeader, type Transferred, totalOf } from "./header.ts";
 import { formatRow, TABLES, type Table } from "./tables.ts";
