@@ -95,10 +95,8 @@ with smtplib.SMTP_SSL("localhost", port, context=ssl.create_default_context(cafi
   const run = await runClient("python3", ["-c", script, `${service.smtpsPort}`, service.caFile]);
   assert.equal(run.status, 0, run.output);
   const queued = await service.takeQueue();
-  assert.deepEqual(
-    queued.map(({ recipients }) => recipients),
-    [["bob@dest.test"], ["eve@dest.test"], ["jürgen@dest.test"], ["eve@dest.test"]],
-  );
+  const addresses = queued.map(({ recipients }) => recipients.join());
+  assert.deepEqual(addresses.sort(), ["bob@dest.test", "eve@dest.test", "eve@dest.test", "jürgen@dest.test"]);
   for (const { text, verdict } of queued) {
     assert.deepEqual([verdict.result, verdict.rcpt], ["pass", "match"], verdict.detail);
     assert.doesNotMatch(text, /^Bcc:/im);
