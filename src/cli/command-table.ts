@@ -19,6 +19,12 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       load: () => import("./key-server/index.ts"),
     },
   },
+  "Mail on its way": {
+    queue: {
+      summary: "what waits for delivery: list, retry, hold, release, bounce, remove",
+      load: () => import("./queue/index.ts"),
+    },
+  },
   "Domains, accounts and keys (a running server follows at once)": {
     domain: { summary: "domains that are hosted here", load: () => import("./domain/index.ts") },
     account: {

@@ -65,7 +65,7 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
 }
 
 /** Where none is used, an empty one would be made, and hide that this is the wrong host. */
-function usesKeyStore({ roles, submission, keyServer }: Config): boolean {
+export function usesKeyStore({ roles, submission, keyServer }: Config): boolean {
   const submitsHere = roles.has("submission") && submission.vault === null;
   return submitsHere || roles.has("vault") || (roles.has("key-server") && keyServer.redirect === null);
 }
