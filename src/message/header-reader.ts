@@ -12,8 +12,14 @@ export class HeaderReader {
   #held: Uint8Array = EMPTY;
   #length = 0;
   #header: Buffer | null = null;
+  #hasEmptyLine = false;
   /** Set when the header is larger than any reader has to take. */
   fault: MessageFault | null = null;
+
+  /** Whether the empty line behind the header has come: a message without body may lack it (MSG-13). */
+  get hasEmptyLine(): boolean {
+    return this.#hasEmptyLine;
+  }
 
   /** Takes a chunk and returns the octets of it that belong to the body (none until the header has ended). */
   write(chunk: Uint8Array): Uint8Array {
@@ -22,6 +28,7 @@ export class HeaderReader {
     const seen = before === 0 ? chunk : this.#append(chunk);
     const headerEnd = findHeaderEnd(seen, before);
     if (headerEnd !== null) {
+      this.#hasEmptyLine = true;
       this.#end(seen, headerEnd);
       return chunk.subarray(headerEnd + 2 - before);
     }

@@ -13,7 +13,7 @@ export { isId16 } from "./id16.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
 export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
 export { fromDomains } from "./responsible-identity.ts";
-export { MessageScanner, type ScannedMessage } from "./scanned-message.ts";
+export { MessageScanner, type ScannedMessage, withHashedBody } from "./scanned-message.ts";
 export { type SignOptions, type SignResult, sign, signPrepared } from "./sign.ts";
 export {
   fieldsBelow,
@@ -27,8 +27,10 @@ export {
 } from "./signature-field.ts";
 export {
   type DraftOptions,
+  freshSalt,
   MessageSigner,
   PreparedMessage,
+  prepare,
   type Refusal,
   type SignatureDraft,
   type SigningKey,

@@ -17,6 +17,7 @@ export interface ScannedMessage {
 export class MessageScanner {
   readonly #reader = new HeaderReader();
   #body: BodyHasher | null = null;
+  #header: Header | null = null;
   #octets = 0;
   readonly #tap: ((canonical: Uint8Array) => void) | null;
 
@@ -25,25 +26,42 @@ export class MessageScanner {
     this.#tap = tap;
   }
 
-  write(chunk: Uint8Array): void {
+  /** Takes a chunk and returns the octets of it that belong to the body, for whoever keeps them. */
+  write(chunk: Uint8Array): Uint8Array {
     const body = this.#body === null ? this.#reader.write(chunk) : chunk;
     this.#octets += chunk.length;
-    if (body.length === 0) return;
+    if (body.length === 0) return body;
     this.#body ??= new BodyHasher(this.#octets - body.length, this.#tap);
     this.#body.write(body);
+    return body;
+  }
+
+  /** The header is larger than any reader has to take: known before the message has ended. */
+  get headerTooLarge(): boolean {
+    return this.#reader.fault !== null;
+  }
+
+  /** The header, once it has ended: at the first octet of a body, or at the end of the message. */
+  get header(): Header {
+    this.#header ??= parseHeader(this.#reader.finish());
+    return this.#header;
+  }
+
+  /** Whether the empty line behind the header has come (MSG-13). */
+  get hasEmptyLine(): boolean {
+    return this.#reader.hasEmptyLine;
   }
 
   finish(): ScannedMessage {
-    const header = parseHeader(this.#reader.finish());
     const body = this.#body ?? new BodyHasher();
-    const bodyHashBase64 = body.finish();
-    return {
-      header,
-      index: indexFields(header),
-      bodyHashBase64,
-      fault: this.#reader.fault ?? header.fault ?? body.fault,
-    };
+    const message = withHashedBody(this.header, body.finish());
+    return { ...message, fault: this.#reader.fault ?? message.fault ?? body.fault };
   }
+}
+
+/** A message whose body was hashed apart from its header, such as one whose header was edited after it had come. */
+export function withHashedBody(header: Header, bodyHashBase64: string): ScannedMessage {
+  return { header, index: indexFields(header), bodyHashBase64, fault: header.fault };
 }
 
 /** A rule about the message as a whole that is broken, in a form for people; null when it may be signed. */

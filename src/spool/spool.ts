@@ -11,12 +11,13 @@ const sweptNames = 500;
 
 /** A folder of files for what is too large for memory. Several processes may share it. */
 export class Spool {
+  /** What is larger than this goes to a file. */
+  readonly memoryOctets: number;
   readonly #folder: string;
-  readonly #memoryOctets: number;
 
   private constructor(folder: string, memoryOctets: number) {
     this.#folder = folder;
-    this.#memoryOctets = memoryOctets;
+    this.memoryOctets = memoryOctets;
   }
 
   /** Makes the folder (mode 0700) where it is missing. @throws SpoolError when it cannot be written to */
@@ -41,7 +42,7 @@ export class Spool {
   receive(): SpoolWriter {
     return new FileSpoolWriter({
       path: join(this.#folder, randomUUID()),
-      memoryOctets: this.#memoryOctets,
+      memoryOctets: this.memoryOctets,
       syncFolder: () => syncFolder(this.#folder),
     });
   }
