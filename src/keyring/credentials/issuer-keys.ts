@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { get } from "node:https";
 import { getCACertificates } from "node:tls";
-import { createLocalJWKSet, createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
+import type { FetchImplementation, JWTVerifyGetKey } from "jose";
 
 /** A key set of some ten keys has a few KiB. */
 const MAX_OCTETS = 256 << 10;
@@ -18,6 +18,7 @@ export function keysFromFile(path: string): JWTVerifyGetKey {
     const version = `${ino} ${mtimeMs} ${size}`;
     if (read?.version !== version) {
       if (size > MAX_OCTETS) throw new Error(`${path} is larger than ${MAX_OCTETS} octets`);
+      const { createLocalJWKSet } = await import("jose");
       read = { version, keys: createLocalJWKSet(JSON.parse(await readFile(path, "utf8"))) };
     }
     return read.keys(header, token);
@@ -31,12 +32,22 @@ export function keysFromFile(path: string): JWTVerifyGetKey {
  * @param ca PEM text of certificate authorities trusted besides the system's; null for none
  */
 export function keysFromUrl(url: URL, ca: readonly string[] | null = null): JWTVerifyGetKey {
-  return createRemoteJWKSet(url, {
-    timeoutDuration: TIMEOUT_MS,
-    cooldownDuration: COOLDOWN_MS,
-    cacheMaxAge: MAX_AGE_MS,
-    [customFetch]: (from, { headers, signal }) => download(new URL(from), { headers, signal, ca }),
-  });
+  let keys: Promise<JWTVerifyGetKey> | null = null;
+  const open = async (): Promise<JWTVerifyGetKey> => {
+    const { createRemoteJWKSet, customFetch } = await import("jose");
+    const fetchWithAuthorities: FetchImplementation = (from, { headers, signal }) =>
+      download(new URL(from), { headers, signal, ca });
+    return createRemoteJWKSet(url, {
+      timeoutDuration: TIMEOUT_MS,
+      cooldownDuration: COOLDOWN_MS,
+      cacheMaxAge: MAX_AGE_MS,
+      [customFetch]: fetchWithAuthorities,
+    });
+  };
+  return async (header, token) => {
+    keys ??= open();
+    return (await keys)(header, token);
+  };
 }
 
 /** `fetch` takes no certificate authorities of its own, and bodies of any size. Redirects are not followed. */
