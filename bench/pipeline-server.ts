@@ -34,7 +34,8 @@ const HOSTNAME = "mail.someisp.test";
 const LOCALHOST = { host: "127.0.0.1", port: 0 };
 
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-bench-"));
-const queueStore = await openQueueStore(join(folder, "queue.db"), await Spool.open(join(folder, "spool")));
+const spool = await Spool.open(join(folder, "spool"));
+const queueStore = await openQueueStore(join(folder, "queue.db"), spool);
 const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
 const message = letter(2048);
 
@@ -46,7 +47,7 @@ async function serveSubmission(): Promise<void> {
   await keyring.addDomain("someisp.test");
   const made = await keyring.addAccount({ address: "allice@someisp.test", password: "secret" });
   assert.ok(made.ok);
-  const handler = new SubmissionHandler({ hostname: HOSTNAME, vault, queue });
+  const handler = new SubmissionHandler({ hostname: HOSTNAME, vault, queue, spool });
   const { cert, private: key } = await generate([{ name: "commonName", value: HOSTNAME }], {
     keyType: "ec",
     algorithm: "sha256",
@@ -59,6 +60,7 @@ async function serveSubmission(): Promise<void> {
     tlsMode: "implicit",
     secureContext: () => secureContext,
     requireAuth: true,
+    limits: { connections: 2000, connectionsPerAddress: 2000 },
   });
   const { port } = await server.listen(LOCALHOST);
   const ready: PipelineReady = { port, certificate: cert, message: message.toString("base64") };
@@ -91,6 +93,7 @@ async function serveMx(): Promise<void> {
     }),
     actions: {},
     queue,
+    spool,
     onEvent: ({ verdict }) => assert.equal(verdict.result, "pass"),
   });
   const server = new SmtpServer({ hostname: HOSTNAME, handler, tlsMode: "plain" });

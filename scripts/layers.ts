@@ -36,6 +36,7 @@ export const layers: Layers = {
 
   keyring: { layer: 2 },
   queue: { layer: 2 },
+  reception: { layer: 2, neverLoads: privateKeys },
 
   "key-server": { layer: 3, neverLoads: privateKeys },
   signing: { layer: 3, neverLoads: ["keyring", "store"] },

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { type KeySource, keyId, MessageSigner, sign, type Verdict, verify } from "../src/index.ts";
 import { PublicKeyView } from "../src/keyring/index.ts";
 import { type Address, addressText, fieldText, parseHeader } from "../src/message/index.ts";
+import { receivedInMemory } from "../src/reception/index.ts";
 import { signSubmission } from "../src/signing/index.ts";
 import { missingCorpus, readCorpus } from "./support/corpus.ts";
 import { edgeMessages } from "./support/edge-messages.ts";
@@ -110,7 +111,7 @@ test("SUB-4, SUB-6 the submission server signs each message and it passes, or sa
     await authors.next(message.octets);
     const result = await signSubmission(
       {
-        message: [message.octets],
+        message: receivedInMemory(message.octets),
         recipients: [addressText(recipient)],
         smtputf8: needsSmtpUtf8(message.octets),
         authservIds: ["mail.someisp.test"],
@@ -128,7 +129,7 @@ test("SUB-4, SUB-6 the submission server signs each message and it passes, or sa
     }
     const [signed, ...more] = result.copies;
     assert.ok(signed && more.length === 0, message.name);
-    const octets = Buffer.concat([signed.signatures, result.content]);
+    const octets = Buffer.concat([signed.signatures, result.content.inline]);
     const copy = { name: message.name, octets, recipient, keys: publicKeys };
     assertPass(await verdictOn(copy, octets), message.name);
     tally.add("signed, pass", message.name);

@@ -75,7 +75,7 @@ const vaults: Vault[] = [];
 
 /** @returns the port */
 async function submitTo(vault: Vault): Promise<number> {
-  const handler = new SubmissionHandler({ hostname, vault, queue: sent, clock, staple: true });
+  const handler = new SubmissionHandler({ hostname, vault, queue: sent, spool, clock, staple: true });
   const server = new SmtpServer<Login>({
     hostname,
     handler,
@@ -187,6 +187,7 @@ async function receive(content: Buffer): Promise<string> {
       verification: new Verification({ keys, policies, clock }),
       actions: {},
       queue,
+      spool,
       clock,
       onEvent: (event) => events.push(event),
     }),

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type {
   Config,
+  DkimSettings,
   HostAndPort,
   HostedDomain,
   Mailboxes,
@@ -54,6 +55,8 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
         listeners.buildSmtp("submission", written, ["submission", "listen", index]),
       ),
       staple: settings.submission.staple,
+      eightBit: settings.submission.eight_bit,
+      dkim: buildDkim(settings.submission.dkim, folder, report),
       vault:
         settings.submission.vault === undefined
           ? null
@@ -137,6 +140,16 @@ function buildTokens(written: NonNullable<Settings["accounts"]["tokens"]>, folde
     jwks: jwks.kind === "file" ? { kind: "file", path: resolve(folder, jwks.path) } : jwks,
     scope: written.scope ?? null,
   };
+}
+
+function buildDkim(written: Settings["submission"]["dkim"], folder: string, report: Report): DkimSettings[] {
+  const taken = new Set<string>();
+  return written.map(({ domain, selector, key }, index) => {
+    const name = `${selector}._domainkey.${domain}`;
+    if (taken.has(name)) report(["submission", "dkim", index], `${name} has a key already`);
+    taken.add(name);
+    return { domain, selector, keyFile: resolve(folder, key) };
+  });
 }
 
 function buildVault(

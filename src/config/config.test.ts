@@ -56,6 +56,8 @@ test("the least configuration gets every default", () => {
         { address: null, port: 587, tls: "starttls", tlsFiles },
       ],
       staple: false,
+      eightBit: "convert",
+      dkim: [],
       vault: null,
     },
     vault: { listeners: [{ address: "127.0.0.1", port: 8758, tlsFiles }], socketDirectory: null },
@@ -113,6 +115,11 @@ scram = true
 tokens = { jwks = "jwks.json", issuer = "https://login.test", audience = "mail", claim = "upn", scope = "send" }
 [submission]
 staple = true
+eight_bit = "keep"
+dkim = [
+  { domain = "BÜCHER.example", selector = "S1.a", key = "dkim/rsa.pem" },
+  { domain = "bücher.example", selector = "2026", key = "/dkim/ed25519.pem" },
+]
 listen = ["127.0.0.1:0", { address = "[::1]:2465", tls = "implicit", certificate = "/c", key = "/k" }]
 [mx]
 listen = [{ address = "127.0.0.1:2525", tls = "none" }]
@@ -184,6 +191,11 @@ idle_timeout = "90s"
   });
   assert.deepEqual(config.submission.listeners[0]?.address, "127.0.0.1");
   assert.equal(config.submission.staple, true);
+  assert.equal(config.submission.eightBit, "keep");
+  assert.deepEqual(config.submission.dkim, [
+    { domain: "xn--bcher-kva.example", selector: "s1.a", keyFile: "/etc/vsmtp/dkim/rsa.pem" },
+    { domain: "xn--bcher-kva.example", selector: "2026", keyFile: "/dkim/ed25519.pem" },
+  ]);
   assert.deepEqual(config.mx.listeners, [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null }]);
   assert.deepEqual(config.keyServer, {
     listeners: config.keyServer.listeners,
@@ -270,7 +282,7 @@ test("the defaults that the example file shows are the defaults", () => {
     return {
       ...rest,
       keyServer: { ...keyServer, redirect: null, overflow: null },
-      submission: { ...submission, vault: null },
+      submission: { ...submission, dkim: [], vault: null },
       vault: { ...vault, socketDirectory: null },
     };
   };

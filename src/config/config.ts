@@ -30,6 +30,10 @@ export interface Config {
     readonly listeners: readonly SmtpListener[];
     /** Messages bring the key statements of their signatures along (STP-1). */
     readonly staple: boolean;
+    /** Bodies in 8 bits are converted, as far as they may (MSG-16), or sent as they come. */
+    readonly eightBit: "convert" | "keep";
+    /** DKIM keys that sign after ours (SIG-58). */
+    readonly dkim: readonly DkimSettings[];
     /** The vault where users log in and their keys are; null: in this process. */
     readonly vault: RemoteVaultSettings | null;
   };
@@ -129,6 +133,15 @@ export type KeySetSource =
   | { readonly kind: "file"; readonly path: string }
   /** https. */
   | { readonly kind: "url"; readonly url: URL };
+
+export interface DkimSettings {
+  /** Canonical. */
+  readonly domain: string;
+  /** In lower case. */
+  readonly selector: string;
+  /** PEM file of the private key. */
+  readonly keyFile: string;
+}
 
 export interface RemoteVaultSettings {
   readonly place:

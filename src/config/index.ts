@@ -2,6 +2,7 @@ export type {
   Action,
   Actions,
   Config,
+  DkimSettings,
   HostAndPort,
   HostedDomain,
   Limits,

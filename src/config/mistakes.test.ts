@@ -91,6 +91,20 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
       '10: submission.vault.connect must be HOST:PORT such as "vault.example.org:8758" or "unix:/run/vsmtp/submission.sock", not "vault.test"',
       '10: submission.vault.server_spki must be a SHA-256 in 64 hexadecimal digits, not "00"',
     ],
+    // DKIM
+    [
+      `${least}[submission]\neight_bit = "7bit"\ndkim = [{ domain = "a.test", selector = "a_b", key = "k" }]`,
+      '10: submission.eight_bit must be "convert" or "keep", not "7bit"',
+      '11: submission.dkim[0].selector must be a DKIM selector: letters, digits and "-", such as "2026-01", not "a_b"',
+    ],
+    [
+      `${least}[[submission.dkim]]\ndomain = "a.test"\nselector = "s"`,
+      "9: submission.dkim[0].key is missing; it must be a text in quotes",
+    ],
+    [
+      `${least}[submission]\ndkim = [\n{ domain = "a.test", selector = "s", key = "k" },\n{ domain = "A.test", selector = "S", key = "l" }]`,
+      "12: s._domainkey.a.test has a key already",
+    ],
     // missing
     [
       `${least}[[domains]]\nnext_hop = "a.test:25"`,

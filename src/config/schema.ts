@@ -2,6 +2,7 @@ import * as z from "zod";
 import { outcomes } from "./config.ts";
 import {
   bindAddress,
+  dkimSelector,
   domainName,
   durationMs,
   filePath,
@@ -82,6 +83,10 @@ export const schema = z.strictObject({
     .strictObject({
       listen: listeners({ tls: z.enum(["implicit", "starttls"]).optional() }, ["*:465", "*:587"]),
       staple: z.boolean().default(false),
+      eight_bit: z.enum(["convert", "keep"]).default("convert"),
+      dkim: z
+        .array(z.strictObject({ domain: domainName, selector: dkimSelector, key: filePath }))
+        .default([]),
       vault: z
         .strictObject({
           connect: vaultPlace,

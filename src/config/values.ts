@@ -21,6 +21,12 @@ function textOf<T>(wanted: string, read: (text: string) => T | null) {
 
 export const domainName = textOf('a domain name such as "example.org"', parseDomain);
 
+/** RFC 6376 §3.1. In lower case, as DNS compares it. */
+export const dkimSelector = textOf('a DKIM selector: letters, digits and "-", such as "2026-01"', (text) => {
+  const labels = text.toLowerCase().split(".");
+  return text.length <= 100 && labels.every((label) => ldhLabel.test(label)) ? labels.join(".") : null;
+});
+
 export const filePath = textOf("a file name", (text) => (/^[^\0]+$/.test(text) ? text : null));
 
 /** Where a store is; the path of a file is relative still. The message never shows a URL, for its password. */

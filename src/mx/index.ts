@@ -5,4 +5,5 @@ export {
   type MxEvent,
   MxHandler,
   type MxOptions,
+  type MxRefusal,
 } from "./mx-handler.ts";

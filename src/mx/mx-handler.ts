@@ -6,28 +6,33 @@ import {
   formatAuthenticationResults,
   parseAddress,
 } from "../message/index.ts";
-import { type MessageId, newMessageId, type Queue, QueueStoreError } from "../queue/index.ts";
-import { MessageVerifier, type ScannedMessage, type Verdict } from "../signature/index.ts";
 import {
-  BufferedSink,
-  busyReply,
+  type MessageId,
+  type NewRecipient,
+  newMessageId,
+  type Queue,
+  QueueStoreError,
+} from "../queue/index.ts";
+import { contentOf, type ReceivedMessage, Reception, storageReply } from "../reception/index.ts";
+import type { Verdict } from "../signature/index.ts";
+import {
   type DataSink,
   type Envelope,
   formatReceivedField,
   type Mailbox,
-  OctetBudget,
   type Reply,
   reply,
   type SessionInfo,
   type SmtpHandler,
 } from "../smtp/index.ts";
+import { type Spool, SpoolError } from "../spool/index.ts";
 import {
   authenticationResult,
   type Decision,
   decideAction,
   type Verification,
 } from "../verification/index.ts";
-import { cleanContent, flagField } from "./clean-content.ts";
+import { cleanHeader, flagField } from "./clean-header.ts";
 
 /** How mail to one hosted domain is treated. */
 export interface DomainSettings {
@@ -57,6 +62,9 @@ export interface MxEvent {
   readonly cause: unknown;
 }
 
+/** A message that could not be received, so that there is no verdict on it. */
+export interface MxRefusal extends Pick<MxEvent, "session" | "reply" | "cause"> {}
+
 export interface MxOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
   readonly hostname: string;
@@ -66,25 +74,28 @@ export interface MxOptions {
   /** The overrides for all domains (ACT-8). */
   readonly actions: Actions;
   readonly queue: Pick<Queue, "enqueue">;
+  /** Where the bodies of large messages go. */
+  readonly spool: Pick<Spool, "receive" | "memoryOctets">;
   readonly clock?: { now(): number };
-  /** Octets held for messages in all sessions together; further ones are answered 452. */
+  /** Octets held in memory for messages in all sessions together; further ones are answered 452. */
   readonly bufferOctets?: number;
   readonly onEvent?: (event: MxEvent) => void;
+  readonly onRefused?: (refusal: MxRefusal) => void;
 }
 
-/** RFC 5321 §6.3: a message with this many Received fields runs in circles. */
-const MAX_HOPS = 100;
+/** RFC 5321 §4.5.1: the one mailbox that is named without a domain is this host's. */
+const POSTMASTER = "postmaster";
 
 /** The MX: every check is made inside the session, before the reply to DATA (VER-13); nothing bounces (ACT-2). */
 export class MxHandler implements SmtpHandler {
   readonly #options: MxOptions;
   readonly #clock: { now(): number };
-  readonly #budget: OctetBudget;
+  readonly #reception: Reception;
 
   constructor(options: MxOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date;
-    this.#budget = new OctetBudget(options.bufferOctets ?? 256 << 20);
+    this.#reception = new Reception({ spool: options.spool, memoryOctets: options.bufferOctets });
   }
 
   rcpt(_session: SessionInfo, recipient: Mailbox, envelope: Envelope): Reply | null {
@@ -102,26 +113,17 @@ export class MxHandler implements SmtpHandler {
   }
 
   data(session: SessionInfo, envelope: Envelope): DataSink | Reply {
-    if (!this.#budget.hasRoomFor(envelope.declaredOctets ?? 0)) return busyReply;
-    const verifier = new MessageVerifier();
-    return new BufferedSink({
-      budget: this.#budget,
-      onPiece: (piece) => verifier.write(piece),
-      accept: (pieces) => this.#judge(session, envelope, verifier.finish(), pieces),
+    return this.#reception.begin({
+      declaredOctets: envelope.declaredOctets,
+      scanEightBit: false,
+      accept: (message) => this.#judge(session, envelope, message),
+      refused: (answer, cause) => this.#options.onRefused?.({ session, reply: answer, cause }),
     });
   }
 
-  async #judge(
-    session: SessionInfo,
-    envelope: Envelope,
-    message: ScannedMessage,
-    pieces: readonly Uint8Array[],
-  ): Promise<Reply> {
-    if ((message.index.get("received")?.length ?? 0) >= MAX_HOPS) {
-      return reply(554, "5.4.6", `This message has been through ${MAX_HOPS} servers: mail loop`);
-    }
+  async #judge(session: SessionInfo, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
     const { verdict, policy, stapled } = await this.#options.verification.verify(
-      message,
+      message.scanned,
       envelope.recipients.map(addressOf),
     );
     const [first] = envelope.recipients;
@@ -153,26 +155,18 @@ export class MxHandler implements SmtpHandler {
     }
     if (decision.action === "discard") return report(reply(250, "2.0.0", "Ok"), null);
     try {
-      const id = await this.#enqueue(session, envelope, message, pieces, verdict, decision);
+      const id = await this.#enqueue(session, envelope, message, verdict, decision);
       return report(reply(250, "2.0.0", `Ok: queued as ${id}`), id);
     } catch (error) {
-      if (!(error instanceof QueueStoreError)) throw error;
-      const full = error.kind === "full";
-      return report(
-        full
-          ? reply(452, "4.3.1", "The queue is full; try again later")
-          : reply(451, "4.3.0", "The message cannot be stored now; try again later"),
-        null,
-        error,
-      );
+      if (!(error instanceof QueueStoreError || error instanceof SpoolError)) throw error;
+      return report(storageReply(error), null, error);
     }
   }
 
   async #enqueue(
     session: SessionInfo,
     envelope: Envelope,
-    message: ScannedMessage,
-    pieces: readonly Uint8Array[],
+    message: ReceivedMessage,
     verdict: Verdict,
     { action }: Decision,
   ): Promise<MessageId> {
@@ -183,39 +177,48 @@ export class MxHandler implements SmtpHandler {
     const received = formatReceivedField(session, { ...envelope, id }, { hostname, date: new Date(now) });
     const flagged = action === "tag" || action === "quarantine";
     const flag = flagged ? flagField(action, verdict.reason ?? verdict.result) : "";
-    const content = cleanContent(pieces, message.header, hostname);
-    await this.#options.queue.enqueue([
-      {
-        id,
-        sender: envelope.reversePath?.text ?? "",
-        recipients: envelope.recipients.map(({ text, notify, originalRecipient }) => ({
-          address: text,
-          notify,
-          originalRecipient,
-        })),
-        // RFC 8601 §7.1: above the Received field it belongs to.
-        prefix: Buffer.concat([results, Buffer.from(flag), Buffer.from(received)]),
-        content: { inline: content, file: null },
-        body: isAscii(content) ? "7bit" : "8bitmime",
-        smtputf8: envelope.smtputf8,
-        requireTls: envelope.requireTls,
-        envelopeId: envelope.envelopeId,
-        returned: envelope.returned,
-        account: null,
-        kids: [],
-        quarantined: action === "quarantine",
-      },
-    ]);
+    const header = cleanHeader(message.scanned.header, hostname);
+    const content = contentOf(header, await message.takeBody(), message.hasEmptyLine);
+    try {
+      await this.#options.queue.enqueue([
+        {
+          id,
+          sender: envelope.reversePath?.text ?? "",
+          recipients: this.#recipients(envelope),
+          // RFC 8601 §7.1: above the Received field it belongs to.
+          prefix: Buffer.concat([results, Buffer.from(flag), Buffer.from(received)]),
+          content,
+          body: message.eightBitBody || !isAscii(header) ? "8bitmime" : "7bit",
+          smtputf8: envelope.smtputf8,
+          requireTls: envelope.requireTls,
+          envelopeId: envelope.envelopeId,
+          returned: envelope.returned,
+          account: null,
+          kids: [],
+          quarantined: action === "quarantine",
+        },
+      ]);
+    } catch (error) {
+      await content.file?.remove();
+      throw error;
+    }
     return id;
+  }
+
+  /** Who is named twice gets the message once, as he was named first. */
+  #recipients({ recipients }: Envelope): NewRecipient[] {
+    const byAddress = new Map<string, NewRecipient>();
+    for (const { text, domain, notify, originalRecipient } of recipients) {
+      const address = domain === "" ? `${POSTMASTER}@${this.#options.hostname}` : text;
+      if (!byAddress.has(address)) byAddress.set(address, { address, notify, originalRecipient });
+    }
+    return [...byAddress.values()];
   }
 
   #lookUp(recipient: Mailbox): MailboxAnswer {
     const parsed = parseAddress(recipient.text);
     if (parsed.ok) return this.#options.mailbox(parsed.address.localPart, parsed.address.domain);
-    // RFC 5321 §4.5.1: <Postmaster> without a domain is this host's.
-    if (recipient.domain === "" && recipient.localPart.toLowerCase() === "postmaster") {
-      return this.#options.mailbox("postmaster", this.#options.hostname);
-    }
+    if (recipient.domain === "") return this.#options.mailbox(POSTMASTER, this.#options.hostname);
     const domain = canonicalDomain(recipient.domain);
     return domain === null ? { kind: "not-hosted" } : this.#options.mailbox(recipient.localPart, domain);
   }

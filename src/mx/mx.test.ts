@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -10,20 +10,22 @@ import { MappingDialer } from "../dialer/index.ts";
 import { DnsServer, dnsPolicySource, StubResolver } from "../dns/index.ts";
 import { statementKeySource } from "../key-protocol/index.ts";
 import { parseAddress } from "../message/index.ts";
-import { piecesOf, Queue, RetrySchedule } from "../queue/index.ts";
+import { type LeasedMessage, piecesOf, Queue, RetrySchedule } from "../queue/index.ts";
 import { type KeySource, keyId, type SigningKey, sign } from "../signature/index.ts";
-import { openSmtp, SmtpServer } from "../smtp/index.ts";
+import { type OutgoingMessage, openSmtp, SmtpServer } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
 import { Verification } from "../verification/index.ts";
-import { type MxEvent, MxHandler } from "./index.ts";
+import { type MxEvent, MxHandler, type MxRefusal } from "./index.ts";
 
 // The MX on a real socket, with a real queue, real DNS on loopback and key statements from a list.
 
 const NOW_S = 1_800_000_000;
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-mx-"));
+const spoolFolder = join(folder, "spool");
 const queuePath = join(folder, "queue.db");
-const store = await openQueueStore(queuePath, await Spool.open(join(folder, "spool")), { busyTimeoutMs: 10 });
+const spool = await Spool.open(spoolFolder);
+const store = await openQueueStore(queuePath, spool, { busyTimeoutMs: 10 });
 const queue = new Queue({ store, retry: new RetrySchedule() });
 const dns = new DnsServer();
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -37,6 +39,7 @@ const statement = (state: string): string =>
   `v=1; i=allice@someisp.test; k=${key.kid}; a=ed25519-sha256; st=${state}; ${times}${state === "active" ? `; p=${spki.toString("base64")}` : ""}`;
 let keys: KeySource = statementKeySource([statement("active")]);
 let events: MxEvent[] = [];
+let refusals: MxRefusal[] = [];
 let port = 0;
 let server: SmtpServer;
 let handler: MxHandler;
@@ -70,8 +73,10 @@ before(async () => {
     verification,
     actions: {},
     queue,
-    bufferOctets: 100_000,
+    spool,
+    bufferOctets: 1 << 20,
     onEvent: (event) => events.push(event),
+    onRefused: (refusal) => refusals.push(refusal),
   });
   server = new SmtpServer({ hostname: "mx.dest.test", handler, tlsMode: "plain" });
   ({ port } = await server.listen({ host: "127.0.0.1", port: 0 }));
@@ -79,6 +84,7 @@ before(async () => {
 
 beforeEach(() => {
   events = [];
+  refusals = [];
   keys = statementKeySource([statement("active")]);
 });
 
@@ -105,24 +111,30 @@ function signed(text = MESSAGE): Buffer {
 }
 
 /** Sends and tells the replies, one for each recipient. */
-async function send(content: Uint8Array | string, ...recipients: string[]): Promise<string[]> {
+function send(content: Uint8Array | string, ...recipients: string[]): Promise<string[]> {
+  const to = recipients.length > 0 ? recipients : ["bob@dest.test"];
+  return transmit({
+    recipients: to.map((address) => ({ address })),
+    content: Buffer.from(content as string, "latin1"),
+  });
+}
+
+async function transmit(message: Omit<OutgoingMessage, "reversePath">): Promise<string[]> {
   const target = { host: "mx.dest.test", address: "127.0.0.1", port };
   const opened = await openSmtp(new MappingDialer(), target, {
     hostname: "out.test",
     tls: { mode: "never" },
   });
   assert.ok(opened.ok);
-  const outcomes = await opened.client.send({
-    reversePath: "allice@someisp.test",
-    recipients: (recipients.length > 0 ? recipients : ["bob@dest.test"]).map((address) => ({ address })),
-    content: Buffer.from(content as string, "latin1"),
-  });
+  const outcomes = await opened.client.send({ reversePath: "allice@someisp.test", ...message });
   await opened.client.quit();
   return outcomes.map(({ code, enhanced, text }) => `${code} ${enhanced} ${text}`);
 }
 
 /** What lies in the queue, which is emptied. */
-async function queued(): Promise<{ text: string; quarantined: boolean; recipients: string[] }[]> {
+async function queued(): Promise<
+  { text: string; quarantined: boolean; recipients: string[]; leased: LeasedMessage }[]
+> {
   const found = [];
   for (const message of await queue.lease({ limit: 10, perDestination: 10, inWork: new Map() })) {
     const pieces: Uint8Array[] = [];
@@ -132,6 +144,7 @@ async function queued(): Promise<{ text: string; quarantined: boolean; recipient
       text: Buffer.concat(pieces).toString("latin1"),
       quarantined: message.quarantined,
       recipients,
+      leased: message,
     });
     const outcomes = message.recipients.map(({ index }) => ({
       index,
@@ -232,8 +245,12 @@ test("recipients: unknown and foreign ones are refused, other settings come sepa
 test("mail loops end, and there is only so much room", async () => {
   const received = "Received: from a by b\r\n".repeat(100);
   assert.match((await send(received + MESSAGE))[0] ?? "", /^554 5\.4\.6/);
-  const large = MESSAGE + "x".repeat(76).concat("\r\n").repeat(1500);
-  assert.match((await send(large))[0] ?? "", /^452 4\.3\.1/);
+  const filled = "X-Filler: ".concat("x".repeat(70), "\r\n").repeat(8000) + MESSAGE;
+  assert.match((await send(filled))[0] ?? "", /^452 4\.3\.1/);
+  assert.deepEqual(
+    refusals.map(({ reply }) => reply.enhanced),
+    ["5.4.6", "4.3.1"],
+  );
   assert.match((await send(signed()))[0] ?? "", /^250/);
   await queued();
 });
@@ -246,4 +263,55 @@ test("a queue that cannot store answers 451, and nothing is lost or kept twice",
   blocker.close();
   assert.ok(events[0]?.cause instanceof Error);
   assert.deepEqual(await queued(), []);
+});
+
+test("large messages go through the spool, octet for octet, and are verified on the way", async () => {
+  const line = `${"x".repeat(76)}\r\n`;
+  for (const octets of [1 << 20, 20 << 20]) {
+    const message = signed(MESSAGE + line.repeat(octets / line.length));
+    assert.match((await send(message))[0] ?? "", /^250/);
+    assert.deepEqual([events.at(-1)?.verdict.result, readdirSync(spoolFolder).length], ["pass", 1]);
+    const [stored] = await queued();
+    assert.ok(stored?.text.endsWith(message.toString("latin1")));
+    assert.deepEqual(readdirSync(spoolFolder), []);
+    const altered = Buffer.from(message);
+    altered[message.length - 100] = 121;
+    assert.match((await send(altered))[0] ?? "", /^550 5\.7\.1 VSMTP\/body/);
+  }
+  while (readdirSync(spoolFolder).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test("a message without the empty line stays without it (MSG-13)", async () => {
+  const headerOnly = signed("From: allice@someisp.test\r\nTo: bob@dest.test\r\n");
+  assert.match((await send(headerOnly))[0] ?? "", /^250/);
+  assert.ok((await queued())[0]?.text.endsWith(headerOnly.toString("latin1")));
+});
+
+test("RFC 3461, RFC 8689 the envelope's parameters go into the queue; a recipient named twice counts once", async () => {
+  const bob = {
+    address: "bob@dest.test",
+    notify: ["failure"],
+    originalRecipient: "rfc822;b@x.test",
+  } as const;
+  const again = { address: "bob@dest.test", notify: ["never"] } as const;
+  const [answer] = await transmit({
+    recipients: [bob, again, { address: "postmaster@dest.test" }],
+    envelopeId: "id+2B1",
+    returned: "full",
+    content: signed(),
+  });
+  assert.match(answer ?? "", /^250/);
+  const [message] = await queued();
+  assert.deepEqual(
+    message?.leased.recipients.map(({ address, notify, originalRecipient }) => [
+      address,
+      notify,
+      originalRecipient,
+    ]),
+    [
+      ["bob@dest.test", ["failure"], "rfc822;b@x.test"],
+      ["postmaster@dest.test", null, null],
+    ],
+  );
+  assert.deepEqual([message?.leased.envelopeId, message?.leased.returned], ["id+2B1", "full"]);
 });

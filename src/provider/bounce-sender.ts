@@ -3,6 +3,7 @@ import type { Bounce } from "../delivery/index.ts";
 import { SYSTEM_SENDER } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
 import type { NewMessage, NewRecipient, Queue } from "../queue/index.ts";
+import { receivedInMemory } from "../reception/index.ts";
 import { signSubmission, type Vault } from "../signing/index.ts";
 
 export interface BounceSender {
@@ -44,7 +45,7 @@ async function sign(bounce: Bounce, hostname: string, vault: Vault): Promise<New
   try {
     const result = await signSubmission(
       {
-        message: [bounce.content],
+        message: receivedInMemory(bounce.content),
         recipients: [bounce.recipient],
         smtputf8: !isAscii(Buffer.from(bounce.recipient)),
         authservIds: [hostname],
@@ -63,7 +64,8 @@ async function sign(bounce: Bounce, hostname: string, vault: Vault): Promise<New
       ...unsigned(bounce),
       recipients: recipients.map(toNobodyBut),
       prefix: signatures,
-      content: { inline: result.content, file: null },
+      content: result.content,
+      kids: result.kids,
     }));
   } finally {
     login.end();

@@ -1,13 +1,12 @@
 import { type MxEvent, MxHandler } from "../mx/index.ts";
-import type { Queue } from "../queue/index.ts";
 import { type KeyLookup, type StapleKeySource, Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { mailboxAnswers } from "./mailboxes.ts";
-import type { Running, Shared, Watchers } from "./role.ts";
+import type { MailStore, Running, Shared, Watchers } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
 /** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */
-export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
+export async function startMx(shared: Shared, { queue, spool }: MailStore): Promise<Running> {
   const { config, log, watchers } = shared;
   const { keys, policies } = openKeyLookup(config.network, shared.network);
   const handler = new MxHandler({
@@ -16,9 +15,15 @@ export async function startMx(shared: Shared, queue: Queue): Promise<Running> {
     verification: new Verification({ keys: watched(keys, watchers), policies }),
     actions: config.policy.actions,
     queue,
+    spool,
     onEvent: (event) => {
       log.info({ role: "mx", ...logFields(event) }, event.decision.action);
       watchers.onMx?.(event);
+    },
+    onRefused: ({ session, reply: { code, enhanced }, cause }) => {
+      const level = cause === null ? "info" : "error";
+      const seen = { session: session.id, remote: session.remoteAddress, code, enhanced };
+      log[level]({ role: "mx", ...seen, err: cause ?? undefined }, "refused");
     },
   });
   const { onWire } = watchers;

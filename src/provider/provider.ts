@@ -8,13 +8,14 @@ import { Spool } from "../spool/index.ts";
 import { keyringLocation, openPublicKeyringStore, openQueueStore, queueLocation } from "../store/index.ts";
 import { KeyringVault } from "../vault/index.ts";
 import { startDelivery } from "./delivery-role.ts";
+import { openDkim } from "./dkim-keys.ts";
 import { startKeyServerProcesses } from "./key-server-processes.ts";
 import { type KeyServerSecrets, startKeyServer } from "./key-server-role.ts";
 import { accessTo, type KeyringAccess, type OpenedKeyring, openKeyring } from "./keyring-access.ts";
 import type { Log } from "./log.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
-import type { Running, Shared, Watchers } from "./role.ts";
+import type { MailStore, Running, Shared, Watchers } from "./role.ts";
 import { startSubmission } from "./submission-role.ts";
 import { openRemoteVault } from "./submission-vault.ts";
 import { startVault } from "./vault-role.ts";
@@ -48,7 +49,8 @@ export async function startProvider(
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const queue = needsQueue(config.roles) ? await openQueue(shared, closers) : null;
+    const mail = needsQueue(config.roles) ? await openMailStore(shared, closers) : null;
+    const queue = mail?.queue ?? null;
     const keyring = needsKeyring(config) ? await openKeyring(config, closers) : null;
     const access = keyring && (await accessTo(keyring, shared));
     if (keyring && access && config.roles.has("vault")) {
@@ -61,9 +63,9 @@ export async function startProvider(
       const secrets = await keyServerSecrets(config, keyring, closers);
       started.push(await startPublicInterface(shared, secrets, closers));
     }
-    if (queue && config.roles.has("mx")) started.push(await startMx(shared, queue));
-    if (queue && vault && config.roles.has("submission")) {
-      started.push(await startSubmission(shared, queue, vault));
+    if (mail && config.roles.has("mx")) started.push(await startMx(shared, mail));
+    if (mail && vault && config.roles.has("submission")) {
+      started.push(await startSubmission(shared, mail, vault, await openDkim(config.submission.dkim)));
     }
     const places = started.flatMap((running) => running.places);
     return { places, keyring: keyring?.keyring ?? null, queue, stop };
@@ -134,7 +136,10 @@ async function keyServerSecrets(
   };
 }
 
-async function openQueue({ config, retry }: Shared, closers: (() => Promise<void> | void)[]): Promise<Queue> {
+async function openMailStore(
+  { config, retry }: Shared,
+  closers: (() => Promise<void> | void)[],
+): Promise<MailStore> {
   const spool = await Spool.open(config.store.spool);
   const store = await openQueueStore(await queueLocation(config.store.queue), spool);
   const { giveUpAfterMs } = config.delivery;
@@ -144,5 +149,5 @@ async function openQueue({ config, retry }: Shared, closers: (() => Promise<void
     () => queue.close(),
   );
   await queue.start();
-  return queue;
+  return { queue, spool };
 }

@@ -1,8 +1,9 @@
 import type { Config, Role } from "../config/index.ts";
 import type { DeliveryEvent } from "../delivery/index.ts";
 import type { MxEvent } from "../mx/index.ts";
-import type { RetrySchedule } from "../queue/index.ts";
+import type { Queue, RetrySchedule } from "../queue/index.ts";
 import type { KeyQuery } from "../signature/index.ts";
+import type { Spool } from "../spool/index.ts";
 import type { SubmissionEvent } from "../submission/index.ts";
 import type { LookupReport } from "../verification/index.ts";
 import type { Log } from "./log.ts";
@@ -40,4 +41,10 @@ export interface Shared {
   readonly network: Network;
   readonly watchers: Watchers;
   readonly retry: RetrySchedule;
+}
+
+/** Where mail is on its way: messages in the queue, the bodies of large ones in files. */
+export interface MailStore {
+  readonly queue: Queue;
+  readonly spool: Spool;
 }

@@ -1,17 +1,25 @@
-import type { Queue } from "../queue/index.ts";
-import type { Vault } from "../signing/index.ts";
+import type { DkimSigners, Vault } from "../signing/index.ts";
 import { type SubmissionEvent, SubmissionHandler } from "../submission/index.ts";
-import type { Running, Shared } from "./role.ts";
+import type { MailStore, Running, Shared } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
 /** Takes mail from users: has it signed with their accounts' keys and queues it. */
-export function startSubmission(shared: Shared, queue: Queue, vault: Vault): Promise<Running> {
+export function startSubmission(
+  shared: Shared,
+  { queue, spool }: MailStore,
+  vault: Vault,
+  dkim: DkimSigners,
+): Promise<Running> {
   const { config, log, watchers } = shared;
+  const { staple, eightBit } = config.submission;
   const handler = new SubmissionHandler({
     hostname: config.hostname,
     vault,
     queue,
-    staple: config.submission.staple,
+    spool,
+    staple,
+    eightBit,
+    dkim,
     onEvent: (event) => {
       logEvent(log, event);
       watchers.onSubmission?.(event);

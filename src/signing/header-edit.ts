@@ -1,6 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { STAPLE_FIELD } from "../key-protocol/index.ts";
-import { type Address, claimsAuthservId, fieldText, formatAddress, type Header } from "../message/index.ts";
+import {
+  type Address,
+  claimsAuthservId,
+  fieldText,
+  formatAddress,
+  type Header,
+  parseHeader,
+} from "../message/index.ts";
 import { SIGNATURE_FIELD } from "../signature/index.ts";
 
 export interface HeaderEditOptions {
@@ -19,13 +26,13 @@ export interface HeaderEditOptions {
  * Added fields stand first; all other octets stay as they were.
  *
  * @param header without fault
- * @returns the new header's octets, its last CRLF included, the empty line not
+ * @returns the same one where nothing is to be changed
  */
-export function editHeader(header: Header, options: HeaderEditOptions): Buffer {
-  const names = new Set(header.fields.map(({ name }) => name));
+export function editHeader(header: Header, options: HeaderEditOptions): Header {
+  const has = (name: string): boolean => header.fields.some((field) => field.name === name);
   let added = "";
-  if (!names.has("date")) added += `Date: ${formatDate(options.now)}\r\n`;
-  if (!names.has("message-id")) {
+  if (!has("date")) added += `Date: ${formatDate(options.now)}\r\n`;
+  if (!has("message-id")) {
     added += `Message-ID: <${randomBytes(18).toString("base64url")}@${options.identity.domain}>\r\n`;
   }
   if (options.addSender) added += `Sender: ${formatAddress(options.identity)}\r\n`;
@@ -36,8 +43,9 @@ export function editHeader(header: Header, options: HeaderEditOptions): Buffer {
     pieces.push(header.octets.subarray(keptFrom, field.start));
     keptFrom = field.end;
   }
+  if (added === "" && keptFrom === 0) return header;
   pieces.push(header.octets.subarray(keptFrom));
-  return Buffer.concat(pieces);
+  return parseHeader(Buffer.concat(pieces));
 }
 
 const REMOVED: ReadonlySet<string> = new Set(["bcc", "resent-bcc", SIGNATURE_FIELD, STAPLE_FIELD]);

@@ -2,8 +2,9 @@
 export { type Copy, splitIntoCopies } from "./copies.ts";
 export { noUse } from "./refusal-reply.ts";
 export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
+export type { SignedCopy } from "./sign-copies.ts";
 export {
-  type SignedCopy,
+  type DkimSigners,
   type SignedSubmission,
   type SubmissionToSign,
   signSubmission,

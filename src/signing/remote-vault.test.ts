@@ -5,6 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { receivedInMemory } from "../reception/index.ts";
 import {
   type ErrorReply,
   errorReply,
@@ -78,7 +79,7 @@ test("PRV-15, PRV-28, PRV-29 what users are told when a vault does not sign", as
     const message = Buffer.from("From: allice@someisp.test\r\nTo: bob@dest.test\r\n\r\nHello\r\n");
     const result = await signSubmission(
       {
-        message: [message],
+        message: receivedInMemory(message),
         recipients: ["bob@dest.test"],
         smtputf8: false,
         authservIds: [],

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
+import { dkimVerify } from "mailauth/lib/dkim/verify.js";
 import {
   AuditWriter,
   Authenticator,
@@ -15,10 +17,25 @@ import {
   UserKeys,
 } from "../keyring/index.ts";
 import { type Address, parseAddress, parseHeader } from "../message/index.ts";
-import { type KeySource, type Verdict, verify } from "../signature/index.ts";
+import { type ReceivedMessage, receivedInMemory } from "../reception/index.ts";
+import {
+  DkimSigner,
+  dkimRecord,
+  type KeySource,
+  loadDkimKey,
+  type Verdict,
+  verify,
+} from "../signature/index.ts";
+import { Spool } from "../spool/index.ts";
 import { openKeyringStore } from "../store/index.ts";
 import { KeyringVault } from "../vault/index.ts";
-import { type Login, type SignedSubmission, signSubmission, splitIntoCopies } from "./index.ts";
+import {
+  type DkimSigners,
+  type Login,
+  type SignedSubmission,
+  signSubmission,
+  splitIntoCopies,
+} from "./index.ts";
 
 const now = 1_073_304_000_000;
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-signing-"));
@@ -84,6 +101,10 @@ const keys: KeySource = {
 };
 
 interface Wanted {
+  message?: ReceivedMessage;
+  convertInto?: Spool | null;
+  flags?: readonly "auto"[];
+  dkim?: DkimSigners;
   from?: string;
   header?: string[];
   body?: string;
@@ -113,11 +134,14 @@ async function submit(name: string, wanted: Wanted = {}): Promise<SignedSubmissi
   };
   return signSubmission(
     {
-      message: [Buffer.from(text.slice(0, 30)), Buffer.from(text.slice(30))],
+      message: wanted.message ?? receivedInMemory(Buffer.from(text)),
       recipients: wanted.to ?? ["bob@dest.test"],
       smtputf8: wanted.smtputf8 ?? false,
       authservIds: ["mx.someisp.test"],
       staple: wanted.staple ?? false,
+      ...(wanted.flags ? { flags: wanted.flags } : {}),
+      ...(wanted.dkim ? { dkim: wanted.dkim } : {}),
+      ...(wanted.convertInto !== undefined ? { convertInto: wanted.convertInto } : {}),
       now,
     },
     by,
@@ -136,14 +160,21 @@ function addresses(texts: readonly string[]): Address[] {
   });
 }
 
+async function contentOf(result: SignedSubmission): Promise<Buffer> {
+  const { inline, file } = signed(result).content;
+  const pieces = [inline];
+  if (file) for await (const piece of file.read()) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
 async function verdictOf(
   result: SignedSubmission,
   recipients?: readonly string[],
   copy = 0,
 ): Promise<Verdict> {
-  const { content, copies } = signed(result);
+  const { copies } = signed(result);
   const chosen = copies[copy] ?? assert.fail(`there are ${copies.length} copies`);
-  const message = Buffer.concat([chosen.signatures, content]);
+  const message = Buffer.concat([chosen.signatures, await contentOf(result)]);
   return verify(message, { now: now / 1000, recipients: addresses(recipients ?? chosen.recipients), keys });
 }
 
@@ -196,7 +227,7 @@ test("SUB-1 own addresses sign as themselves and verify; all others are refused"
 
 test("SUB-3, IDY-10 on behalf: the secretary's Sender is added, the grant proves it, withdrawing it ends it", async () => {
   const result = await submit("secretary", { from: "The Boss <boss@someisp.test>" });
-  assert.match(signed(result).content.toString(), /^Sender: secretary@someisp\.test\r$/m);
+  assert.match(signed(result).content.inline.toString(), /^Sender: secretary@someisp\.test\r$/m);
   const verdict = await verdictOf(result);
   assert.deepEqual(
     [verdict.result, verdict.align, verdict.identity],
@@ -212,7 +243,7 @@ test("SUB-3, IDY-10 on behalf: the secretary's Sender is added, the grant proves
   });
   assert.equal(
     signed(said)
-      .content.toString()
+      .content.inline.toString()
       .match(/Sender:/g)?.length,
     1,
   );
@@ -237,7 +268,7 @@ test("SUB-2 send as: signed as the granted address with its owner's key, no Send
   const grant = { kind: "send-as", target: "boss@someisp.test" } as const;
   assert.ok((await keyring.grant(account("allice"), grant)).ok);
   const result = await submit("allice", { from: "boss@someisp.test" });
-  assert.doesNotMatch(signed(result).content.toString(), /Sender:/);
+  assert.doesNotMatch(signed(result).content.inline.toString(), /Sender:/);
   const verdict = await verdictOf(result);
   assert.deepEqual([verdict.result, verdict.align, verdict.identity], ["pass", "from", "boss@someisp.test"]);
   assert.equal(verdict.kid, (await keyring.keyHistory(account("boss")))[0]?.kid);
@@ -268,7 +299,7 @@ test("SUB-4, SIG-48, SIG-52, REC-2 the header gets what it lacks, loses what it 
       body: "Bcc: not a header field\r\n\r\n  \r\n",
     }),
   );
-  const text = result.content.toString();
+  const text = result.content.inline.toString();
   const added = /^Date: Mon, 05 Jan 2004 12:00:00 \+0000\r\nMessage-ID: <[\w-]{24}@someisp\.test>\r\n/;
   assert.match(text, added);
   const rest = `From: allice@someisp.test\r\n${kept.join("\r\n")}\r\n\r\nBcc: not a header field\r\n\r\n  \r\n`;
@@ -276,7 +307,7 @@ test("SUB-4, SIG-48, SIG-52, REC-2 the header gets what it lacks, loses what it 
   assert.equal((await verdictOf(result)).result, "pass");
 
   const whole = await submit("allice", { header: ["Date: today", "MESSAGE-ID: <1@x>"] });
-  assert.match(signed(whole).content.toString(), /^From: allice@someisp\.test\r\nDate: today\r\n/);
+  assert.match(signed(whole).content.inline.toString(), /^From: allice@someisp\.test\r\nDate: today\r\n/);
   const headless = await submit("allice", { header: [], body: "" });
   assert.equal((await verdictOf(headless)).result, "pass");
 });
@@ -321,6 +352,138 @@ test("LIF-10, SUB-6 suspended accounts and keys out of reach: never unsigned", a
   await refusal(submit("boss"), 451, "4.4.3", /cannot be signed now/);
   raw.close();
   for (const id of accounts.values()) assert.ok((await keyring.rekey(id)).ok);
+});
+
+const latin = "Viele freundliche Grüße";
+const eightBit = (body: string, more: readonly string[] = []): Wanted => ({
+  header: ["To: bob@dest.test", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", ...more],
+  body,
+});
+
+test("MSG-15, MSG-16, MSG-19 a body in 8 bits is converted, and then signed; with SMTPUTF8 it stays", async () => {
+  const spool = await Spool.open(join(folder, "spool"), { memoryOctets: 10_000 });
+  const wanted = eightBit(`${latin}\r\n`, ["Content-Transfer-Encoding: 8bit"]);
+  const small = await submit("allice", { ...wanted, convertInto: spool });
+  assert.match(String(await contentOf(small)), /^Content-Transfer-Encoding: quoted-printable\r$/m);
+  assert.ok(String(await contentOf(small)).endsWith("\r\n\r\nViele freundliche Gr=C3=BC=C3=9Fe\r\n"));
+  assert.deepEqual([signed(small).eightBit, (await verdictOf(small)).result], [false, "pass"]);
+  for (const kept of [{ convertInto: null }, { convertInto: spool, smtputf8: true }]) {
+    const result = await submit("allice", { ...wanted, ...kept });
+    assert.ok(String(await contentOf(result)).endsWith(`\r\n\r\n${latin}\r\n`));
+    assert.deepEqual([signed(result).eightBit, (await verdictOf(result)).result], [true, "pass"]);
+  }
+  const wideHeader = await submit("allice", { header: ["Subject: \xfc"], convertInto: spool });
+  assert.deepEqual([signed(wideHeader).eightBit, (await verdictOf(wideHeader)).result], [true, "pass"]);
+});
+
+test("MSG-16, MSG-18 a large body is converted from file to file; what is signed by its author stays", async () => {
+  const place = join(folder, "large");
+  const spool = await Spool.open(place, { memoryOctets: 10_000 });
+  const body = `${latin}${"x".repeat(60)}\r\n`.repeat(5000);
+  const result = await submit("allice", {
+    message: await received(eightBit(body), spool),
+    convertInto: spool,
+  });
+  const { content } = signed(result);
+  assert.equal(readdirSync(place).join(), content.file?.name);
+  assert.doesNotMatch((await contentOf(result)).toString("latin1"), /[^\0-\x7f]/);
+  assert.equal((await verdictOf(result)).result, "pass");
+  await content.file?.remove();
+
+  const asItCame = await submit("allice", {
+    message: await received(eightBit(body), spool),
+    convertInto: null,
+  });
+  assert.ok((await contentOf(asItCame)).subarray(-Buffer.byteLength(body)).equals(Buffer.from(body)));
+  assert.equal((await verdictOf(asItCame)).result, "pass");
+  await signed(asItCame).content.file?.remove();
+
+  const sealed = `--b\r\nContent-Type: text/plain\r\n\r\n${latin}\r\n--b--\r\n`;
+  const header = ["MIME-Version: 1.0", "Content-Type: multipart/signed; boundary=b"];
+  const signedMail = await submit("allice", { header, body: sealed, convertInto: spool });
+  assert.ok((await contentOf(signedMail)).subarray(-Buffer.byteLength(sealed)).equals(Buffer.from(sealed)));
+  assert.equal(signed(signedMail).eightBit, true);
+
+  const duplicate = await received(eightBit(body, ["Subject: a", "Subject: b"]), spool);
+  await refusal(submit("allice", { message: duplicate, convertInto: spool }), 550, "5.6.0", /2 subject/);
+  assert.deepEqual(readdirSync(place), [], "refusals leave no file");
+});
+
+/** As a session would receive it, its body in a file. */
+async function received(wanted: Wanted, spool: Spool): Promise<ReceivedMessage> {
+  const header = [`From: ${wanted.from ?? "allice@someisp.test"}`, ...(wanted.header ?? [])].join("\r\n");
+  const message = receivedInMemory(Buffer.from(`${header}\r\n\r\n${wanted.body}`));
+  const writer = spool.receive();
+  for (const piece of (await message.takeBody()).memory ?? []) await writer.write(piece);
+  return { ...message, takeBody: () => writer.finish() };
+}
+
+const dkimKeys = ["ed25519", "rsa"].map((type) => {
+  const pair =
+    type === "rsa" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ed25519");
+  const loaded = loadDkimKey(pair.privateKey.export({ type: "pkcs8", format: "pem" }));
+  assert.ok(loaded.ok);
+  return { selector: type, key: loaded.key };
+});
+
+const dkimOf = (domain: string): readonly DkimSigner[] =>
+  dkimKeys.map(({ selector, key }) => new DkimSigner({ domain, selector, key }));
+
+/** What mailauth says of each DKIM signature, top to bottom. */
+async function dkimVerdicts(message: Buffer): Promise<string[]> {
+  const { results } = await dkimVerify(message, {
+    resolver: async (asked) => {
+      for (const { selector, key } of dkimKeys) {
+        const domain = asked.replace(`${selector}._domainkey.`, "");
+        if (domain === asked) continue;
+        const strings = dkimRecord({ domain, selector }, key)
+          .split(/\. IN TXT "|" "|"$/)
+          .slice(1, -1);
+        return [strings];
+      }
+      return [];
+    },
+  });
+  return results.map(
+    ({ signingDomain, selector, status }) => `${signingDomain} ${selector} ${status.result}`,
+  );
+}
+
+test("SIG-58 DKIM signs each copy afterwards, above our field and covering it, for the domain of From", async () => {
+  const dkim = new Map(["someisp.test", "other.test"].map((domain) => [domain, dkimOf(domain)]));
+  const result = await submit("allice", {
+    dkim,
+    to: ["bob@dest.test", "eve@third.test"],
+    body: "Hi  Bob \r\n\r\n",
+  });
+  const { copies } = signed(result);
+  assert.equal(copies.length, 2);
+  for (const [index, { signatures }] of copies.entries()) {
+    const message = Buffer.concat([signatures, await contentOf(result)]);
+    assert.deepEqual(await dkimVerdicts(message), ["someisp.test ed25519 pass", "someisp.test rsa pass"]);
+    const names = [...String(signatures).matchAll(/^[\w-]+(?=:)/gm)].map(([name]) => name);
+    assert.deepEqual(names, ["DKIM-Signature", "DKIM-Signature", "VSMTP-Signature"]);
+    assert.deepEqual([(await verdictOf(result, undefined, index)).result], ["pass"]);
+    const altered = Buffer.from(message.toString("latin1").replace(" r=", " R="), "latin1");
+    assert.deepEqual(await dkimVerdicts(altered), ["someisp.test ed25519 fail", "someisp.test rsa fail"]);
+  }
+  const other = await submit("allice", { dkim, from: "allice@other.test", body: "" });
+  const octets = Buffer.concat([signed(other).copies[0]?.signatures as Buffer, await contentOf(other)]);
+  assert.deepEqual(await dkimVerdicts(octets), ["other.test ed25519 pass", "other.test rsa pass"]);
+
+  // From's domain has no key here: the one that is responsible signs for its own.
+  dkim.delete("other.test");
+  const behalf = { dkim, from: "allice@other.test", header: ["Sender: allice@someisp.test"] };
+  const agent = await submit("allice", behalf);
+  assert.match(String(signed(agent).copies[0]?.signatures), /^DKIM-Signature: v=1;[^:]* d=someisp\.test;/);
+  dkim.clear();
+  assert.match(String(signed(await submit("allice", behalf)).copies[0]?.signatures), /^VSMTP-Signature/);
+});
+
+test("SIG-19 what no person wrote says so in its signature", async () => {
+  const result = await submit("allice", { flags: ["auto"] });
+  assert.match(String(signed(result).copies[0]?.signatures), / f=auto;/);
+  assert.equal((await verdictOf(result)).automatic, true);
 });
 
 test("RCP-2, RCP-4, RCP-5 every copy is bound to its own recipients with a salt of its own", async () => {

@@ -1,24 +1,24 @@
-import { isAscii } from "node:buffer";
 import { parseAddress } from "../message/index.ts";
-import { type NewMessage, newMessageId, type Queue, QueueStoreError } from "../queue/index.ts";
-import { type Login, noUse, type SignedSubmission, signSubmission, type Vault } from "../signing/index.ts";
+import { type Queue, QueueStoreError } from "../queue/index.ts";
+import { type ReceivedMessage, Reception, storageReply } from "../reception/index.ts";
+import { type DkimSigners, type Login, noUse, signSubmission, type Vault } from "../signing/index.ts";
 import {
   type AuthExchange,
-  BufferedSink,
-  busyReply,
   type DataSink,
   type Envelope,
   type EnvelopeRecipient,
-  formatReceivedField,
   type Mailbox,
-  OctetBudget,
+  type ReceivedFieldOptions,
   type Reply,
   reply,
   type SessionInfo,
   type SmtpHandler,
 } from "../smtp/index.ts";
+import type { Spool } from "../spool/index.ts";
+import { queueEntries, type Submitted } from "./queue-entries.ts";
 import type { SubmissionEvent } from "./submission-event.ts";
 import { beginLogin } from "./user-login.ts";
+import { withinDeadline } from "./within-deadline.ts";
 
 export interface SubmissionOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
@@ -26,10 +26,16 @@ export interface SubmissionOptions {
   /** Where users log in, and where their keys are. */
   readonly vault: Pick<Vault, "mechanisms" | "logIn">;
   readonly queue: Pick<Queue, "enqueue">;
+  /** Where the bodies of large messages go. */
+  readonly spool: Pick<Spool, "receive" | "memoryOctets">;
   /** Key statements are stapled to messages (STP-1), so that prompt mail costs its receivers no lookup. Default off. */
   readonly staple?: boolean;
+  /** Bodies in 8 bits go out in 7, as far as they may (MSG-16 to MSG-19), or as they come. Default `convert`. */
+  readonly eightBit?: "convert" | "keep";
+  /** Who signs by DKIM after us (SIG-58); nobody unless given. */
+  readonly dkim?: DkimSigners;
   readonly clock?: { now(): number };
-  /** Octets held for messages in all sessions together; further ones are answered 452. */
+  /** Octets held in memory for messages in all sessions together; further ones are answered 452. */
   readonly bufferOctets?: number;
   /** How long the vault may take for a message, since a remote one can hang; then 451 4.4.3. */
   readonly signingTimeoutMs?: number;
@@ -38,27 +44,25 @@ export interface SubmissionOptions {
   readonly onEvent?: (event: SubmissionEvent) => void;
 }
 
-/** Signing takes this much: the message itself, and its copy with the edited header. */
-const SHARE = 2;
 const LATER = "try again later";
 
 /** Mail submission (RFC 6409) for ports 465 and 587: who is it, may they, sign, queue, and only then 250. */
 export class SubmissionHandler implements SmtpHandler<Login> {
   readonly #options: SubmissionOptions;
   readonly #clock: { now(): number };
-  readonly #budget: OctetBudget;
+  readonly #reception: Reception;
   readonly #onEvent: (event: SubmissionEvent) => void;
 
   constructor(options: SubmissionOptions) {
     this.#options = options;
     this.#clock = options.clock ?? Date;
     this.#onEvent = options.onEvent ?? (() => {});
-    this.#budget = new OctetBudget(options.bufferOctets ?? 256 << 20);
+    this.#reception = new Reception({ spool: options.spool, memoryOctets: options.bufferOctets });
   }
 
-  /** Octets held now for messages that are being received or signed. */
+  /** Octets held now in memory for messages that are being received or signed. */
   get bufferedOctets(): number {
-    return this.#budget.usedOctets;
+    return this.#reception.memoryOctets;
   }
 
   mechanisms(): readonly string[] {
@@ -98,104 +102,73 @@ export class SubmissionHandler implements SmtpHandler<Login> {
   }
 
   data(session: SessionInfo<Login>, envelope: Envelope): DataSink | Reply {
-    if (!this.#budget.hasRoomFor(SHARE * (envelope.declaredOctets ?? 0))) return busyReply;
-    return new BufferedSink({
-      budget: this.#budget,
+    return this.#reception.begin({
+      declaredOctets: envelope.declaredOctets,
+      scanEightBit: !envelope.smtputf8 && this.#options.eightBit !== "keep",
       accept: (message) => this.#accept(session, envelope, message),
-      share: SHARE,
+      refused: (answer, cause) => void this.#refuse(session, answer, cause),
     });
   }
 
-  async #accept(
-    session: SessionInfo<Login>,
-    envelope: Envelope,
-    message: readonly Uint8Array[],
-  ): Promise<Reply> {
+  async #accept(session: SessionInfo<Login>, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
     const login = submitter(session);
-    const { accountId } = login;
+    const { hostname, staple, dkim, eightBit, spool, signingTimeoutMs } = this.#options;
     const now = this.#clock.now();
-    const recipients = envelope.recipients.map((recipient) => forwardPath(recipient, login));
+    // Who is named twice gets the message once, as he was named first.
+    const recipients = new Map<string, EnvelopeRecipient>();
+    for (const recipient of envelope.recipients) {
+      const path = forwardPath(recipient, login);
+      if (!recipients.has(path)) recipients.set(path, recipient);
+    }
     const signing = signSubmission(
       {
         message,
-        recipients,
+        recipients: [...recipients.keys()],
         smtputf8: envelope.smtputf8,
-        authservIds: [this.#options.hostname],
-        staple: this.#options.staple ?? false,
+        authservIds: [hostname],
+        staple: staple ?? false,
+        convertInto: eightBit === "keep" ? null : spool,
         now,
+        ...(dkim ? { dkim } : {}),
       },
       login,
     );
-    const result = await withinDeadline(signing, this.#options.signingTimeoutMs ?? 30_000);
+    const result = await withinDeadline(signing, signingTimeoutMs ?? 30_000);
     if (result.kind === "refused") return this.#refuse(session, result.reply, result.cause);
+    const account = login.accountId;
+    const submitted = { session, envelope, recipients, signed: result, account };
+    const hideClient = this.#options.showClient !== true;
+    return this.#enqueue(submitted, { hostname, date: new Date(now), hideClient });
+  }
 
-    const copies = this.#copies(session, envelope, result, now);
+  async #enqueue(
+    submitted: Submitted & { readonly session: SessionInfo<Login> },
+    trace: ReceivedFieldOptions,
+  ): Promise<Reply> {
+    const { session, signed, account } = submitted;
+    const { identity, kids, messageIdHash, content } = signed;
+    const entries = queueEntries(submitted, trace);
     try {
-      const ids = await this.#options.queue.enqueue(copies);
+      const ids = await this.#options.queue.enqueue(entries);
       this.#onEvent({
         kind: "queued",
         session: session.id,
         client: session.remoteAddress,
-        account: accountId,
-        identity: result.identity,
-        kids: result.kids,
-        messageIdHash: result.messageIdHash,
+        account,
+        identity,
+        kids,
+        messageIdHash,
         ids,
-        recipientCount: copies.reduce((count, copy) => count + copy.recipients.length, 0),
-        octets: result.content.length,
+        recipientCount: entries.reduce((count, { recipients }) => count + recipients.length, 0),
+        octets: content.inline.length + (content.file?.octets ?? 0),
       });
       const more = ids.length > 1 ? ` and ${ids.length - 1} more` : "";
       return reply(250, "2.0.0", `Ok: queued as ${ids[0]}${more}`);
     } catch (error) {
+      await content.file?.remove();
       if (!(error instanceof QueueStoreError)) throw error;
-      const answer =
-        error.kind === "full"
-          ? reply(452, "4.3.1", `The queue is full; ${LATER}`)
-          : reply(451, "4.3.0", `The message cannot be stored now; ${LATER}`);
-      return this.#refuse(session, answer, error);
+      return this.#refuse(session, storageReply(error), error);
     }
-  }
-
-  #copies(
-    session: SessionInfo<Login>,
-    envelope: Envelope,
-    result: SignedSubmission & { kind: "signed" },
-    now: number,
-  ): NewMessage[] {
-    const body = isAscii(result.content) ? "7bit" : "8bitmime";
-    const { accountId } = submitter(session);
-    const byPath = new Map(envelope.recipients.map((recipient) => [recipient.text, recipient]));
-    return result.copies.map(({ recipients, signatures }) => {
-      const id = newMessageId(now);
-      // Received names nobody but the copy's own recipient, and the copy's own id: copies cannot be told to belong
-      // together by it (RCP-4).
-      const own = recipients.flatMap((path) => byPath.get(path) ?? []);
-      const received = formatReceivedField(
-        session,
-        { ...envelope, id, recipients: own },
-        {
-          hostname: this.#options.hostname,
-          date: new Date(now),
-          hideClient: this.#options.showClient !== true,
-        },
-      );
-      return {
-        id,
-        sender: envelope.reversePath?.text ?? "",
-        recipients: recipients.map((address) => ({ address, ...wishesOf(byPath.get(address)) })),
-        // What was signed is what is sent, octet for octet, 8-bit or not (MSG-15, MSG-19).
-        prefix: Buffer.concat([Buffer.from(received), signatures]),
-        content: { inline: result.content, file: null },
-        body,
-        smtputf8: envelope.smtputf8,
-        requireTls: envelope.requireTls,
-        envelopeId: envelope.envelopeId,
-        returned: envelope.returned,
-        account: accountId,
-        kids: [],
-        quarantined: false,
-      };
-    });
   }
 
   #refuse(session: SessionInfo<Login>, answer: Reply, cause: unknown): Reply {
@@ -212,16 +185,6 @@ function submitter(session: SessionInfo<Login>): Login {
   return session.user;
 }
 
-/** What the sender wants to hear of a recipient (RFC 3461). */
-function wishesOf(
-  recipient: EnvelopeRecipient | undefined,
-): Pick<EnvelopeRecipient, "notify" | "originalRecipient"> {
-  return {
-    notify: recipient?.notify ?? null,
-    originalRecipient: recipient?.originalRecipient ?? null,
-  };
-}
-
 function notYours(reversePath: Mailbox | null): Reply {
   return reply(550, "5.7.1", `<${reversePath?.text ?? ""}> is neither your address nor granted to you`);
 }
@@ -229,24 +192,4 @@ function notYours(reversePath: Mailbox | null): Reply {
 /** RFC 5321 §4.5.1: `<Postmaster>` without a domain is the one of the sender's own domain. */
 function forwardPath(recipient: Mailbox, login: Login): string {
   return recipient.domain === "" ? `postmaster@${login.primary.domain}` : recipient.text;
-}
-
-async function withinDeadline(
-  signing: Promise<SignedSubmission>,
-  timeoutMs: number,
-): Promise<SignedSubmission> {
-  const late = Promise.withResolvers<SignedSubmission>();
-  const timer = setTimeout(() => {
-    const answer = reply(451, "4.4.3", `Signing takes too long, so the message is not sent; ${LATER}`);
-    late.resolve({
-      kind: "refused",
-      reply: answer,
-      cause: new Error(`signing took more than ${timeoutMs} ms`),
-    });
-  }, timeoutMs);
-  try {
-    return await Promise.race([signing, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

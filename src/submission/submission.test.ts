@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { createTransport } from "nodemailer";
 import { certificate } from "./test-certificate.ts";
 import type { Client } from "./test-client.ts";
 import { modes } from "./test-modes.ts";
-import { type QueuedMessage, Site } from "./test-site.ts";
+import { BUFFER_OCTETS, type QueuedMessage, Site } from "./test-site.ts";
 
 const plain = (from = "allice@someisp.test") =>
   `From: ${from}\r\nTo: bob@dest.test\r\nSubject: x\r\n\r\nHi\r\n`;
@@ -50,7 +52,7 @@ function suite(mode: (typeof modes)[number]): void {
         /^250 2\.0\.0 Ok: queued as [0-9A-Z]{16} and 2 more$/,
       );
       assert.deepEqual(
-        messages.map(({ leased }) => leased.recipients.map(({ address }) => address)),
+        messages.map(({ leased }) => leased.recipients.map(({ address }) => address)).toSorted(),
         [["bob@dest.test", "carol@dest.test"], ["dan@third.test"], ["eve@dest.test"]],
       );
       for (const message of messages) {
@@ -362,17 +364,20 @@ function suite(mode: (typeof modes)[number]): void {
   });
 
   test("memory: what all sessions hold together is bounded, 452 beyond, and given back in the end", async () => {
-    const holder = await site.inTransaction();
-    assert.match(await holder.say("DATA"), /^354/);
     const line = `${"x".repeat(70)}\r\n`;
-    void holder.say(`${plain()}${line.repeat(2000)}`).catch(() => {});
-    while (site.handler.bufferedOctets < 280_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    const holders = await Promise.all([1, 2, 3, 4].map(() => site.inTransaction()));
+    for (const holder of holders) {
+      assert.match(await holder.say("DATA"), /^354/);
+      void holder.say(`${plain()}${line.repeat(3400)}`).catch(() => {});
+    }
+    const most = BUFFER_OCTETS - 150_000;
+    while (site.handler.bufferedOctets < most) await new Promise((resolve) => setTimeout(resolve, 5));
     const second = await site.inTransaction();
     assert.match(await second.send(`${plain()}${line.repeat(1500)}`), /^452 4\.3\.1/);
-    assert.match(await second.say("MAIL FROM:<allice@someisp.test> SIZE=300000"), /^250/);
+    assert.match(await second.say("MAIL FROM:<allice@someisp.test> SIZE=200000"), /^250/);
     assert.match(await second.say("RCPT TO:<bob@dest.test>"), /^250/);
     assert.match(await second.say("DATA"), /^452 4\.3\.1/);
-    holder.close();
+    for (const holder of holders) holder.close();
     while (site.handler.bufferedOctets > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.match(await second.say("RSET"), /^250/);
     assert.match(await second.say("MAIL FROM:<allice@someisp.test>"), /^250/);
@@ -381,6 +386,91 @@ function suite(mode: (typeof modes)[number]): void {
     second.close();
     assert.equal((await site.drain()).length, 1);
     assert.equal(site.handler.bufferedOctets, 0);
+  });
+
+  test("MSG-15 large messages go through the spool as they came, and verify", async () => {
+    const line = `${"x".repeat(76)}\r\n`;
+    for (const octets of [1 << 20, 20 << 20]) {
+      const body = line.repeat(octets / line.length);
+      const client = await site.inTransaction(["bob@dest.test", "eve@third.test"]);
+      assert.match(await client.send(`${plain()}${body}`), /^250 2\.0\.0 Ok: queued as \w{16} and 1 more/);
+      client.close();
+      assert.equal(spooledFiles().length, 1, "both copies share it");
+      const messages = await site.drain();
+      for (const message of messages) {
+        assert.equal(await site.verdictOf(message, now()), "pass from match");
+        assert.ok(message.octets.subarray(-body.length - 2).equals(Buffer.from(`${body}\r\n`)));
+      }
+      assert.equal(messages.length, 2);
+      assert.deepEqual(spooledFiles(), []);
+    }
+    const refused = await site.inTransaction();
+    assert.match(await refused.send(`${plain("boss@someisp.test")}${line.repeat(9000)}`), /^550 5\.7\.1/);
+    refused.close();
+    while (spooledFiles().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(site.handler.bufferedOctets, 0);
+  });
+
+  function spooledFiles(): string[] {
+    return readdirSync(join(site.folder, "spool"));
+  }
+
+  test("MSG-16 what is in 8 bits goes out in 7, whatever the client declared", async () => {
+    const text = plain().replace(
+      "\r\n\r\n",
+      "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nViele freundliche Grüße\r\n",
+    );
+    for (const parameters of [" BODY=8BITMIME", ""]) {
+      const client = await site.logIn();
+      assert.match(await client.say(`MAIL FROM:<allice@someisp.test>${parameters}`), /^250/);
+      assert.match(await client.say("RCPT TO:<bob@dest.test>"), /^250/);
+      assert.match(await client.send(text), /^250/);
+      client.close();
+      const [message] = await site.drain();
+      assert.ok(message);
+      assert.match(
+        String(message.octets),
+        /quoted-printable[\s\S]*\r\n\r\nViele freundliche Gr=C3=BC=C3=9Fe\r\n/,
+      );
+      assert.equal(message.leased.body, "7bit");
+      assert.equal(await site.verdictOf(message, now()), "pass from match");
+    }
+  });
+
+  test("RFC 3461, RFC 8689 what the envelope says of reports and TLS goes into the queue with each recipient", async () => {
+    const client = await site.logIn();
+    assert.match(
+      await client.say("MAIL FROM:<allice@someisp.test> RET=HDRS ENVID=QQ314159 REQUIRETLS"),
+      /^250/,
+    );
+    for (const recipient of [
+      "<bob@dest.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob@dest.test",
+      "<bob@dest.test> NOTIFY=NEVER",
+      "<eve@third.test> NOTIFY=NEVER",
+      "<carol@third.test>",
+    ])
+      assert.match(await client.say(`RCPT TO:${recipient}`), /^250/);
+    assert.match(await client.send(plain()), /^250/);
+    client.close();
+    const messages = await site.drain();
+    assert.deepEqual(
+      messages
+        .flatMap(({ leased }) => leased.recipients)
+        .map(({ address, notify, originalRecipient }) => [address, notify?.toSorted(), originalRecipient])
+        .toSorted(),
+      [
+        ["bob@dest.test", ["delay", "success"], "rfc822;Bob@dest.test"],
+        ["carol@third.test", undefined, null],
+        ["eve@third.test", ["never"], null],
+      ],
+    );
+    for (const { leased } of messages) {
+      assert.deepEqual(
+        [leased.requireTls, leased.returned, leased.envelopeId],
+        [true, "headers", "QQ314159"],
+      );
+      assert.equal(leased.kids.length, 1);
+    }
   });
 
   if (mode !== "keyring in the process")

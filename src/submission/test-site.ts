@@ -7,8 +7,8 @@ import { PublicKeyView } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
 import { type LeasedMessage, piecesOf, Queue, type QueueStore, RetrySchedule } from "../queue/index.ts";
 import { verify } from "../signature/index.ts";
-import type { Login } from "../signing/index.ts";
-import { SmtpServer, type TlsMode } from "../smtp/index.ts";
+import type { DkimSigners, Login } from "../signing/index.ts";
+import { type ServerLimits, SmtpServer, type TlsMode } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
 import { type SubmissionEvent, SubmissionHandler } from "./index.ts";
@@ -21,6 +21,15 @@ export interface QueuedMessage {
   readonly octets: Buffer;
 }
 
+export interface SiteOptions {
+  /** Where queue and spool are to be; one of its own unless given. */
+  readonly folder?: string;
+  readonly dkim?: DkimSigners;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export const BUFFER_OCTETS = 2 << 20;
+
 /** The submission side of someisp.test with allice, boss and secretary, in one of the modes. */
 export class Site {
   readonly mode: Mode;
@@ -30,14 +39,23 @@ export class Site {
   readonly ports: Partial<Record<TlsMode, number>> = {};
   /** Ids by name. */
   readonly accounts = new Map<string, string>();
-  readonly #folder: string;
+  /** Queue and spool are in it. */
+  readonly folder: string;
+  readonly #isFolderOurs: boolean;
   readonly #queueStore: QueueStore;
   readonly #queue: Queue;
   readonly #servers: SmtpServer<Login>[] = [];
 
-  private constructor(mode: Mode, folder: string, store: QueueStore, clock: { now(): number }) {
+  private constructor(
+    mode: Mode,
+    clock: { now(): number },
+    stores: { folder: string; spool: Spool; store: QueueStore },
+    options: SiteOptions,
+  ) {
+    const { folder, spool, store } = stores;
     this.mode = mode;
-    this.#folder = folder;
+    this.folder = folder;
+    this.#isFolderOurs = options.folder === undefined;
     this.queuePath = queuePathIn(folder);
     this.#queueStore = store;
     this.#queue = new Queue({ store: this.#queueStore, retry: new RetrySchedule() });
@@ -45,19 +63,21 @@ export class Site {
       hostname: "mail.someisp.test",
       vault: mode.vault,
       queue: this.#queue,
+      spool,
       clock,
-      bufferOctets: 400_000,
+      bufferOctets: BUFFER_OCTETS,
+      ...(options.dkim ? { dkim: options.dkim } : {}),
       signingTimeoutMs: 10_000,
       onEvent: (event) => this.events.push(event),
     });
   }
 
-  static async start(name: ModeName, clock: { now(): number }): Promise<Site> {
-    const folder = mkdtempSync(join(tmpdir(), "vsmtp-submission-"));
+  static async start(name: ModeName, clock: { now(): number }, options: SiteOptions = {}): Promise<Site> {
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), "vsmtp-submission-"));
     const spool = await Spool.open(join(folder, "spool"));
     const store = await openQueueStore(queuePathIn(folder), spool, { busyTimeoutMs: 10 });
     const mode = await Mode.start(name, { clock, limit: 100, replyMs: 1500 });
-    const site = new Site(mode, folder, store, clock);
+    const site = new Site(mode, clock, { folder, spool, store }, options);
     const { keyring } = site.mode;
     assert.ok((await keyring.addDomain("someisp.test")).ok);
     const aliases = ["al@someisp.test"];
@@ -78,6 +98,7 @@ export class Site {
         requireAuth: true,
         secureContext: () => createSecureContext({ cert: certificate, key: certificateKey }),
         deadlines: { authFailureDelayMs: 0 },
+        limits: options.limits ?? {},
       });
       site.#servers.push(server);
       site.ports[tlsMode] = (await server.listen({ host: "127.0.0.1", port: 0 })).port;
@@ -152,7 +173,7 @@ export class Site {
     await this.#queue.close();
     await this.#queueStore.close();
     await this.mode.stop();
-    rmSync(this.#folder, { recursive: true });
+    if (this.#isFolderOurs) rmSync(this.folder, { recursive: true });
   }
 }
 

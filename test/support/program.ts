@@ -33,8 +33,9 @@ export class RunningProgram {
   #rest = "";
   stderr = "";
 
-  constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [mainFile, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  /** @param file the program, where it is not the one of the checkout */
+  constructor(args: readonly string[], file = mainFile) {
+    this.child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     this.child.stderr?.on("data", (octets: Buffer) => {
       this.stderr += octets.toString();
     });

@@ -62,10 +62,8 @@ export class SubmissionService {
 
     const path = join(folder, "keyring.db");
     const { store: keyringStore, keyring, vault } = await openLocalVault(path, logins);
-    const queueStore = await openQueueStore(
-      join(folder, "queue.db"),
-      await Spool.open(join(folder, "spool")),
-    );
+    const spool = await Spool.open(join(folder, "spool"));
+    const queueStore = await openQueueStore(join(folder, "queue.db"), spool);
     const queue = new Queue({ store: queueStore, retry: new RetrySchedule() });
     assert.ok((await keyring.addDomain("someisp.test")).ok);
     for (const [address, password] of Object.entries(accounts)) {
@@ -73,7 +71,7 @@ export class SubmissionService {
     }
 
     const hostname = "mail.someisp.test";
-    const handler = new SubmissionHandler({ hostname, vault, queue });
+    const handler = new SubmissionHandler({ hostname, vault, queue, spool });
     const servers: SmtpServer<Login>[] = [];
     const listen = async (tlsMode: "implicit" | "starttls-required"): Promise<number> => {
       const options = { hostname, handler, tlsMode, requireAuth: true, secureContext: () => secureContext };

@@ -4,22 +4,20 @@ import { claimsAuthservId, fieldText, type Header, type HeaderField } from "../m
 const FLAG_FIELD = "x-vsmtp-flag";
 
 /**
- * A message without the fields that only this border may write: Authentication-Results under its own id (REC-2,
+ * A header without the fields that only this border may write: Authentication-Results under its own id (REC-2,
  * RFC 8601 §5) and the flag. All other octets stay as they came, so signatures hold.
- *
- * @param pieces the message as it was received, in order
  */
-export function cleanContent(pieces: readonly Uint8Array[], header: Header, authservId: string): Buffer {
-  const content = Buffer.concat(pieces);
+export function cleanHeader(header: Header, authservId: string): Uint8Array {
+  const { octets } = header;
   const forged = header.fields.filter((field) => isOurs(header, field, authservId));
-  if (forged.length === 0) return content;
+  if (forged.length === 0) return octets;
   const kept: Uint8Array[] = [];
   let from = 0;
   for (const field of forged) {
-    kept.push(content.subarray(from, field.start));
+    kept.push(octets.subarray(from, field.start));
     from = field.end;
   }
-  kept.push(content.subarray(from));
+  kept.push(octets.subarray(from));
   return Buffer.concat(kept);
 }
 
