@@ -12,6 +12,7 @@ const benchmarks = [
   "million-accounts",
   "private-interface",
   "pipeline",
+  "connections",
 ];
 
 const { names, effort } = readArguments();

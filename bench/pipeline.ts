@@ -1,12 +1,9 @@
 // Messages of 2 KiB through the servers, durable before each 250: signed by the submission server (TLS and AUTH once for
 // each session), verified by the MX (its key known already). Sessions are kept and wait for each reply.
-import { MappingDialer } from "../src/dialer/index.ts";
-import { type ClientTls, openSmtp } from "../src/smtp/index.ts";
 import { figure, printTable, race, readEffort } from "./harness.ts";
 import type { PipelineReady } from "./pipeline-server.ts";
 import { type Load, ServerProcess, underLoad } from "./server-process.ts";
-
-const dialer = new MappingDialer();
+import { openSession, sendOne } from "./submission-client.ts";
 
 /** Clients that hand in one message after the other. */
 class Sending implements Load {
@@ -26,32 +23,13 @@ class Sending implements Load {
   }
 
   async #session(): Promise<void> {
-    const { port, certificate, message } = this.#ready;
-    const host = "mail.someisp.test";
-    const tls: ClientTls = certificate
-      ? { mode: "implicit", name: host, ca: certificate }
-      : { mode: "never" };
-    const opened = await openSmtp(
-      dialer,
-      { host, address: "127.0.0.1", port },
-      {
-        hostname: "client.test",
-        tls,
-        ...(certificate ? { credentials: { user: "allice@someisp.test", password: "secret" } } : {}),
-      },
-    );
-    if (!opened.ok) throw new Error(opened.failure.text);
-    const content = Buffer.from(message, "base64");
+    const client = await openSession(this.#ready);
+    const content = Buffer.from(this.#ready.message, "base64");
     while (this.#running) {
-      const [outcome] = await opened.client.send({
-        reversePath: "allice@someisp.test",
-        recipients: [{ address: "bob@dest.test" }],
-        content,
-      });
-      if (outcome?.status !== "delivered") throw new Error(outcome?.text);
+      await sendOne(client, content);
       this.done++;
     }
-    await opened.client.quit();
+    await client.quit();
   }
 }
 

@@ -13,6 +13,8 @@ export interface MeasuredServer {
 interface Usage {
   readonly cpuSeconds: number;
   readonly residentOctets: number;
+  /** The most it ever was. */
+  readonly peakResidentOctets: number;
 }
 
 /** @typeParam Ready what the server tells when it listens */
@@ -69,7 +71,11 @@ function nextMessage<T>(child: ChildProcess): Promise<T> {
 export function announce(ready: object, onEnd: () => Promise<void> | void = () => {}): void {
   process.on("message", () => {
     const { user, system } = process.cpuUsage();
-    const usage: Usage = { cpuSeconds: (user + system) / 1e6, residentOctets: process.memoryUsage.rss() };
+    const usage: Usage = {
+      cpuSeconds: (user + system) / 1e6,
+      residentOctets: process.memoryUsage.rss(),
+      peakResidentOctets: process.resourceUsage().maxRSS * 1024,
+    };
     process.send?.(usage);
   });
   process.on("disconnect", async () => {
