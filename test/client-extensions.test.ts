@@ -76,3 +76,51 @@ test("swaks submits with its commands in one piece (PIPELINING)", {
   assert.deepEqual(mails.flatMap(({ recipients }) => recipients).sort(), ["bob@dest.test", "dan@dest.test"]);
   for (const { verdict } of mails) assert.equal(verdict.result, "pass", verdict.detail);
 });
+
+test("Python's smtplib says what its user wants to hear of the mail (DSN)", {
+  skip: missingProgram("python3"),
+}, async () => {
+  const script = `
+import smtplib, ssl, sys
+port, ca = int(sys.argv[1]), sys.argv[2]
+with smtplib.SMTP_SSL("localhost", port, context=ssl.create_default_context(cafile=ca)) as server:
+    server.login("${allice}", "secret")
+    message = "From: ${allice}\\r\\nTo: bob@dest.test\\r\\n\\r\\nHi\\r\\n"
+    of_recipient = ["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;Bob+2Bx@dest.test"]
+    server.sendmail("${allice}", ["bob@dest.test"], message, ["RET=HDRS", "ENVID=a+2Bb"], of_recipient)
+`;
+  const run = await runClient("python3", ["-c", script, `${service.smtpsPort}`, service.caFile]);
+  assert.equal(run.status, 0, run.output);
+  const [mail] = await service.takeQueue();
+  const orcpt = "rfc822;Bob+2Bx@dest.test";
+  const wanted = {
+    returned: "headers",
+    envelopeId: "a+2Bb",
+    notify: ["success", "delay"],
+    originalRecipient: orcpt,
+  };
+  assert.deepEqual(mail?.dsn, wanted);
+});
+
+test("msmtp says what its user wants to hear of the mail (DSN)", {
+  skip: missingProgram("msmtp"),
+}, async () => {
+  const run = await runClient(
+    "msmtp",
+    [
+      ["--host=localhost", `--port=${service.submissionPort}`, "--auth=plain", `--user=${allice}`],
+      ["--passwordeval=echo secret", `--from=${allice}`, "--tls=on", `--tls-trust-file=${service.caFile}`],
+      ["--dsn-notify=failure,success", "--dsn-return=full", "--", "bob@dest.test"],
+    ].flat(),
+    `From: ${allice}\nTo: bob@dest.test\n\nHi\n`,
+  );
+  assert.equal(run.status, 0, run.output);
+  const [mail] = await service.takeQueue();
+  const wanted = {
+    returned: "full",
+    envelopeId: null,
+    notify: ["failure", "success"],
+    originalRecipient: null,
+  };
+  assert.deepEqual(mail?.dsn, wanted);
+});

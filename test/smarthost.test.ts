@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createTransport } from "nodemailer";
+import { createTransport, type SendMailOptions } from "nodemailer";
 import { hopMessages } from "./support/hop-messages.ts";
 import type { Relay } from "./support/peers/relay.ts";
 import { type RelayPeer, relayPeers } from "./support/peers/relay-peers.ts";
@@ -55,6 +55,29 @@ for (const peer of relayPeers) {
       console.log(relay.log().split("\n").slice(-100).join("\n"));
       throw error;
     }
+  });
+}
+
+for (const peer of relayPeers.filter(({ dsn }) => dsn)) {
+  test(`${peer.name} passes on what the author wants to hear of his mail (DSN)`, {
+    skip: peer.skip,
+  }, async () => {
+    const relay = relays.get(peer) as Relay;
+    const client = createTransport({ host: "127.0.0.1", port: relay.plainPort, ignoreTLS: true });
+    const recipient = "bob@dest.test";
+    const mail: SendMailOptions = {
+      raw: `From: ${allice}\r\nTo: ${recipient}\r\n\r\nHi\r\n`,
+      envelope: { from: allice, to: recipient },
+      dsn: { id: "a+b", return: "headers", notify: ["success", "delay"], recipient: `rfc822;${recipient}` },
+    };
+    await client.sendMail(mail);
+    const [queuedMail] = await queued([recipient]);
+    assert.deepEqual(queuedMail?.dsn, {
+      returned: "headers",
+      envelopeId: "a+2Bb",
+      notify: ["success", "delay"],
+      originalRecipient: `rfc822;${recipient}`,
+    });
   });
 }
 

@@ -6,7 +6,13 @@ import { createSecureContext } from "node:tls";
 import { type Verdict, verify } from "../../src/index.ts";
 import { PublicKeyView } from "../../src/keyring/index.ts";
 import { type Address, parseAddress } from "../../src/message/index.ts";
-import { piecesOf, Queue, RetrySchedule } from "../../src/queue/index.ts";
+import {
+  type LeasedMessage,
+  type NewRecipient,
+  piecesOf,
+  Queue,
+  RetrySchedule,
+} from "../../src/queue/index.ts";
 import type { Login } from "../../src/signing/index.ts";
 import { SmtpServer } from "../../src/smtp/index.ts";
 import { Spool } from "../../src/spool/index.ts";
@@ -21,6 +27,9 @@ export interface QueuedMail {
   readonly recipients: readonly string[];
   readonly text: string;
   readonly verdict: Verdict;
+  /** What the sender wants to hear of it (RFC 3461): RET and ENVID, and of its first recipient NOTIFY and ORCPT. */
+  readonly dsn: Pick<LeasedMessage, "returned" | "envelopeId"> &
+    Pick<NewRecipient, "notify" | "originalRecipient">;
 }
 
 /** The submission side of someisp.test on loopback, with a certificate for "localhost"; nothing is delivered. */
@@ -99,7 +108,10 @@ export class SubmissionService {
       const octets = Buffer.concat(pieces);
       const recipients = message.recipients.map(({ address }) => address);
       const verdict = await this.#judge(octets, recipients);
-      mails.push({ sender: message.sender, recipients, text: octets.toString("latin1"), verdict });
+      const { sender, returned, envelopeId } = message;
+      const { notify, originalRecipient } = message.recipients[0] as NewRecipient;
+      const dsn = { returned, envelopeId, notify, originalRecipient };
+      mails.push({ sender, recipients, text: octets.toString("latin1"), verdict, dsn });
       const outcomes = message.recipients.map(({ index }) => ({
         index,
         kind: "delivered" as const,

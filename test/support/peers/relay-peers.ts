@@ -16,9 +16,11 @@ export interface RelayPeer {
   readonly spoils: readonly string[];
   /** False when clients cannot count on its STARTTLS. */
   readonly tlsServer: boolean;
+  /** It knows DSN (RFC 3461), and passes on what its parameters say. */
+  readonly dsn: boolean;
 }
 
-const sound = { takesNo: [], spoils: [], tlsServer: true };
+const sound = { takesNo: [], spoils: [], tlsServer: true, dsn: true };
 
 export const relayPeers: readonly RelayPeer[] = [
   { name: "Postfix", skip: missingPostfix(), start: startPostfix, ...sound },
@@ -30,6 +32,7 @@ export const relayPeers: readonly RelayPeer[] = [
     takesNo: ["a UTF-8 address and header"], // it has no SMTPUTF8
     spoils: [],
     tlsServer: false,
+    dsn: true,
   },
   {
     name: "Haraka",
@@ -39,5 +42,6 @@ export const relayPeers: readonly RelayPeer[] = [
     // It does not ask for SMTPUTF8 when recipients need it, and breaks lines of more than 992 octets.
     spoils: ["a UTF-8 address and header", "lines of 998 octets"],
     tlsServer: true,
+    dsn: false,
   },
 ];
