@@ -38,3 +38,10 @@ export const hopMessages: readonly HopMessage[] = [
     "Party!\r\n",
   ),
 ];
+
+/** The body of a message, as its author wrote it: a submission server may have encoded it (MSG-16). */
+export function bodyOf(text: string): Buffer {
+  const end = text.indexOf("\r\n\r\n");
+  const encoded = /^Content-Transfer-Encoding: base64\r$/m.test(text.slice(0, end + 2));
+  return Buffer.from(text.slice(end + 4), encoded ? "base64" : "latin1");
+}

@@ -90,6 +90,7 @@ ${tables.join("")}${this.#network({ "mx.someisp.test:8757": this.#keyPort })}`;
 new_account_recipients = 1_000_000
 recipients_per_period = 1_000_000
 [submission]
+eight_bit = "keep"
 listen = [{ address = "127.0.0.1:${this.#smtpsPort}", tls = "implicit" }]
 [key_server]
 listen = ["127.0.0.1:${this.#keyPort}"]
