@@ -103,6 +103,29 @@ with smtplib.SMTP_SSL("localhost", port, context=ssl.create_default_context(cafi
   }
 });
 
+test("Python sends by BDAT, in two chunks, with DSN parameters: queued signed (MSG-6)", {
+  skip: missingProgram("python3"),
+}, async () => {
+  const script = `
+import smtplib, ssl, sys
+port, ca = int(sys.argv[1]), sys.argv[2]
+octets = b"From: ${allice}\\r\\nTo: bob@dest.test\\r\\nSubject: chunks\\r\\n\\r\\n.\\r\\n..two\\r\\n.\\r\\n"
+with smtplib.SMTP_SSL("localhost", port, context=ssl.create_default_context(cafile=ca)) as server:
+    server.login("${allice}", "secret")
+    assert server.has_extn("chunking") and server.has_extn("dsn")
+    print(server.mail("${allice}", ["RET=HDRS", "ENVID=QQ+2B1"]))
+    print(server.rcpt("bob@dest.test", ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;bob@dest.test"]))
+    server.send(b"BDAT 40\\r\\n" + octets[:40] + b"BDAT %d LAST\\r\\n" % len(octets[40:]) + octets[40:])
+    for code, text in [server.getreply(), server.getreply()]:
+        assert code == 250, text
+`;
+  const run = await runClient("python3", ["-c", script, `${service.smtpsPort}`, service.caFile]);
+  assert.equal(run.status, 0, run.output);
+  const [queued] = await service.takeQueue();
+  assert.deepEqual([queued?.verdict.result, queued?.recipients], ["pass", ["bob@dest.test"]]);
+  assert.match(queued?.text ?? "", /Subject: chunks\r\n\r\n\.\r\n\.\.two\r\n\.\r\n$/);
+});
+
 function login(tls: Login["tls"]): Login {
   const port = tls === "implicit" ? service.smtpsPort : service.submissionPort;
   return { tls, port, caFile: service.caFile, user: allice, password: "secret" };

@@ -19,8 +19,11 @@ function brief(line: string): string {
   const command = parse(line);
   switch (command.verb) {
     case "wrong":
-    case "foreign":
       return `${command.reply.code} ${command.reply.enhanced}`;
+    case "foreign":
+      return `foreign ${command.reply.code} ${command.reply.enhanced}`;
+    case "BDAT":
+      return `BDAT ${command.octets}${command.last ? " LAST" : ""}`;
     case "EHLO":
     case "HELO":
       return `${command.verb} ${command.name}`;
@@ -194,8 +197,18 @@ const commands: [section: string, line: string, expected: string][] = [
   ["RFC 5321 §4.2.4", "MAILX", "500 5.5.1"],
   ["RFC 5321 §4.2.4", "", "500 5.5.1"],
   ["RFC 5321 §4.2.4", " MAIL FROM:<a@b.test>", "500 5.5.1"],
-  ["RFC 3030 not offered", "BDAT 5", "502 5.5.1"],
-  ["RFC 5321 §7.9 browsers", "POST / HTTP/1.1", "500 5.5.1"],
+  ["RFC 3030 §2", "BDAT 5", "BDAT 5"],
+  ["RFC 3030 §2", "bdat 0005 last ", "BDAT 5 LAST"],
+  ["RFC 3030 §2", "BDAT 0 LAST", "BDAT 0 LAST"],
+  ["RFC 3030 §2 15 digits", "BDAT 999999999999999", "BDAT 999999999999999"],
+  ["RFC 3030 §2 16 digits", "BDAT 1000000000000000", "foreign 501 5.5.4"],
+  ["RFC 3030 §2", "BDAT", "foreign 501 5.5.4"],
+  ["RFC 3030 §2", "BDAT -1", "foreign 501 5.5.4"],
+  ["RFC 3030 §2", "BDAT 0x10", "foreign 501 5.5.4"],
+  ["RFC 3030 §2", "BDAT 5 LASTLY", "foreign 501 5.5.4"],
+  ["RFC 3030 §2", "BDAT LAST", "foreign 501 5.5.4"],
+  ["RFC 3030 §2", long(600, "BDAT 5 *"), "foreign 501 5.5.4"],
+  ["RFC 5321 §7.9 browsers", "POST / HTTP/1.1", "foreign 500 5.5.1"],
   ["RFC 5321 §4.1.1 control characters", "NOOP \x07", "500 5.5.2"],
   ["RFC 5321 §4.1.1 control characters", "MAIL\tFROM:<a@b.test>", "500 5.5.2"],
   ["RFC 5321 §4.5.3.1.4 512 octets with CRLF", long(512, "NOOP *"), "NOOP"],
@@ -406,7 +419,7 @@ test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", ()
   session.extended = true;
   session.user = "u";
   session.tls = { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256" };
-  session.transaction = { ...envelope, recipients: [], smtputf8: true };
+  session.transaction = { ...envelope, recipients: [], transfer: null, smtputf8: true };
   session.helo = "DESKTOP_7";
   const two = { ...envelope, recipients: [mailbox("b@dest.test"), mailbox("c@dest.test")] };
   assert.equal(

@@ -1,10 +1,11 @@
 import { decodeBase64 } from "../../message/index.ts";
 import { type Reply, reply } from "../reply.ts";
+import { chain } from "./chain.ts";
 import type { Authentication, Conversation } from "./conversation.ts";
 import type { Awaitable } from "./handler.ts";
 import { authOctets } from "./limits.ts";
 import type { ServerSettings } from "./options.ts";
-import { chain, type Outcome, say } from "./outcome.ts";
+import { type Outcome, say } from "./outcome.ts";
 
 // AUTH (RFC 4954) as a relay: between the client and the handler's exchange octets pass as they are, in base64.
 

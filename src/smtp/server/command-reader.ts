@@ -30,11 +30,12 @@ export class CommandReader {
     return this.#at < this.#buffer.length;
   }
 
-  /** Takes all octets that wait: what follows the line returned last. */
-  takeRest(): Buffer {
-    const rest = this.#buffer.subarray(this.#at);
-    this.#release();
-    return rest;
+  /** Takes the octets that wait, `most` at most: what follows the line returned last. */
+  take(most = Number.POSITIVE_INFINITY): Buffer {
+    const taken = this.#buffer.subarray(this.#at, this.#at + most);
+    this.#at += taken.length;
+    if (this.#at === this.#buffer.length) this.#release();
+    return taken;
   }
 
   /** The next line, or null when more octets are needed for one. */

@@ -1,11 +1,14 @@
 import type { Mailbox } from "../mailbox.ts";
 import { isPositive, type Reply, reply } from "../reply.ts";
 import { authenticate } from "./authentication.ts";
+import { chain } from "./chain.ts";
+import { bdat, data } from "./content-commands.ts";
 import type { Conversation, Transaction } from "./conversation.ts";
 import type { Awaitable, EnvelopeRecipient } from "./handler.ts";
+import { smallChunkOctets } from "./limits.ts";
 import { offeredExtensions, offers } from "./offered-extensions.ts";
 import type { ServerSettings } from "./options.ts";
-import { chain, type Outcome, say } from "./outcome.ts";
+import { type Outcome, say } from "./outcome.ts";
 import type { Command } from "./parse-command.ts";
 import { type MailParameters, type RcptParameters, unknownParameter } from "./parse-parameters.ts";
 
@@ -15,7 +18,7 @@ export function execute<User>(
   command: Command,
   settings: ServerSettings<User>,
 ): Awaitable<Outcome> {
-  if (idleVerbs.has(command.verb) && ++conversation.idleCommands > settings.limits.idleCommands) {
+  if (isIdle(command) && ++conversation.idleCommands > settings.limits.idleCommands) {
     const text = "Too many commands without a message, closing";
     return { reply: reply(421, "4.7.0", text), next: { kind: "close", reason: "too-many-idle-commands" } };
   }
@@ -36,8 +39,14 @@ export function execute<User>(
       return rcpt(conversation, command.recipient, command.parameters, settings);
     case "DATA":
       return data(conversation, settings);
+    case "BDAT":
+      if (offers("CHUNKING", conversation, settings)) return bdat(conversation, settings);
+      return {
+        reply: reply(502, "5.5.1", "BDAT is not offered"),
+        next: { kind: "close", reason: "not-smtp" },
+      };
     case "RSET":
-      conversation.transaction = null;
+      conversation.endTransaction("reset");
       return say(250, "2.0.0", "Ok");
     case "STARTTLS":
       return startTls(conversation, settings);
@@ -46,7 +55,7 @@ export function execute<User>(
     case "NOOP":
       return say(250, "2.0.0", "Ok");
     case "HELP":
-      return say(214, "2.0.0", "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY AUTH STARTTLS QUIT (RFC 5321)");
+      return say(214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY AUTH STARTTLS QUIT (RFC 5321)");
     case "VRFY":
       // RFC 5321 §3.5.3: 252 keeps harvesters from learning which mailboxes exist.
       return say(252, "2.0.0", "Cannot verify the address, but will try to deliver to it");
@@ -72,6 +81,12 @@ const idleVerbs: ReadonlySet<Command["verb"]> = new Set([
   "HELO",
 ]);
 
+/** Very small chunks too: they would cost us more than the client. */
+function isIdle(command: Command): boolean {
+  if (command.verb === "BDAT") return command.octets < smallChunkOctets && !command.last;
+  return idleVerbs.has(command.verb);
+}
+
 /** RFC 3207 §4; a command that is wrong gets its own answer. */
 const verbsInClear: ReadonlySet<Command["verb"]> = new Set([
   "EHLO",
@@ -90,7 +105,7 @@ function hello<User>(
   settings: ServerSettings<User>,
 ): Outcome {
   // RFC 5321 §4.1.4: EHLO in the middle of a session has the effect of RSET.
-  conversation.transaction = null;
+  conversation.endTransaction("reset");
   conversation.helo = name;
   conversation.extended = verb === "EHLO";
   if (verb === "HELO") return say(250, null, settings.hostname);
@@ -130,6 +145,7 @@ function mail<User>(
     id: `${conversation.id}.${conversation.transactions}`,
     reversePath,
     recipients: [],
+    transfer: null,
     declaredOctets: parameters.declaredOctets,
     requireTls: parameters.requireTls,
     returned: parameters.returned,
@@ -157,6 +173,7 @@ function rcpt<User>(
   if (transaction === null) return say(503, "5.5.1", "Send MAIL first");
   const refused = refuseParameters(conversation, parameters, settings);
   if (refused !== null) return { reply: refused };
+  if (transaction.transfer !== null) return say(503, "5.5.1", "The content has begun");
   const { notify, originalRecipient } = parameters;
   if (!transaction.smtputf8 && !(mailbox.ascii && isAscii(originalRecipient ?? ""))) {
     return say(553, "5.6.7", "A non-ASCII address needs SMTPUTF8");
@@ -170,17 +187,6 @@ function rcpt<User>(
     if (answer === null || isPositive(answer)) transaction.recipients.push(recipient);
     return { reply: answer ?? reply(250, "2.1.5", "Recipient ok") };
   });
-}
-
-function data<User>(conversation: Conversation<User>, settings: ServerSettings<User>): Awaitable<Outcome> {
-  const transaction = conversation.transaction;
-  if (transaction === null) return say(503, "5.5.1", "Send MAIL first");
-  if (transaction.recipients.length === 0) return say(554, "5.5.1", "No valid recipients");
-  return chain(settings.handler.data(conversation, transaction), (answer) =>
-    "code" in answer
-      ? { reply: answer }
-      : { reply: reply(354, null, "End data with <CR><LF>.<CR><LF>"), next: { kind: "data", sink: answer } },
-  );
 }
 
 function startTls<User>(conversation: Conversation<User>, settings: ServerSettings<User>): Outcome {

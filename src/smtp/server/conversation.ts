@@ -1,4 +1,13 @@
-import type { AuthExchange, Envelope, EnvelopeRecipient, Protocol, SessionInfo, TlsInfo } from "./handler.ts";
+import type { ContentTransfer } from "./content-transfer.ts";
+import type {
+  AbortReason,
+  AuthExchange,
+  Envelope,
+  EnvelopeRecipient,
+  Protocol,
+  SessionInfo,
+  TlsInfo,
+} from "./handler.ts";
 
 /** Where the client is: addresses and ports of one connection. */
 export interface Endpoints {
@@ -10,6 +19,8 @@ export interface Endpoints {
 /** A transaction under way (RFC 5321 §3.3): the envelope that handlers see, and that RCPT extends. */
 export interface Transaction extends Envelope {
   readonly recipients: EnvelopeRecipient[];
+  /** The content, once DATA or BDAT began it. */
+  transfer: ContentTransfer | null;
 }
 
 /** A SASL exchange under way. */
@@ -59,6 +70,12 @@ export class Conversation<User> implements SessionInfo<User> {
     this.helo = null;
     this.extended = false;
     this.user = null;
+    this.endTransaction("reset");
+  }
+
+  /** What has come of its content is forgotten, unless its fate is decided. */
+  endTransaction(reason: AbortReason): void {
+    this.transaction?.transfer?.abort(reason);
     this.transaction = null;
   }
 

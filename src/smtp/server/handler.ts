@@ -40,7 +40,7 @@ export interface SmtpHandler<User = unknown> {
     recipient: EnvelopeRecipient,
     envelope: Envelope,
   ): Awaitable<Reply | null>;
-  /** DATA, with at least one recipient. A reply (4xx or 5xx) refuses before any content is sent. */
+  /** DATA or the first BDAT, with at least one recipient. A reply (4xx or 5xx) refuses before any content is read. */
   data(session: SessionInfo<User>, envelope: Envelope): Awaitable<DataSink | Reply>;
   /** The session has ended. Called once for every session for which `connect` was asked. Must not throw. */
   disconnect?(session: SessionInfo<User>): void;
@@ -51,8 +51,8 @@ export interface SmtpHandler<User = unknown> {
  */
 export interface DataSink {
   /**
-   * The next octets: without dot-stuffing and terminator, CRLF line ends only, no NUL, no line over 998 octets
-   * (MSG-1 to MSG-4). The chunk is the sink's to keep; nobody writes to it afterwards. While a returned promise is
+   * The next octets, cut anywhere: without dot-stuffing and terminator, CRLF line ends only, no NUL, no line over 998
+   * octets (MSG-1 to MSG-4, MSG-6). The chunk is the sink's to keep; nobody writes to it afterwards. While a returned promise is
    * pending nothing more is read from the client.
    */
   write(chunk: Uint8Array): void | Promise<void>;
@@ -68,8 +68,8 @@ export interface DataSink {
 /** Faults of the content that refuse a message: MSG-1 to MSG-3, RFC 5321 §2.3.8 and §4.5.3.1.6, RFC 1870. */
 export type ContentFault = "bare-cr" | "bare-lf" | "nul" | "long-line" | "too-big";
 
-/** Why a sink will see no more of its message. */
-export type AbortReason = ContentFault | "disconnected" | "timeout" | "shutdown" | "sink-failed";
+/** Why a sink will see no more of its message; `reset`: the client gave it up. */
+export type AbortReason = ContentFault | "reset" | "disconnected" | "timeout" | "shutdown" | "sink-failed";
 
 export interface TlsInfo {
   /** As OpenSSL names it: `TLSv1.3`. */

@@ -6,7 +6,7 @@ export interface ServerLimits {
   readonly recipients: number;
   /** Error replies before the session is closed with 421. */
   readonly errors: number;
-  /** Commands without effect (NOOP, RSET, VRFY, EXPN, HELP, EHLO) in a row, without a message, before 421. */
+  /** Commands without effect (NOOP, RSET, VRFY, EXPN, HELP, EHLO, a tiny BDAT) in a row, without a message, before 421. */
   readonly idleCommands: number;
   /** Failed AUTH attempts before the session is closed with 421. */
   readonly authFailures: number;
@@ -55,6 +55,9 @@ export const defaultDeadlines: ServerDeadlines = {
   greetingDelayMs: 0,
   authFailureDelayMs: 1000,
 };
+
+/** A chunk below this that is not the last counts as a command without effect. */
+export const smallChunkOctets = 1024;
 
 /** A command line with CRLF (RFC 5321 §4.5.3.1.4). */
 export const commandOctets = 512;

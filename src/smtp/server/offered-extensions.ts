@@ -14,7 +14,7 @@ export function offeredExtensions<User>(
   const mechanisms = offeredMechanisms(conversation, settings);
   if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.join(" ")}`);
   lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8");
-  for (const extension of ["DSN", "REQUIRETLS"] as const) {
+  for (const extension of ["CHUNKING", "DSN", "REQUIRETLS"] as const) {
     if (offers(extension, conversation, settings)) lines.push(extension);
   }
   // RFC 9422: a client that has more recipients need not try.

@@ -20,8 +20,8 @@ export interface SmtpServerOptions<User = unknown> {
   /** 530 to MAIL before a successful AUTH (RFC 6409 §4.3). */
   readonly requireAuth?: boolean;
   /**
-   * Extensions that are not offered, since the handler does not keep what they promise: reports (DSN, RFC 3461), or
-   * that the message travels on by authenticated TLS only (REQUIRETLS, RFC 8689). By default both are offered.
+   * Extensions that are not offered, as where the handler does not keep what they promise: reports (DSN, RFC 3461), or
+   * that the message travels on by authenticated TLS only (REQUIRETLS, RFC 8689). By default all are offered.
    */
   readonly withheld?: readonly OptionalExtension[];
   /** Further EHLO lines: keyword and parameters, such as `VSMTP enforce`. */

@@ -13,10 +13,11 @@ export type Command =
   | { readonly verb: "EHLO" | "HELO"; readonly name: string }
   | { readonly verb: "MAIL"; readonly reversePath: Mailbox | null; readonly parameters: MailParameters }
   | { readonly verb: "RCPT"; readonly recipient: Mailbox; readonly parameters: RcptParameters }
+  | { readonly verb: "BDAT"; readonly octets: number; readonly last: boolean }
   | { readonly verb: "AUTH"; readonly mechanism: string; readonly initial: string | null }
   | { readonly verb: "DATA" | "RSET" | "QUIT" | "STARTTLS" | "NOOP" | "HELP" | "VRFY" | "EXPN" }
   | { readonly verb: "wrong"; readonly reply: Reply }
-  /** BDAT and HTTP requests: what follows such a line is content, which must never be read as commands. */
+  /** HTTP requests, and BDAT that says no size: what follows is content, which must never be read as commands. */
   | { readonly verb: "foreign"; readonly reply: Reply };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -25,6 +26,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function parseCommand(line: Buffer): Command {
   let text = line.toString("latin1");
   const verb = /^[A-Za-z]{4,8}(?=$| )/.exec(text)?.[0].toUpperCase() ?? "";
+  if (verb === "BDAT") return parseBdat(text);
   if (line.length + 2 > lineLimit(verb)) return wrong(500, "5.5.2", "Line too long");
   if (/[^\x20-\x7e]/.test(text)) {
     if (/[\0-\x1f\x7f]/.test(text)) return wrong(500, "5.5.2", "Control characters are not allowed");
@@ -60,8 +62,6 @@ export function parseCommand(line: Buffer): Command {
     case "VRFY":
     case "EXPN":
       return argument === "" ? wrong(501, "5.5.4", `Syntax: ${verb} name`) : { verb };
-    case "BDAT":
-      return { verb: "foreign", reply: reply(502, "5.5.1", "BDAT is not offered") };
     default:
       return parseUnknown(text);
   }
@@ -114,6 +114,13 @@ function pathStart(keyword: string, argument: string): number {
   let at = keyword.length;
   while (argument[at] === " ") at++;
   return at;
+}
+
+/** RFC 3030 §2. A size of more than 15 digits is none: it could not be counted. */
+function parseBdat(text: string): Command {
+  const found = /^BDAT +(\d{1,15})( +LAST)? *$/i.exec(text);
+  if (found === null) return { verb: "foreign", reply: reply(501, "5.5.4", "Syntax: BDAT octets [LAST]") };
+  return { verb: "BDAT", octets: Number(found[1]), last: found[2] !== undefined };
 }
 
 function parseAuth(argument: string): Command {

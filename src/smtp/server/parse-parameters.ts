@@ -3,8 +3,8 @@ import { isXtext } from "../xtext.ts";
 import { parseEnvelopeId, parseNotify, parseOriginalRecipient, parseReturned } from "./dsn-parameters.ts";
 import type { Notify } from "./handler.ts";
 
-/** Extensions that define parameters and are not offered in every session. */
-export type OptionalExtension = "DSN" | "REQUIRETLS";
+/** Extensions that are not offered in every session. */
+export type OptionalExtension = "CHUNKING" | "DSN" | "REQUIRETLS";
 
 /** Parameters of a command. */
 interface Parameters {

@@ -1,42 +1,46 @@
-import { Deadline } from "../deadline.ts";
-import { formatReply, isPositive, type Reply, reply } from "../reply.ts";
+import { isPositive, type Reply, reply } from "../reply.ts";
 import { respond } from "./authentication.ts";
+import { Chunk } from "./chunk.ts";
 import { type CommandLine, CommandReader } from "./command-reader.ts";
 import { execute } from "./commands.ts";
-import { type Authentication, Conversation, type Endpoints } from "./conversation.ts";
-import { DataTransfer } from "./data-transfer.ts";
-import type { AbortReason, Awaitable, DataSink, SessionInfo, TlsInfo } from "./handler.ts";
-import type { CloseReason, ServerSettings } from "./options.ts";
+import { ContentIntake } from "./content-intake.ts";
+import type { ContentTransfer } from "./content-transfer.ts";
+import type { Authentication, Conversation, Endpoints } from "./conversation.ts";
+import { Dialogue } from "./dialogue.ts";
+import type { SessionInfo, TlsInfo } from "./handler.ts";
+import type { ServerSettings } from "./options.ts";
 import type { Outcome } from "./outcome.ts";
 import { parseCommand } from "./parse-command.ts";
 import type { SessionPort } from "./session-port.ts";
 import { showCommand } from "./show-command.ts";
 
+/** What the client's next octets are. After the session's end it does not matter any more. */
 type Phase =
+  /** Too early: it has to wait for our greeting. */
   | { readonly kind: "greeting" }
   | { readonly kind: "command" }
-  | { readonly kind: "data"; readonly transfer: DataTransfer; readonly endsAt: number }
-  | { readonly kind: "handshake" }
-  | { readonly kind: "over"; readonly reason: CloseReason };
+  /** Content up to its terminator. */
+  | { readonly kind: "data"; readonly transfer: ContentTransfer }
+  /** As many octets of content as BDAT said. */
+  | Chunk
+  /** TLS: the connection's affair. */
+  | { readonly kind: "handshake" };
 
 const commandPhase: Phase = { kind: "command" };
 
 /**
  * One client's session: octets in, replies and handler calls out, apart from any socket. It works on one command
- * or block of data at a time; while the handler's answer is awaited the input waits (`ready` is false).
+ * or block of content at a time; while the handler's answer is awaited the input waits (`ready` is false).
  */
 export class Session<User> {
   readonly #settings: ServerSettings<User>;
   readonly #port: SessionPort;
+  readonly #dialogue: Dialogue<User>;
   readonly #conversation: Conversation<User>;
   readonly #input = new CommandReader();
-  readonly #deadline = new Deadline(() => this.#expired());
+  readonly #intake: ContentIntake<User>;
   readonly #endsAt: number;
-  /** Adds a line to the transcript. */
-  readonly #note: ((line: string) => void) | null;
   #phase: Phase = { kind: "greeting" };
-  /** The handler's method whose answer is awaited. */
-  #awaited: string | null = null;
   #stopping = false;
   #inputEnded = false;
   /** The handler was asked about this client, and will be told when it is gone. */
@@ -45,10 +49,21 @@ export class Session<User> {
   constructor(settings: ServerSettings<User>, port: SessionPort, endpoints: Endpoints) {
     this.#settings = settings;
     this.#port = port;
-    this.#conversation = new Conversation(settings.newSessionId(), endpoints);
+    this.#dialogue = new Dialogue(settings, port, endpoints, {
+      answered: () => this.#awaitClient(),
+      resume: () => this.#pump(),
+      failed: (method, cause) => this.#handlerFailed(method, cause),
+    });
+    this.#conversation = this.#dialogue.conversation;
+    this.#intake = new ContentIntake(this.#dialogue, this.#input, settings, {
+      more: () => this.#awaitClient(),
+      ended: () => {
+        this.#phase = commandPhase;
+        this.#awaitClient();
+      },
+      perform: (outcome) => this.#perform(outcome),
+    });
     this.#endsAt = performance.now() + settings.deadlines.sessionMs;
-    const { transcript } = settings;
-    this.#note = transcript === null ? null : (line) => transcript(this.#conversation, line);
   }
 
   get info(): SessionInfo<User> {
@@ -57,7 +72,7 @@ export class Session<User> {
 
   /** Whether it takes more input now. If not, it will call the port's `flush` when it does. */
   get ready(): boolean {
-    return this.#awaited === null && this.#phase.kind !== "handshake" && !this.#port.congested;
+    return !this.#dialogue.asking && this.#phase.kind !== "handshake" && !this.#port.congested;
   }
 
   /** Begins: with the handshake where TLS is implicit, else with the question whether to talk to this client. */
@@ -70,29 +85,26 @@ export class Session<User> {
   #askWhetherToTalk(): void {
     this.#phase = { kind: "greeting" };
     this.#introduced = true;
-    this.#ask(
+    this.#dialogue.ask(
       "connect",
       () => this.#settings.handler.connect?.(this.#conversation) ?? null,
       (answer) => {
         if (answer === null || isPositive(answer)) this.#greetSoon();
-        else {
-          this.#say(answer);
-          this.#close("refused");
-        }
+        else this.#part(answer);
       },
     );
-    if (this.#awaited !== null) this.#port.flushSoon();
+    if (this.#dialogue.asking) this.#port.flushSoon();
   }
 
-  receive(chunk: Buffer): void {
-    if (this.#phase.kind === "over") return;
+  receive(octets: Buffer): void {
+    if (this.#dialogue.ended !== null) return;
     if (this.#phase.kind === "greeting") {
       // RFC 5321 §3.1, §4.3.1: the client waits for the greeting. Those who do not are not mail clients.
-      this.#say(reply(554, "5.5.1", "You spoke before the greeting"));
-      this.#close("early-talker");
+      this.#dialogue.say(reply(554, "5.5.1", "You spoke before the greeting"));
+      this.#dialogue.close("early-talker");
       return;
     }
-    this.#input.push(chunk);
+    this.#input.push(octets);
     this.#pump();
   }
 
@@ -109,9 +121,9 @@ export class Session<User> {
 
   /** The handshake that `startTls` asked for is done. */
   secured(tls: TlsInfo, channelBinding: Uint8Array | null): void {
-    if (this.#phase.kind !== "handshake") return;
+    if (this.#dialogue.ended !== null) return;
     this.#conversation.secured(tls, channelBinding);
-    this.#note?.(`   <TLS: ${tls.version}, ${tls.cipher}>`);
+    this.#dialogue.note(`   <TLS: ${tls.version}, ${tls.cipher}>`);
     if (this.#introduced) {
       this.#phase = commandPhase;
       this.#awaitClient();
@@ -120,31 +132,30 @@ export class Session<User> {
 
   handshakeFailed(cause: unknown): void {
     this.#settings.onEvent({ kind: "tls-failed", session: this.#conversation, cause });
-    this.#drop("tls-failed");
+    this.#dialogue.drop("tls-failed");
   }
 
   /** Ends the session with 421 as soon as no command or message is in work (RFC 5321 §3.8). */
   shutdown(): void {
     this.#stopping = true;
-    if (this.#awaited === null && this.#phase.kind !== "data") this.#bow("shutdown");
+    const inContent = this.#phase.kind === "chunk" || this.#transfer !== null;
+    if (this.#phase.kind === "handshake") this.#dialogue.drop("shutdown");
+    else if (!this.#dialogue.asking && !inContent) this.#dialogue.bow("shutdown");
   }
 
   /** The connection is gone. */
   closed(): void {
-    this.#deadline.close();
-    this.#conversation.cancelAuthentication();
-    this.#abortTransfer(this.#stopping ? "shutdown" : "disconnected");
-    const reason = this.#phase.kind === "over" ? this.#phase.reason : "disconnected";
-    this.#phase = { kind: "over", reason };
+    this.#dialogue.gone(this.#stopping ? "shutdown" : "disconnected");
     if (this.#introduced) this.#settings.handler.disconnect?.(this.#conversation);
+    const reason = this.#dialogue.ended ?? "disconnected";
     this.#settings.onEvent({ kind: "closed", session: this.#conversation, reason });
   }
 
   #greetSoon(): void {
     const greet = () => {
-      if (this.#phase.kind !== "greeting") return;
+      if (this.#dialogue.ended !== null) return;
       this.#phase = commandPhase;
-      this.#say(reply(220, null, `${this.#settings.hostname} ESMTP`));
+      this.#dialogue.say(reply(220, null, `${this.#settings.hostname} ESMTP`));
       this.#awaitClient();
       this.#pump();
     };
@@ -155,25 +166,30 @@ export class Session<User> {
   }
 
   #pump(): void {
-    while (this.#awaited === null && !this.#port.congested) {
-      if (this.#phase.kind === "data") {
-        if (!this.#input.hasOctets) break;
-        this.#takeData(this.#phase.transfer);
-      } else if (this.#phase.kind === "command") {
-        const line = this.#input.next();
-        if (line === null) break;
-        this.#takeLine(line);
-      } else break;
-    }
-    if (this.#phase.kind === "over" || this.#phase.kind === "handshake") return;
-    if (this.#awaited !== null) this.#port.flushSoon();
-    else if (this.#inputEnded && !this.#port.congested) this.#close("disconnected");
+    while (this.ready && this.#dialogue.ended === null && this.#takeInput());
+    if (this.#dialogue.ended !== null || this.#phase.kind === "handshake") return;
+    if (this.#dialogue.asking) this.#port.flushSoon();
+    else if (this.#inputEnded && !this.#port.congested) this.#dialogue.close("disconnected");
     else this.#port.flush();
+  }
+
+  /** Works on what waits; false when more octets are needed. */
+  #takeInput(): boolean {
+    const phase = this.#phase;
+    if (phase.kind === "command") {
+      const line = this.#input.next();
+      if (line !== null) this.#takeLine(line);
+      return line !== null;
+    }
+    if (phase.kind === "data" && this.#input.hasOctets) this.#intake.takeData(phase.transfer);
+    else if (phase.kind === "chunk" && (phase.left === 0 || this.#input.hasOctets))
+      this.#intake.takeChunk(phase);
+    else return false;
+    return true;
   }
 
   #takeLine(found: CommandLine): void {
     const { authentication } = this.#conversation;
-    this.#phase = commandPhase;
     this.#awaitClient();
     if (found.kind !== "line") this.#takeFaultyLine(found.kind, authentication !== null);
     else if (authentication !== null) this.#takeResponse(found.line, authentication);
@@ -182,8 +198,8 @@ export class Session<User> {
 
   #takeResponse(octets: Buffer, authentication: Authentication<User>): void {
     const line = octets.toString("latin1");
-    this.#note?.(`C: ${line === "*" ? "*" : "(credentials)"}`);
-    this.#ask(
+    this.#dialogue.note(`C: ${line === "*" ? "*" : "(credentials)"}`);
+    this.#dialogue.ask(
       "authenticate",
       () => respond(this.#conversation, authentication, line, this.#settings),
       (outcome) => this.#perform(outcome),
@@ -191,13 +207,18 @@ export class Session<User> {
   }
 
   #takeCommand(line: Buffer): void {
-    this.#note?.(`C: ${showCommand(line)}`);
+    if (this.#dialogue.noted) this.#dialogue.note(`C: ${showCommand(line)}`);
     const command = parseCommand(line);
     if (command.verb === "MAIL" && performance.now() > this.#endsAt) {
-      this.#bow("timeout");
+      this.#dialogue.bow("timeout");
       return;
     }
-    this.#ask(
+    if (command.verb === "BDAT") {
+      const endsAt = this.#transfer?.endsAt ?? performance.now() + this.#settings.deadlines.dataTotalMs;
+      this.#phase = new Chunk(command.octets, command.last, endsAt);
+      this.#awaitClient();
+    }
+    this.#dialogue.ask(
       command.verb.toLowerCase(),
       () => execute(this.#conversation, command, this.#settings),
       (outcome) => this.#perform(outcome, command.verb === "DATA"),
@@ -205,10 +226,10 @@ export class Session<User> {
   }
 
   #takeFaultyLine(kind: Exclude<CommandLine["kind"], "line">, sasl: boolean): void {
-    this.#note?.(`C: (${kind} line)`);
+    this.#dialogue.note(`C: (${kind} line)`);
     if (kind === "hopeless") {
-      this.#say(reply(500, "5.5.2", "This is no SMTP"));
-      this.#close("not-smtp");
+      this.#dialogue.say(reply(500, "5.5.2", "This is no SMTP"));
+      this.#dialogue.close("not-smtp");
       return;
     }
     this.#conversation.cancelAuthentication();
@@ -217,203 +238,70 @@ export class Session<User> {
     this.#perform({ reply: kind === "too-long" ? tooLong : reply(500, "5.5.2", "Lines end with CR LF") });
   }
 
-  #takeData(transfer: DataTransfer): void {
-    const step = transfer.receive(this.#input.takeRest());
-    if (step.rest !== null) {
-      this.#input.push(step.rest);
-      this.#note?.(`C: (${transfer.octets} octets of message data)`);
-      this.#note?.("C: .");
-    } else this.#awaitClient();
-    this.#ask(
-      "write",
-      () => step.written,
-      () => {
-        if (step.rest !== null) this.#finish(transfer);
-      },
-    );
-  }
-
-  #finish(transfer: DataTransfer): void {
-    this.#ask(
-      "finish",
-      () => transfer.finish(),
-      (answer) => {
-        const { fault } = transfer;
-        if (fault !== null) {
-          const envelopeId = this.#conversation.transaction?.id ?? "";
-          this.#settings.onEvent({ kind: "content-refused", session: this.#conversation, envelopeId, fault });
-        }
-        if (isPositive(answer)) {
-          this.#conversation.errors = 0;
-          this.#conversation.idleCommands = 0;
-        }
-        this.#conversation.transaction = null;
-        this.#phase = commandPhase;
-        this.#awaitClient();
-        // A peer that sends bare CR or LF may have another notion of where the message ended: what it sends next
-        // can be an attacker's, so the connection does not outlive the reply (as in Postfix since 3.9).
-        if (fault === "bare-cr" || fault === "bare-lf") {
-          this.#say(answer);
-          this.#close("smuggling");
-        } else this.#perform({ reply: answer });
-      },
-    );
-  }
-
   #perform(outcome: Outcome, toData = false): void {
     const { reply: answer, next } = outcome;
-    if (next?.kind === "tls" && this.#input.hasOctets) {
-      // RFC 3207 §5, CVE-2011-0411: octets sent in clear must not be executed inside TLS.
-      this.#drop("starttls-injection");
+    if (this.#phase.kind === "chunk" && next?.kind !== "close") {
+      // RFC 3030 §2: what is wrong with a chunk is said when its octets have been discarded.
+      if (next?.kind === "content") this.#phase.transfer = next.transfer;
+      else this.#phase.answer = outcome;
       return;
     }
-    this.#say(answer);
-    if (answer.code >= 500) this.#conversation.errors++;
+    if (next?.kind === "tls" && this.#input.hasOctets) {
+      // RFC 3207 §5, CVE-2011-0411: octets sent in clear must not be executed inside TLS.
+      this.#dialogue.drop("starttls-injection");
+      return;
+    }
+    if (answer !== null) this.#dialogue.say(answer);
+    if (answer !== null && answer.code >= 500) this.#conversation.errors++;
     if (next?.kind === "close") {
-      this.#close(next.reason);
-    } else if (answer.code === 421) {
+      this.#dialogue.close(next.reason);
+    } else if (answer?.code === 421) {
       // RFC 5321 §3.8: 421 announces that the channel closes, whoever gave it.
-      this.#close("refused");
+      this.#dialogue.close("refused");
     } else if (this.#conversation.errors >= this.#settings.limits.errors) {
-      this.#bow("too-many-errors");
+      this.#dialogue.bow("too-many-errors");
     } else if (next?.kind === "tls") {
       this.#startTls();
-    } else if (next?.kind === "data") {
-      this.#startTransfer(next.sink);
+    } else if (next?.kind === "content") {
+      this.#phase = { kind: "data", transfer: next.transfer };
+      this.#awaitClient();
     } else if (toData && this.#input.hasOctets) {
       // RFC 2920 §3.1: DATA stands last in a group. A client that sent more takes it for content, though DATA
       // was refused: it must not become commands.
-      this.#close("pipelined-data");
-    } else if (this.#stopping) this.#bow("shutdown");
+      this.#dialogue.close("pipelined-data");
+    } else if (this.#stopping && this.#transfer === null) this.#dialogue.bow("shutdown");
+  }
+
+  #part(answer: Reply): void {
+    this.#dialogue.say(answer);
+    this.#dialogue.close("refused");
   }
 
   #startTls(): void {
     this.#phase = { kind: "handshake" };
-    this.#deadline.clear(); // the connection has its own for the handshake
+    this.#dialogue.expectNothing(); // the connection has its own deadline for the handshake
     this.#port.startTls();
   }
 
-  #startTransfer(sink: DataSink): void {
-    const { limits, deadlines, onEvent } = this.#settings;
-    const transfer = new DataTransfer(sink, limits.messageOctets, (cause) =>
-      onEvent({ kind: "handler-failed", session: this.#conversation, method: "write", cause }),
-    );
-    this.#phase = { kind: "data", transfer, endsAt: performance.now() + deadlines.dataTotalMs };
-    this.#awaitClient();
+  /** The content under way, between two chunks too. */
+  get #transfer(): ContentTransfer | null {
+    return this.#conversation.transaction?.transfer ?? null;
   }
 
   /** Starts the deadline for what the client has to send next. */
   #awaitClient(): void {
     const { commandMs, dataBlockMs } = this.#settings.deadlines;
-    const leftMs = this.#phase.kind === "data" ? this.#phase.endsAt - performance.now() : 0;
-    this.#deadline.set(this.#phase.kind === "data" ? Math.max(0, Math.min(dataBlockMs, leftMs)) : commandMs);
-  }
-
-  /** Puts a question to the handler; the answer is acted on at once, or later while the input waits. */
-  #ask<T>(method: string, question: () => Awaitable<T>, act: (answer: T) => void): void {
-    let answer: Awaitable<T>;
-    try {
-      answer = question();
-    } catch (cause) {
-      this.#handlerFailed(method, cause);
-      return;
-    }
-    if (!(answer instanceof Promise)) {
-      act(answer);
-      return;
-    }
-    this.#awaited = method;
-    this.#deadline.set(this.#settings.deadlines.handlerMs);
-    const settle = (done: () => void) => {
-      this.#awaited = null;
-      if (this.#phase.kind !== "over") {
-        this.#awaitClient();
-        done();
-        this.#pump();
-      }
-    };
-    answer.then(
-      (value) => {
-        if (this.#phase.kind === "over") abandon(value);
-        settle(() => act(value));
-      },
-      (cause) => settle(() => this.#handlerFailed(method, cause)),
-    );
+    const endsAt = this.#phase.kind === "chunk" ? this.#phase.endsAt : this.#transfer?.endsAt;
+    const ms = this.#phase.kind === "data" || this.#phase.kind === "chunk" ? dataBlockMs : commandMs;
+    this.#dialogue.expect(endsAt === undefined ? ms : Math.min(ms, endsAt - performance.now()));
   }
 
   #handlerFailed(method: string, cause: unknown): void {
     this.#settings.onEvent({ kind: "handler-failed", session: this.#conversation, method, cause });
     this.#conversation.cancelAuthentication();
-    if (this.#phase.kind === "data") {
-      this.#conversation.transaction = null;
-      this.#phase = commandPhase;
-    }
-    const answer = reply(451, "4.3.0", `Local error, try again later (${this.#conversation.id})`);
-    if (this.#phase.kind === "greeting") {
-      this.#say(reply(421, "4.3.0", answer.text));
-      this.#close("refused");
-    } else this.#perform({ reply: answer }, method === "data");
+    if (method === "finish") this.#conversation.endTransaction("reset");
+    const text = `Local error, try again later (${this.#conversation.id})`;
+    if (this.#phase.kind === "greeting") this.#part(reply(421, "4.3.0", text));
+    else this.#perform({ reply: reply(451, "4.3.0", text) }, method === "data");
   }
-
-  #expired(): void {
-    if (this.#awaited !== null) {
-      this.#settings.onEvent({ kind: "handler-timeout", session: this.#conversation, method: this.#awaited });
-      this.#abortTransfer("timeout");
-      this.#say(reply(421, "4.3.0", "Local error, try again later"));
-      this.#close("handler-timeout");
-    } else if (this.#port.congested) {
-      this.#drop("timeout");
-    } else {
-      this.#abortTransfer("timeout");
-      this.#bow("timeout");
-    }
-  }
-
-  /** Takes leave with 421 (RFC 5321 §3.8). */
-  #bow(reason: "shutdown" | "timeout" | "too-many-errors"): void {
-    const bows = {
-      shutdown: reply(421, "4.3.2", `${this.#settings.hostname} is shutting down`),
-      timeout: reply(421, "4.4.2", `${this.#settings.hostname} timed out, closing`),
-      "too-many-errors": reply(421, "4.7.0", "Too many errors, closing"),
-    };
-    if (this.#phase.kind === "handshake") this.#drop(reason);
-    else if (this.#phase.kind !== "over") {
-      this.#say(bows[reason]);
-      this.#close(reason);
-    }
-  }
-
-  #close(reason: CloseReason): void {
-    if (this.#end(reason)) this.#port.close();
-  }
-
-  #drop(reason: CloseReason): void {
-    if (this.#end(reason)) this.#port.abort();
-  }
-
-  #end(reason: CloseReason): boolean {
-    if (this.#phase.kind === "over") return false;
-    this.#abortTransfer("disconnected");
-    this.#conversation.cancelAuthentication();
-    this.#deadline.clear();
-    this.#phase = { kind: "over", reason };
-    return true;
-  }
-
-  #abortTransfer(reason: AbortReason): void {
-    if (this.#phase.kind === "data") this.#phase.transfer.abort(reason);
-  }
-
-  #say(answer: Reply): void {
-    const octets = formatReply(answer);
-    this.#port.send(octets);
-    if (this.#note === null) return;
-    for (const line of octets.slice(0, -2).split("\r\n")) this.#note(`S: ${line}`);
-  }
-}
-
-/** An answer that comes after the session's end: a sink among them is told. */
-function abandon(answer: unknown): void {
-  const next = (answer as Outcome | null)?.next;
-  if (next?.kind === "data") next.sink.abort("disconnected");
 }
