@@ -124,3 +124,33 @@ test("msmtp says what its user wants to hear of the mail (DSN)", {
   };
   assert.deepEqual(mail?.dsn, wanted);
 });
+
+test("Python hands a message in by pieces, cut anywhere (BDAT)", {
+  skip: missingProgram("python3"),
+}, async () => {
+  const script = `
+import smtplib, ssl, sys
+port, ca = int(sys.argv[1]), sys.argv[2]
+message = b"From: ${allice}\\r\\nTo: bob@dest.test\\r\\n\\r\\n.\\r\\n..\\r\\nNoon?\\r\\n.\\r\\nend\\r\\n"
+with smtplib.SMTP_SSL("localhost", port, context=ssl.create_default_context(cafile=ca)) as server:
+    server.login("${allice}", "secret")
+    assert server.has_extn("CHUNKING")
+    for size in 1, 7, len(message):
+        server.mail("${allice}")
+        server.rcpt("bob@dest.test")
+        for at in range(0, len(message), size):
+            piece = message[at:at + size]
+            server.send(b"BDAT %d\\r\\n" % len(piece) + piece)
+            assert server.getreply()[0] == 250
+        server.send(b"BDAT 0 LAST\\r\\n")
+        assert server.getreply()[0] == 250
+`;
+  const run = await runClient("python3", ["-c", script, `${service.smtpsPort}`, service.caFile]);
+  assert.equal(run.status, 0, run.output);
+  const mails = await service.takeQueue();
+  assert.equal(mails.length, 3);
+  for (const { text, verdict } of mails) {
+    assert.equal(verdict.result, "pass", verdict.detail);
+    assert.ok(text.endsWith("\r\n\r\n.\r\n..\r\nNoon?\r\n.\r\nend\r\n"));
+  }
+});
