@@ -37,7 +37,8 @@ export class SqlQueueStore implements QueueStore {
   }
 
   async lease(request: queue.LeaseRequest): Promise<readonly LeasedMessage[]> {
-    const { now, owner } = request;
+    const { now, owner, limit } = request;
+    if (limit < 1) return [];
     const isPast = (time: number | null): boolean => time !== null && time <= now;
     const times = await this.#driver.read(nextTimes(owner));
     if (isPast(times.leaseEndsAt)) await this.#end(() => endLostLeases(owner, now, this.#driver.locks));
