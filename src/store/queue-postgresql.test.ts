@@ -8,6 +8,7 @@ import { queueLeaseContract } from "./contract/test-queue-leases.ts";
 import { queueMessageContract } from "./contract/test-queue-messages.ts";
 import { queueOrderContract } from "./contract/test-queue-orders.ts";
 import type { QueuePlace } from "./contract/test-queue-place.ts";
+import { queueRandomContract } from "./contract/test-queue-random.ts";
 import { openQueueStore } from "./index.ts";
 import { TestPostgresql } from "./test-postgresql.ts";
 
@@ -17,19 +18,19 @@ else tryPostgresql(server);
 
 function tryPostgresql(postgresql: TestPostgresql): void {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-queue-"));
-  const opened: QueueStore[] = [];
+  const made: QueuePlace[] = [];
   after(async () => {
-    for (const store of opened) await store.close();
+    for (const place of made) await place.close();
     await postgresql.stop();
     rmSync(folder, { recursive: true });
   });
 
-  let places = 0;
   async function makePlace(): Promise<QueuePlace> {
     const location = await postgresql.makeDatabase();
-    const spoolFolder = join(folder, `${places++}`);
+    const spoolFolder = join(folder, `${made.length}`);
     const spool = await Spool.open(spoolFolder, { memoryOctets: 1 << 10 });
-    return {
+    const opened: QueueStore[] = [];
+    const place: QueuePlace = {
       location,
       spoolFolder,
       spool,
@@ -38,13 +39,19 @@ function tryPostgresql(postgresql: TestPostgresql): void {
         opened.push(store);
         return store;
       },
+      close: async () => {
+        for (const store of opened.splice(0)) await store.close();
+      },
       sql: async (text) => (await postgresql.sql(location, text)).rows,
       // Class 23: integrity constraint violation.
       isRefusal: (error) => (error as { code?: string }).code?.startsWith("23") === true,
     };
+    made.push(place);
+    return place;
   }
 
   queueMessageContract(makePlace);
   queueLeaseContract(makePlace);
   queueOrderContract(makePlace);
+  queueRandomContract(makePlace);
 }

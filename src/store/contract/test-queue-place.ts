@@ -22,6 +22,8 @@ export interface QueuePlace {
   readonly spoolFolder: string;
   readonly spool: Spool;
   open(sqlite?: SqliteOptions): Promise<QueueStore>;
+  /** What was opened; or else it is when the tests of the file are over. */
+  close(): Promise<void>;
   /** A statement past the store, as somebody with the database's password would send it. */
   sql(text: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Whether an error says that a rule of the schema was broken. */

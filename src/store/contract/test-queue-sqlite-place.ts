@@ -13,12 +13,12 @@ const SQLITE_CONSTRAINT = 19;
 /** Queues in SQLite files; they are closed and gone when the tests of the file are over. */
 export class SqliteQueuePlaces {
   readonly folder = mkdtempSync(join(tmpdir(), "vsmtp-queue-"));
-  readonly #opened: QueueStore[] = [];
+  readonly #made: QueuePlace[] = [];
   #files = 0;
 
   constructor() {
     after(async () => {
-      for (const store of this.#opened) await store.close();
+      for (const place of this.#made) await place.close();
       rmSync(this.folder, { recursive: true });
     });
   }
@@ -26,14 +26,18 @@ export class SqliteQueuePlaces {
   readonly make = async (location = join(this.folder, `${this.#files++}.sqlite`)): Promise<QueuePlace> => {
     const spoolFolder = `${location}-spool`;
     const spool = await Spool.open(spoolFolder, { memoryOctets: 1 << 10 });
-    return {
+    const opened: QueueStore[] = [];
+    const place: QueuePlace = {
       location,
       spoolFolder,
       spool,
       open: async (sqlite) => {
         const store = await openQueueStore(location, spool, sqlite);
-        this.#opened.push(store);
+        opened.push(store);
         return store;
+      },
+      close: async () => {
+        for (const store of opened.splice(0)) await store.close();
       },
       sql: async (text) => {
         const db = new DatabaseSync(location, { timeout: 5000 });
@@ -49,5 +53,7 @@ export class SqliteQueuePlaces {
       },
       isRefusal: (error) => ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_CONSTRAINT,
     };
+    this.#made.push(place);
+    return place;
   };
 }
