@@ -1,4 +1,5 @@
 import pg from "pg";
+import { StoreMismatchError } from "../store-mismatch-error.ts";
 import type { StoreFailure } from "../sql/store-failure.ts";
 
 /** SQLSTATEs and classes of them (PostgreSQL documentation, appendix A) that say nothing about our statements. */
@@ -21,6 +22,7 @@ const PROBLEMS: readonly (readonly [code: string, problem: "busy" | "full" | "br
 
 /** A failure that is not the database's answer is one of the connection. */
 export function isConnectionLost(error: unknown): boolean {
+  if (error instanceof StoreMismatchError) return false;
   return !(error instanceof pg.DatabaseError) || /^(?:08|57P|25P03)/.test(error.code ?? "");
 }
 
@@ -31,6 +33,7 @@ export function isConflict(error: unknown): boolean {
 
 /** What a failure of a statement or of the connection comes to; errors of our own stay what they are. */
 export function storageError(Failure: StoreFailure, error: unknown): unknown {
+  if (error instanceof StoreMismatchError) return error;
   if (!(error instanceof pg.DatabaseError)) return new Failure("busy", error);
   const { code = "" } = error;
   const problem = PROBLEMS.find(([start]) => code.startsWith(start))?.[1];

@@ -1,7 +1,7 @@
 import type { RowLocks } from "../sql/dialect.ts";
 import { all, allIn, first, type Program, type Row, run, runIn } from "../sql/program.ts";
 import { DestinationChanges } from "./destinations.ts";
-import { deleteMessages, type Ended } from "./messages.ts";
+import { deleteMessages, type Ended, lockMessages } from "./messages.ts";
 import { FATE } from "./rows.ts";
 
 /** So many leases that ran out end in one transaction. */
@@ -43,11 +43,13 @@ export function* renew(owner: string, until: number): Program<void> {
 
 /** Gives back what these hold, and does what was ordered meanwhile. */
 export function* release(owners: readonly string[], now: number, locks: RowLocks): Program<Ended> {
-  const rows = yield* allIn(
-    `SELECT ${FATE} FROM message WHERE state = 'leased' AND lease_owner IN (*) ORDER BY id ${locks.wait}`,
-    owners,
+  const held = yield* allIn("SELECT id FROM message WHERE state = 'leased' AND lease_owner IN (*)", owners);
+  const rows = yield* lockMessages(
+    held.map(({ id }) => id as string),
+    locks,
   );
-  return yield* endLeases(rows, now);
+  const theirs = rows.filter(({ lease_owner: owner }) => owners.includes(owner as string));
+  return yield* endLeases(theirs, now);
 }
 
 /** The same for some of those whose holders gave no sign of life. */

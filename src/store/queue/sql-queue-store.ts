@@ -97,8 +97,9 @@ export class SqlQueueStore implements QueueStore {
   }
 
   async tidy(now: number): Promise<void> {
-    await this.#driver.change(() => forgetEmptyDestinations(now), { synced: false });
-    await this.#driver.change(() => forgetGoneHolders(now), { synced: false });
+    const { locks } = this.#driver;
+    await this.#driver.change(() => forgetEmptyDestinations(now, locks), { synced: false });
+    await this.#driver.change(() => forgetGoneHolders(now, locks), { synced: false });
     await this.#large.sweep();
   }
 
