@@ -157,6 +157,7 @@ export function queueMessageContract(make: MakeQueuePlace): void {
     const reading = (await store.content(third.id)) ?? assert.fail();
     const pieces = reading.rest()[Symbol.asyncIterator]();
     assert.equal((await pieces.next()).done, false);
+    await pieces.return?.();
     await settle(store, first);
     assert.ok((await contentOf(store, second.id))?.subarray(-whole.length).equals(whole));
     await settle(store, second);
