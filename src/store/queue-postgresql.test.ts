@@ -7,6 +7,7 @@ import pg from "pg";
 import { type QueueStore, QueueStoreError } from "../queue/index.ts";
 import { Spool } from "../spool/index.ts";
 import { AUDIT_KEY, domainRecord, done, entry } from "./contract/test-place.ts";
+import { queueCostContract } from "./contract/test-queue-cost.ts";
 import { queueLeaseContract } from "./contract/test-queue-leases.ts";
 import { queueMessageContract } from "./contract/test-queue-messages.ts";
 import { queueOrderContract } from "./contract/test-queue-orders.ts";
@@ -28,6 +29,8 @@ import {
 import { queueRandomContract } from "./contract/test-queue-random.ts";
 import { queueSharingContract } from "./contract/test-queue-sharing.ts";
 import { openKeyringStore, openQueueStore } from "./index.ts";
+import { PostgresqlQueueDriver } from "./postgresql/postgresql-queue-driver.ts";
+import { ChunkedContents } from "./queue/chunked-contents.ts";
 import { FaultyProxy } from "./test-faulty-proxy.ts";
 import { TestPostgresql } from "./test-postgresql.ts";
 
@@ -72,8 +75,13 @@ function tryPostgresql(postgresql: TestPostgresql): void {
   queueMessageContract(makePlace);
   queueLeaseContract(makePlace);
   queueOrderContract(makePlace);
-  queueRandomContract(makePlace);
+  queueRandomContract(makePlace, 12);
   queueSharingContract(makePlace, 4);
+  queueCostContract(async () => {
+    const { location, spool } = await makePlace();
+    const driver = await PostgresqlQueueDriver.open(location);
+    return { driver, large: new ChunkedContents(spool, driver) };
+  });
 
   test("in all that there was no deadlock", async () => {
     const url = postgresql.url("postgres");

@@ -17,10 +17,10 @@ import {
   leaseOne,
   MINUTE,
   newMessage,
+  START,
   settle,
   settlement,
   spooled,
-  START,
 } from "./contract/test-queue-place.ts";
 import { queueRandomContract } from "./contract/test-queue-random.ts";
 import { queueSharingContract } from "./contract/test-queue-sharing.ts";
@@ -36,7 +36,7 @@ const makePlace = () => places.make();
 queueMessageContract(makePlace);
 queueLeaseContract(makePlace);
 queueOrderContract(makePlace);
-queueRandomContract(makePlace);
+queueRandomContract(makePlace, 60);
 queueSharingContract(makePlace, 2);
 queueCostContract(async () => {
   const { location, spool } = await makePlace();

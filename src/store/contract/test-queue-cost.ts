@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { LargeContents } from "../queue/large-contents.ts";
 import type { ChangeOptions, QueueDriver } from "../queue/queue-driver.ts";
 import { SqlQueueStore } from "../queue/sql-queue-store.ts";
-import type { LargeContents } from "../queue/large-contents.ts";
 import type { Program } from "../sql/program.ts";
 import { changed, HOUR, lease, newMessage, rest, START, settlement } from "./test-queue-place.ts";
 

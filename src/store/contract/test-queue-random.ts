@@ -91,7 +91,8 @@ const step = fc.oneof(
 type Made<From> = From extends fc.Arbitrary<infer One> ? One : never;
 type Step = Made<typeof step>;
 
-export function queueRandomContract(make: MakeQueuePlace): void {
+/** @param runs how many sequences */
+export function queueRandomContract(make: MakeQueuePlace, runs: number): void {
   test("queue: every sequence of operations leaves what the model says", { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
@@ -104,7 +105,7 @@ export function queueRandomContract(make: MakeQueuePlace): void {
           await place.close();
         }
       }),
-      { numRuns: 25 },
+      { numRuns: runs },
     );
   });
 }

@@ -1,6 +1,6 @@
 import pg from "pg";
-import { StoreMismatchError } from "../store-mismatch-error.ts";
 import type { StoreFailure } from "../sql/store-failure.ts";
+import { StoreMismatchError } from "../store-mismatch-error.ts";
 
 /** SQLSTATEs and classes of them (PostgreSQL documentation, appendix A) that say nothing about our statements. */
 const PROBLEMS: readonly (readonly [code: string, problem: "busy" | "full" | "broken"])[] = [
