@@ -154,3 +154,26 @@ test("words behind the reply to STARTTLS are an attack (RFC 3207 §5)", async (t
   assert.match(await failure(refusing, { tls }), /^deferred at starttls: 454/);
   assert.ok((await open(refusing, { tls: { mode: "opportunistic" } })).ok, "opportunistic goes on in clear");
 });
+
+test("an opportunistic handshake that fails says so: the caller may try again in clear text (RFC 7435)", async (t) => {
+  const ehlo = "250-x\r\n250 STARTTLS\r\n";
+  const garbage = await scripted(t, "220 x\r\n", (line, socket) => {
+    if (line !== "STARTTLS") return answers({}, ehlo)(line);
+    socket.once("data", () => socket.write("this is no TLS\r\n"));
+    return "220 go\r\n";
+  });
+  const closing = await scripted(t, "220 x\r\n", (line, socket) => {
+    if (line !== "STARTTLS") return answers({}, ehlo)(line);
+    socket.once("data", () => socket.destroy());
+    return "220 go\r\n";
+  });
+  for (const port of [garbage, closing]) {
+    const result = await open(port, { tls: { mode: "opportunistic" }, deadlines: { tlsMs: 2000 } });
+    assert.deepEqual(result.ok || [result.failure.status, result.failure.stage, result.failure.enhanced], [
+      "deferred",
+      "starttls",
+      "4.4.2",
+    ]);
+    (await opened(port)).close();
+  }
+});

@@ -98,8 +98,12 @@ for (const before of ["\n", "\r", "\r\n", "\n\r", "\r\r\n", "\0\r\n"]) {
 
 test("SMTP smuggling: nothing else ends data, and what looks like it refuses the message (MSG-2, MSG-5)", () => {
   assert.ok(smuggled.length > 90, `${smuggled.length} variants`);
-  for (const [ends, fault] of smuggled) {
-    const wire = `a${ends}MAIL FROM:<evil@a.test>\r\nb\r\n.\r\nQUIT\r\n`;
+  for (const [ends, fault, begins] of smuggled.flatMap(([ends, fault]) => [
+    [ends, fault, "a"] as const,
+    [ends, fault, ""] as const,
+    [ends, fault, "a\r\n"] as const,
+  ])) {
+    const wire = `${begins}${ends}MAIL FROM:<evil@a.test>\r\nb\r\n.\r\nQUIT\r\n`;
     // "\r\r\n.\r\n" ends with CRLF.CRLF: a real end, of a message that is refused all the same.
     const real = wire.indexOf("\r\n.\r\n") + 5;
     for (const size of [1, 2, 3, 4, 5, 7, 1000]) {

@@ -9,6 +9,7 @@ import { Conversation } from "./server/conversation.ts";
 import { type Command, parseCommand } from "./server/parse-command.ts";
 import { addressKey } from "./server/server.ts";
 import { showCommand } from "./server/show-command.ts";
+import { asciiUtf8Address, decodeUtf8Address, decodeXtext } from "./xtext.ts";
 
 function parse(line: string): Command {
   return parseCommand(Buffer.from(line));
@@ -268,6 +269,86 @@ test("any octets make a command or a refusal, never an exception", () => {
       if (mailbox !== null) assert.deepEqual(parseMailbox(mailbox.text), mailbox);
     }),
     { numRuns: 2000 },
+  );
+});
+
+test("what parameters of DSN say is printable, whatever was sent (RFC 3461, RFC 6533)", () => {
+  const printable = fc.string({
+    unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+  });
+  fc.assert(
+    fc.property(printable, (text) => {
+      const encoded = text.replaceAll(/[^!-*,-<>-~]/g, (character) => {
+        return `+${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+      });
+      assert.equal(decodeXtext(encoded), text === "" ? null : text);
+    }),
+  );
+  const address = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) => text.isWellFormed());
+  fc.assert(
+    fc.property(address, (text) => {
+      if (/[\0-\x1f\x7f-\x9f]/.test(text)) return;
+      const encoded = text.replaceAll(/[+=\\ ]/g, (character) => {
+        return `\\x{${character.charCodeAt(0).toString(16).toUpperCase()}}`;
+      });
+      assert.equal(decodeUtf8Address(encoded), text);
+      // What is made ASCII for others says the same.
+      const ascii = asciiUtf8Address(encoded);
+      assert.match(ascii, /^[!-~]+$/);
+      assert.equal(decodeUtf8Address(ascii), text);
+    }),
+  );
+  const piece = fc.constantFrom(
+    ...[
+      "NOTIFY=",
+      "ORCPT=",
+      "RET=",
+      "ENVID=",
+      "REQUIRETLS",
+      "NEVER",
+      "SUCCESS",
+      "FAILURE",
+      ",",
+      " ",
+      ";",
+      "rfc822;",
+    ],
+    ...[
+      "utf-8;",
+      "+0A",
+      "+0D",
+      "+2B",
+      "+",
+      "\\x{A}",
+      "\\x{110000}",
+      "\\x{E4}",
+      "HDRS",
+      "FULL",
+      "=",
+      "a",
+      "ä",
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      for (const [start, verb] of [
+        ["MAIL FROM:<a@b.test> ", "MAIL"],
+        ["RCPT TO:<a@b.test> ", "RCPT"],
+      ] as const) {
+        const command = parse(start + pieces.join(""));
+        assert.ok(command.verb === verb || command.verb === "wrong");
+        if (command.verb === "wrong") assert.match(`${command.reply.code}`, /^5/);
+        if (command.verb === "MAIL" && command.parameters.envelopeId !== null) {
+          assert.match(decodeXtext(command.parameters.envelopeId) ?? "\n", /^[ -~]*$/);
+        }
+        if (command.verb === "RCPT" && command.parameters.originalRecipient !== null) {
+          const [type, encoded] = command.parameters.originalRecipient.split(/;(.*)/s) as [string, string];
+          const text = type.toLowerCase() === "utf-8" ? decodeUtf8Address(encoded) : decodeXtext(encoded);
+          assert.match(text ?? "\n", /^[^\0-\x1f\x7f-\x9f]+$/);
+        }
+      }
+    }),
+    { numRuns: 3000 },
   );
 });
 

@@ -1,10 +1,15 @@
-import { lineOctets } from "./content-lines.ts";
 import { ControlOctets } from "./control-octets.ts";
 import type { ContentFault } from "./server/handler.ts";
+
+/** Octets of a text line without CRLF (MSG-4, RFC 5321 §4.5.3.1.6); a stuffed dot is not counted. */
+const mostOctets = 998;
 
 const dot = 0x2e;
 const lf = 0x0a;
 const cr = 0x0d;
+
+/** What a dot that starts a line is: a part of it, one that was stuffed, or something that is no line any more. */
+export type LineDot = "counts" | "stuffed" | "stop";
 
 /** Checks the lines of a message (MSG-1 to MSG-4) that comes in chunks, cut anywhere. */
 export class LineChecker {
@@ -28,19 +33,29 @@ export class LineChecker {
     if (this.#endsWithCr) this.#found("bare-cr");
   }
 
-  /** @param dots gets the places of dots that start lines */
-  check(octets: Uint8Array, dots?: number[]): void {
-    if (octets.length === 0) return;
+  /**
+   * @param judgeDot asked about each dot that starts a line, with its place
+   * @returns how far it came: to the end, or to a dot that is to stop it
+   */
+  check(octets: Uint8Array, judgeDot: (at: number) => LineDot = counts): number {
+    if (octets.length === 0) return 0;
     const controls = new ControlOctets(octets);
     let start = -this.#lineOctets;
     let at = 0;
     if (this.#endsWithCr) {
       this.#endsWithCr = false;
-      if (octets[0] !== lf) this.#found("bare-cr");
-      else start = at = 1;
+      if (octets[0] === lf) start = at = 1;
+      else {
+        this.#found("bare-cr");
+        start--; // the CR is an octet of the line
+      }
     }
-    if (start === at && octets[at] === dot) dots?.push(at);
     for (;;) {
+      if (start === at && octets[at] === dot) {
+        const judged = judgeDot(at);
+        if (judged === "stop") break;
+        if (judged === "stuffed") start++;
+      }
       at = controls.next(at);
       if (at === octets.length) break;
       const octet = octets[at] as number;
@@ -50,10 +65,9 @@ export class LineChecker {
           break;
         }
         if (octets[at + 1] === lf) {
-          if (at - start > lineOctets) this.#found("long-line");
+          if (at - start > mostOctets) this.#found("long-line");
           at += 2;
           start = at;
-          if (octets[at] === dot) dots?.push(at);
           continue;
         }
         this.#found("bare-cr");
@@ -62,7 +76,8 @@ export class LineChecker {
       at++;
     }
     this.#lineOctets = at - start;
-    if (this.#lineOctets > lineOctets) this.#found("long-line");
+    if (this.#lineOctets > mostOctets) this.#found("long-line");
+    return this.#endsWithCr ? octets.length : at;
   }
 
   #found(fault: ContentFault): void {
@@ -71,4 +86,8 @@ export class LineChecker {
       this.#fault = fault;
     }
   }
+}
+
+function counts(): LineDot {
+  return "counts";
 }

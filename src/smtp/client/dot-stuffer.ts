@@ -16,7 +16,10 @@ export class DotStuffer {
   /** The octets to send for the next chunk of content; the chunk itself when nothing is to be doubled. */
   stuff(chunk: Uint8Array): Uint8Array {
     const dots: number[] = [];
-    this.#lines.check(chunk, dots);
+    this.#lines.check(chunk, (at) => {
+      dots.push(at);
+      return "counts";
+    });
     if (dots.length === 0) return chunk;
     const stuffed = Buffer.allocUnsafe(chunk.length + dots.length);
     let from = 0;

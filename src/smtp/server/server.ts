@@ -32,12 +32,17 @@ export class SmtpServer<User = unknown> {
    * @returns where it listens. Rejects with the system's error when it cannot.
    */
   async listen(where: { host: string; port: number }): Promise<{ host: string; port: number }> {
-    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#admit(socket));
+    // Asked once: for each socket it would be a system call.
+    let localPort = where.port;
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#admit(socket, localPort),
+    );
     listener.listen(where.port, where.host);
     await once(listener, "listening");
     listener.on("error", (cause) => this.#settings.onEvent({ kind: "listener-failed", cause }));
     this.#listeners.push(listener);
     const { address, port } = listener.address() as AddressInfo;
+    localPort = port;
     return { host: address, port };
   }
 
@@ -64,8 +69,8 @@ export class SmtpServer<User = unknown> {
     await Promise.all(closed);
   }
 
-  #admit(socket: Socket): void {
-    const endpoints = endpointsOf(socket);
+  #admit(socket: Socket, localPort: number): void {
+    const endpoints = endpointsOf(socket, localPort);
     if (endpoints === null) {
       socket.destroy();
       return;
@@ -101,9 +106,8 @@ export class SmtpServer<User = unknown> {
 }
 
 /** Null when the client is gone already. */
-function endpointsOf(socket: Socket): Endpoints | null {
-  const { remoteAddress, remotePort, localPort } = socket;
-  if (remoteAddress === undefined || remotePort === undefined || localPort === undefined) return null;
+function endpointsOf({ remoteAddress, remotePort }: Socket, localPort: number): Endpoints | null {
+  if (remoteAddress === undefined || remotePort === undefined) return null;
   // A listener on :: sees IPv4 clients under mapped addresses.
   return { remoteAddress: remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ""), remotePort, localPort };
 }
