@@ -31,6 +31,7 @@ export const layers: Layers = {
   signature: { layer: 1, only: ["message"], pure: true },
   "key-protocol": { layer: 1, only: ["message", "signature"] },
   smtp: { layer: 1, only: ["message"] },
+  "transport-security": { layer: 1, only: ["dns"] },
   sasl: { layer: 1, only: ["message"], pure: true },
   "vault-protocol": { layer: 1, only: ["message", "signature"] },
 

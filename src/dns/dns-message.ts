@@ -102,6 +102,7 @@ export function readAnswer<T>(
         kind: "records",
         records: records.map((record) => read(dataOf(record))),
         authenticated,
+        ...(owner === query.name ? {} : { canonicalName: owner }),
         ttlSeconds,
       };
     }

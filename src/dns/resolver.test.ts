@@ -94,6 +94,9 @@ describe("StubResolver against DnsServer", () => {
     assert.ok(found.kind === "records");
     assert.equal(found.records.length, 3);
     assert.equal(found.ttlSeconds, 5);
+    assert.equal(found.canonicalName, "a.test");
+    const direct = await resolver.addresses("a.test");
+    assert.ok(direct.kind === "records" && direct.canonicalName === undefined);
     assert.equal((await resolver.addresses("loop.test")).kind, "failure");
     assert.equal((await resolver.addresses("dangling.test")).kind, "nxdomain");
   });

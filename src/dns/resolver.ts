@@ -9,6 +9,8 @@ export type DnsAnswer<T> =
       readonly records: readonly T[];
       /** The resolver validated the whole answer by DNSSEC (AD bit) and its word is to be trusted. */
       readonly authenticated: boolean;
+      /** Where CNAME records led to, lower case without final dot; missing where there were none. */
+      readonly canonicalName?: string;
       readonly ttlSeconds: number;
     }
   | {
@@ -62,6 +64,7 @@ export function joinAddressAnswers(ipv4: DnsAnswer<string>, ipv6: DnsAnswer<stri
       kind: "records",
       records: [...ipv4.records, ...ipv6.records],
       authenticated: ipv4.authenticated && ipv6.authenticated,
+      ...(ipv4.canonicalName === undefined ? {} : { canonicalName: ipv4.canonicalName }),
       ttlSeconds: Math.min(ipv4.ttlSeconds, ipv6.ttlSeconds),
     };
   }
