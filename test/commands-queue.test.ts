@@ -72,7 +72,7 @@ function message(
 
 /** As after an attempt that was told to come later. */
 async function defer(destination: string): Promise<void> {
-  const leased = await queue.lease({ limit: 10, perDestination: 10, inWork: new Map() });
+  const leased = await queue.lease({ limit: 10, perDestination: () => 10, inWork: new Map() });
   for (const one of leased) {
     const outcomes = one.recipients.map(({ index }) => ({
       index,
@@ -168,7 +168,7 @@ test("orders: retry, hold, release, bounce, remove", async () => {
   );
   await cli.refuses(`queue bounce ${ids[0]}`, /not done without --yes: 1 message goes back to its sender\./);
   await cli.does(`queue bounce ${ids[0]} --yes`, /^1 message goes back to its sender\.\n$/);
-  const [bounced] = await queue.lease({ limit: 1, perDestination: 1, inWork: new Map() });
+  const [bounced] = await queue.lease({ limit: 1, perDestination: () => 1, inWork: new Map() });
   assert.deepEqual([bounced?.id, bounced?.purpose], [ids[0], "bounce"]);
   await cli.refuses("queue remove --all", /not done without --yes: 3 messages are removed\./);
   const removed = await cli.object("queue remove --all --yes");

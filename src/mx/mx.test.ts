@@ -136,7 +136,7 @@ async function queued(): Promise<
   { text: string; quarantined: boolean; recipients: string[]; leased: LeasedMessage }[]
 > {
   const found = [];
-  for (const message of await queue.lease({ limit: 10, perDestination: 10, inWork: new Map() })) {
+  for (const message of await queue.lease({ limit: 10, perDestination: () => 10, inWork: new Map() })) {
     const pieces: Uint8Array[] = [];
     for await (const piece of piecesOf(await queue.content(message))) pieces.push(piece);
     const recipients = message.recipients.map(({ address }) => address);

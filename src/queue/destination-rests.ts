@@ -3,6 +3,11 @@ import { RetrySchedule } from "./retry-schedule.ts";
 
 const firstRestMs = 60_000;
 const longestRestMs = 3_600_000;
+/** A minute, then longer each time up to an hour. @param random uniform in [0, 1) */
+export function usualRests(random: () => number): RetrySchedule {
+  return new RetrySchedule({ firstDelayMs: firstRestMs, maxDelayMs: longestRestMs }, random);
+}
+
 /** So many that do not work are known by name; the store knows all. */
 const maxKnown = 100_000;
 
@@ -17,9 +22,9 @@ export class DestinationRests {
   readonly #schedule: RetrySchedule;
   readonly #rests = new Map<string, Rest>();
 
-  /** @param random uniform in [0, 1) */
-  constructor(random: () => number) {
-    this.#schedule = new RetrySchedule({ firstDelayMs: firstRestMs, maxDelayMs: longestRestMs }, random);
+  /** @param schedule how long they rest, by failures in a row */
+  constructor(schedule: RetrySchedule) {
+    this.#schedule = schedule;
   }
 
   /** What the store knows of a destination: another process, or an earlier one, may have learnt it. */

@@ -2,7 +2,7 @@ import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { destinationOf, splitByDestination } from "./destination.ts";
-import { DestinationRests } from "./destination-rests.ts";
+import { DestinationRests, usualRests } from "./destination-rests.ts";
 import { newMessage } from "./test-messages.ts";
 
 const hostname = "mail.here.test";
@@ -50,7 +50,7 @@ test("a message is split by destination; all recipients are there once, the firs
 });
 
 test("a destination rests twice as long each time, an hour at most, and counts once what fails together", () => {
-  const rests = new DestinationRests(() => 0.5);
+  const rests = new DestinationRests(usualRests(() => 0.5));
   let now = 1e12;
   const minutes: number[] = [];
   for (let failures = 1; failures <= 8; failures++) {
@@ -77,7 +77,7 @@ test("a destination rests twice as long each time, an hour at most, and counts o
 });
 
 test("what the store knows of a destination is gone on from", () => {
-  const rests = new DestinationRests(() => 0.5);
+  const rests = new DestinationRests(usualRests(() => 0.5));
   rests.note("dest.test", 3);
   equal(rests.isFine("dest.test"), false);
   equal(rests.isResting("dest.test", 1e12), false);

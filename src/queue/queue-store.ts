@@ -170,7 +170,7 @@ export interface LeaseRequest {
   readonly owner: string;
   readonly limit: number;
   /** Most messages of one destination that the owner may have in work at a time; of one that last failed: one. */
-  readonly perDestination: number;
+  readonly perDestination: (destination: string) => number;
   /** How many the owner has in work, by destination; a missing one is 0. */
   readonly inWork: ReadonlyMap<string, number>;
 }

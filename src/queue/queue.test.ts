@@ -23,7 +23,7 @@ import { newMessage, octetsOf } from "./test-messages.ts";
 const minute = 60_000;
 const hour = 60 * minute;
 const retry = new RetrySchedule({ jitter: 0 });
-const all = { limit: 1000, perDestination: 1000, inWork: new Map() };
+const all = { limit: 1000, perDestination: () => 1000, inWork: new Map() };
 
 async function open(t: TestContext, options: Partial<QueueOptions> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-queue-"));
@@ -307,7 +307,7 @@ test("waits for new messages, for what falls due, for orders; not for what had n
   await queue.enqueue([newMessage(), newMessage()]);
   await clock.advance(0);
   equal(woken, 1, "a new message");
-  const narrow = { ...all, perDestination: 1 };
+  const narrow = { ...all, perDestination: () => 1 };
   const [first] = await queue.lease(narrow);
   ok(first);
   deepEqual(await queue.lease({ ...narrow, inWork: new Map([["dest.test", 1]]) }), []);

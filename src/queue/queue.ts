@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { splitByDestination } from "./destination.ts";
-import { DestinationRests } from "./destination-rests.ts";
+import { DestinationRests, usualRests } from "./destination-rests.ts";
 import { DirectHandOver, type DirectTaker, leasedAsNew } from "./direct-hand-over.ts";
 import { isGone, processHost } from "./lease-owner.ts";
 import { type Lease, Leases } from "./leases.ts";
@@ -39,6 +39,8 @@ export interface QueueOptions {
   /** Where Postmaster without a domain is. */
   readonly hostname?: string;
   readonly clock?: QueueClock;
+  /** How long destinations rest that nobody answers at; from a minute to an hour unless given. */
+  readonly rests?: RetrySchedule;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
   /** After how long without a sign of life another process takes over. */
@@ -54,7 +56,7 @@ export interface QueueOptions {
 export interface LeaseLimits {
   readonly limit: number;
   /** Most messages of one destination that may be in work at a time. */
-  readonly perDestination: number;
+  readonly perDestination: (destination: string) => number;
   /** How many are in work, by destination; a missing one is 0. */
   readonly inWork: ReadonlyMap<string, number>;
 }
@@ -106,7 +108,7 @@ export class Queue {
     this.#processHost = options.processHost ?? processHost();
     this.#leases = new Leases({ store, clock, leaseMs: options.leaseMs ?? 60_000, host: this.#processHost });
     this.#handOver = new DirectHandOver(options.directOctets ?? 64 << 20);
-    this.#rests = new DestinationRests(options.random ?? Math.random);
+    this.#rests = new DestinationRests(options.rests ?? usualRests(options.random ?? Math.random));
     this.#work = new WorkSignal(store, clock, options.pollMs ?? 5_000);
   }
 

@@ -130,7 +130,11 @@ export class Site {
   /** Takes everything out of the queue. */
   async drain(): Promise<QueuedMessage[]> {
     const messages = [];
-    for (const leased of await this.#queue.lease({ limit: 1000, perDestination: 1000, inWork: new Map() })) {
+    for (const leased of await this.#queue.lease({
+      limit: 1000,
+      perDestination: () => 1000,
+      inWork: new Map(),
+    })) {
       const pieces: Uint8Array[] = [];
       for await (const piece of piecesOf(await this.#queue.content(leased))) pieces.push(piece);
       messages.push({ leased, octets: Buffer.concat(pieces) });

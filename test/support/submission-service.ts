@@ -102,7 +102,11 @@ export class SubmissionService {
   /** Takes everything out of the queue. */
   async takeQueue(): Promise<QueuedMail[]> {
     const mails: QueuedMail[] = [];
-    for (const message of await this.#queue.lease({ limit: 1000, perDestination: 1000, inWork: new Map() })) {
+    for (const message of await this.#queue.lease({
+      limit: 1000,
+      perDestination: () => 1000,
+      inWork: new Map(),
+    })) {
       const pieces: Uint8Array[] = [];
       for await (const piece of piecesOf(await this.#queue.content(message))) pieces.push(piece);
       const octets = Buffer.concat(pieces);

@@ -41,7 +41,7 @@ export function queueCostContract(
     await rest(store, "dead.test", START + HOUR);
     counting.take();
     const inWork = new Map([["full.test", 10]]);
-    assert.deepEqual(await lease(store, { perDestination: 10, inWork }), []);
+    assert.deepEqual(await lease(store, { perDestination: () => 10, inWork }), []);
     assert.deepEqual(counting.take(), { statements: 2, changes: 0 });
     assert.equal(await store.nextDueAt(), START);
     assert.deepEqual(counting.take(), { statements: 1, changes: 0 });

@@ -112,7 +112,7 @@ export function queueLeaseContract(make: MakeQueuePlace): void {
     );
     const inWork = new Map(names.map((name) => [name, 7]));
     const counted = async (limit: number, perDestination: number, work: ReadonlyMap<string, number>) => {
-      const leased = await lease(store, { limit, perDestination, inWork: work });
+      const leased = await lease(store, { limit, perDestination: () => perDestination, inWork: work });
       const counts = Map.groupBy(leased, ({ destination }) => destination);
       return [...counts].map(([name, messages]) => `${messages.length} ${name}`);
     };
@@ -136,7 +136,7 @@ export function queueLeaseContract(make: MakeQueuePlace): void {
     const at = (destination: string, count: number): StoredMessage[] =>
       Array.from({ length: count }, () => newMessage({ destination }));
     await insert(store, ...at("a.test", 1), ...at("b.test", 50), ...at("c.test", 2), ...at("d.test", 50));
-    const leased = await lease(store, { limit: 40, perDestination: 25 });
+    const leased = await lease(store, { limit: 40, perDestination: () => 25 });
     assert.equal(leased.length, 40);
     const counts = Map.groupBy(leased, ({ destination }) => destination);
     assert.deepEqual([counts.get("a.test")?.length, counts.get("c.test")?.length], [1, 2]);
@@ -210,9 +210,9 @@ export function queueLeaseContract(make: MakeQueuePlace): void {
     const late = newMessage({ wakeAt: START, expiresAt: START });
     await insert(store, waiting, late);
     const full = new Map([["dest.test", 5]]);
-    const warned = await leaseOne(store, { perDestination: 5, inWork: full });
+    const warned = await leaseOne(store, { perDestination: () => 5, inWork: full });
     assert.deepEqual([warned.id, warned.purpose], [waiting.id, "warn"]);
-    assert.deepEqual(await lease(store, { perDestination: 5, inWork: full }), [], "its turn will come");
+    assert.deepEqual(await lease(store, { perDestination: () => 5, inWork: full }), [], "its turn will come");
     const attempt = await leaseOne(store);
     assert.deepEqual([attempt.id, attempt.purpose], [late.id, "attempt"]);
     const next = { kind: "wait", dueAt: START + MINUTE } as const;

@@ -139,7 +139,7 @@ export class QueueModel {
   }
 
   roomAt(name: string, { perDestination, inWork }: LeaseRequest): number {
-    const most = this.destination(name).failures === 0 ? perDestination : 1;
+    const most = this.destination(name).failures === 0 ? perDestination(name) : 1;
     return Math.max(0, most - (inWork.get(name) ?? 0));
   }
 

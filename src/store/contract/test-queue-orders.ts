@@ -49,7 +49,7 @@ export function queueOrderContract(make: MakeQueuePlace): void {
     ];
     await insert(store, ...messages);
     const [first, second, third, fourth] = messages.map(({ id }) => id);
-    const leased = await lease(store, { perDestination: 1 });
+    const leased = await lease(store, { perDestination: () => 1 });
     const delivered = only(leased.filter(({ id }) => id === third));
     const next = { kind: "wait", dueAt: START + 2 * HOUR } as const;
     await settle(store, delivered, { changes: [changed(0, "delivered"), changed(1, "deferred")], next });
@@ -164,7 +164,7 @@ export function queueOrderContract(make: MakeQueuePlace): void {
     assert.deepEqual(ids(await store.list({ state: "held" }, 999)), wanted);
     assert.equal(await orderAll(store, { state: "queued" }, { kind: "remove" }, START, 70), 150);
     assert.equal(await orderAll(store, {}, { kind: "release" }, START, 1000), 150);
-    assert.equal((await lease(store, { limit: 999, perDestination: 999 })).length, 150);
+    assert.equal((await lease(store, { limit: 999, perDestination: () => 999 })).length, 150);
     await assertSound(place);
   });
 
@@ -244,7 +244,7 @@ export function queueOrderContract(make: MakeQueuePlace): void {
     const start = async (): Promise<void> => {
       await insert(store, ...messages);
       await store.order({ sender: "held" }, hold, START, 9);
-      await leaseOne(store, { perDestination: 1, inWork: new Map([["queued", 1]]) });
+      await leaseOne(store, { perDestination: () => 1, inWork: new Map([["queued", 1]]) });
       await rest(store, "queued", START + HOUR);
     };
     await start();

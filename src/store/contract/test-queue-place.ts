@@ -86,7 +86,7 @@ export function lease(
     until: now + MINUTE,
     owner: "here",
     limit: 100,
-    perDestination: 100,
+    perDestination: () => 100,
     inWork: new Map(),
     ...rest,
   });

@@ -235,7 +235,8 @@ class Run {
     const held = [...this.#model.messages.values()].filter((found) => found.owner === owner);
     const grouped = Map.groupBy(held, ({ message }) => message.destination);
     const inWork = new Map([...grouped].map(([name, messages]) => [name, messages.length]));
-    const request = { now, until: now + MINUTE, owner, limit, perDestination, inWork };
+    const until = now + MINUTE;
+    const request = { now, until, owner, limit, perDestination: () => perDestination, inWork };
     const leased = await this.#store.lease(request);
     this.#model.endLostLeases(request);
     assert.ok(leased.length <= limit);

@@ -39,7 +39,7 @@ export function queueSharingContract(make: MakeQueuePlace, count: number): void 
     };
     const deliver = async (store: QueueStore, owner: string): Promise<void> => {
       for (let idle = 0; inserting || idle < 2; ) {
-        const leased = await lease(store, { owner, limit: 10, perDestination: 4 });
+        const leased = await lease(store, { owner, limit: 10, perDestination: () => 4 });
         idle = leased.length === 0 ? idle + 1 : 0;
         leasedOnce.push(...ids(leased));
         assert.ok(leased.every((one) => one.lease === 1));

@@ -38,7 +38,7 @@ export function* readyDestinations(request: LeaseRequest): Program<readonly stri
 }
 
 function roomOf({ name, failures }: Row, { perDestination, inWork }: LeaseRequest): number {
-  const most = failures === 0 ? perDestination : 1;
+  const most = failures === 0 ? perDestination(name as string) : 1;
   return most - (inWork.get(name as string) ?? 0);
 }
 
