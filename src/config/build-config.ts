@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
+import { buildNextHop } from "./build-next-hop.ts";
 import type {
   Config,
+  DeliverySettings,
   DkimSettings,
   HostAndPort,
   HostedDomain,
@@ -92,12 +94,14 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
         exempt: keyServer.limits.exempt,
       },
     },
-    domains: settings.domains.map((_, index) => buildDomain(settings, index, dataDirectory, report)),
+    domains: settings.domains.map((_, index) =>
+      buildDomain(settings, index, { folder, dataDirectory }, report),
+    ),
     routes: Object.entries(settings.routes).flatMap(([pattern, nextHop]) =>
-      buildRoute(pattern, nextHop, report),
+      buildRoute(pattern, nextHop, folder, report),
     ),
     policy,
-    delivery: { giveUpAfterMs: settings.delivery.give_up_after },
+    delivery: buildDelivery(settings.delivery, report),
     network: {
       resolvers: network.resolvers,
       connect: buildConnect(network.connect, report),
@@ -131,6 +135,24 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
 /** A file's path becomes absolute. */
 function resolveFile<Source extends StoreSource | MasterKeySource>(source: Source, folder: string): Source {
   return source.kind === "file" ? { ...source, path: resolve(folder, source.path) } : source;
+}
+
+function buildDelivery(written: Settings["delivery"], report: Report): DeliverySettings {
+  if (written.retry_first > written.retry_most) {
+    report(
+      ["delivery", "retry_first"],
+      "delivery.retry_first must not be longer than delivery.retry_most, which waits grow to",
+    );
+  }
+  return {
+    giveUpAfterMs: written.give_up_after,
+    retryFirstMs: written.retry_first,
+    retryMostMs: written.retry_most,
+    connectionsPerDestination: written.connections_per_destination,
+    messages: written.messages,
+    dane: written.dane,
+    mtaSts: written.mta_sts,
+  };
 }
 
 function buildTokens(written: NonNullable<Settings["accounts"]["tokens"]>, folder: string): TokenSettings {
@@ -183,7 +205,12 @@ function buildVault(
   };
 }
 
-function buildDomain(settings: Settings, index: number, dataDirectory: string, report: Report): HostedDomain {
+function buildDomain(
+  settings: Settings,
+  index: number,
+  { folder, dataDirectory }: { readonly folder: string; readonly dataDirectory: string },
+  report: Report,
+): HostedDomain {
   const written = settings.domains[index] as Settings["domains"][number];
   const path = ["domains", index];
   if (settings.domains.findIndex(({ name }) => name === written.name) < index) {
@@ -196,17 +223,18 @@ function buildDomain(settings: Settings, index: number, dataDirectory: string, r
     catchAll: written.catch_all === undefined ? null : resolve(root ?? dataDirectory, written.catch_all),
   };
   const hasMaildirs = root !== null || mailboxes.listed.size > 0 || mailboxes.catchAll !== null;
-  const nextHop = written.next_hop;
-  if (hasMaildirs === (nextHop !== undefined)) {
-    const problem = hasMaildirs ? "has both Maildirs and next_hop" : "has no place for its mail";
+  const onward = (["next_hop", "lmtp"] as const).filter((name) => written[name] !== undefined);
+  if (hasMaildirs === onward.length > 0) {
+    const problem = hasMaildirs ? `has both Maildirs and ${onward[0]}` : "has no place for its mail";
     report(
-      [...path, hasMaildirs ? "next_hop" : "name"],
-      `${written.name} ${problem}; set either maildir_root, mailboxes or catch_all, or next_hop`,
+      [...path, onward[0] ?? "name"],
+      `${written.name} ${problem}; set either maildir_root, mailboxes or catch_all, or next_hop or lmtp`,
     );
   }
+  const nextHop = hasMaildirs ? null : buildNextHop(written, path, folder, report);
   return {
     name: written.name,
-    target: nextHop === undefined ? { kind: "maildir", mailboxes } : { kind: "next-hop", nextHop },
+    target: nextHop === null ? { kind: "maildir", mailboxes } : { kind: "next-hop", nextHop },
     policy: { stage: written.stage ?? null, actions: written.actions },
   };
 }
@@ -229,16 +257,25 @@ function buildMailboxes(
   return listed;
 }
 
-function buildRoute(written: string, nextHop: HostAndPort, report: Report): Route[] {
+function buildRoute(
+  written: string,
+  hop: Settings["routes"][string],
+  folder: string,
+  report: Report,
+): Route[] {
+  const path = ["routes", written];
   const domain = parseDomain(written.replace(/^\./, ""));
   if (written !== "*" && domain === null) {
-    report(
-      ["routes", written],
-      `${formatPath(["routes", written])} must be a domain, ".domain" for all below it, or "*"`,
-    );
+    report(path, `${formatPath(path)} must be a domain, ".domain" for all below it, or "*"`);
     return [];
   }
-  return [{ pattern: written === "*" ? "*" : `${written.startsWith(".") ? "." : ""}${domain}`, nextHop }];
+  if (hop.next_hop === undefined && hop.lmtp === undefined) {
+    report(path, `${formatPath(path)} says not where mail goes; set next_hop or lmtp`);
+    return [];
+  }
+  const nextHop = buildNextHop(hop, path, folder, report);
+  const pattern = written === "*" ? "*" : `${written.startsWith(".") ? "." : ""}${domain}`;
+  return nextHop === null ? [] : [{ pattern, nextHop }];
 }
 
 function buildConnect(

@@ -26,6 +26,9 @@ function accepted(text: string): Config {
   return result.config;
 }
 
+const plainHop = { protocol: "smtp", tls: "opportunistic", credentials: null };
+const tcp = (host: string, port: number) => ({ kind: "tcp", host, port });
+
 test("the least configuration gets every default", () => {
   const config = accepted(least);
   const tlsFiles = { certificate: "/etc/vsmtp/tls/chain.pem", key: "/etc/vsmtp/tls/key.pem" };
@@ -83,7 +86,15 @@ test("the least configuration gets every default", () => {
     ],
     routes: [],
     policy: { stage: "enforce", actions: {} },
-    delivery: { giveUpAfterMs: 432_000_000 },
+    delivery: {
+      giveUpAfterMs: 432_000_000,
+      retryFirstMs: 300_000,
+      retryMostMs: 14_400_000,
+      connectionsPerDestination: 10,
+      messages: 100,
+      dane: true,
+      mtaSts: true,
+    },
     network: { resolvers: [], connect: new Map(), caFile: null, allowPrivateAddresses: false, keyPort: 8757 },
     limits: {
       messageOctets: 52_428_800,
@@ -143,14 +154,33 @@ actions = { none = "tag", no-key = "discard" }
 [[domains]]
 name = "two.test"
 next_hop = "[::1]:24"
+[[domains]]
+name = "three.test"
+lmtp = "unix:/run/dovecot/lmtp"
+[[domains]]
+name = "four.test"
+lmtp = "inner.test:24"
+tls = "required"
+user = "relay"
+password = "inner.secret"
 [routes]
 "*" = "Smart.test:587"
 ".Sub.test" = "10.0.0.1:25"
+"a.test" = { next_hop = "smart.test:587", user = "u", password = "credential:smart" }
+"b.test" = { next_hop = "smart.test:465", tls = "implicit", user = "u", password = "env:SMART" }
+"c.test" = { lmtp = "unix:/l", tls = "none" }
+"d.test" = { next_hop = "10.0.0.1:465" }
 [policy]
 stage = "observe"
 actions.revoked = "quarantine"
 [delivery]
 give_up_after = "36h"
+retry_first = "1m"
+retry_most = "1h"
+connections_per_destination = 3
+messages = 7
+dane = false
+mta_sts = false
 [network]
 resolvers = ["::1", "[::1]:5353", "127.0.0.1:5300"]
 ca_file = "ca.pem"
@@ -229,16 +259,80 @@ idle_timeout = "90s"
     },
     {
       name: "two.test",
-      target: { kind: "next-hop", nextHop: { host: "::1", port: 24 } },
+      target: { kind: "next-hop", nextHop: { ...plainHop, place: tcp("::1", 24) } },
+      policy: { stage: null, actions: {} },
+    },
+    {
+      name: "three.test",
+      target: {
+        kind: "next-hop",
+        nextHop: {
+          place: { kind: "unix", path: "/run/dovecot/lmtp" },
+          protocol: "lmtp",
+          tls: "none",
+          credentials: null,
+        },
+      },
+      policy: { stage: null, actions: {} },
+    },
+    {
+      name: "four.test",
+      target: {
+        kind: "next-hop",
+        nextHop: {
+          place: tcp("inner.test", 24),
+          protocol: "lmtp",
+          tls: "required",
+          credentials: {
+            user: "relay",
+            passwordSource: { kind: "file", path: "/etc/vsmtp/inner.secret" },
+          },
+        },
+      },
       policy: { stage: null, actions: {} },
     },
   ]);
+  const smart = (port: number) => ({ ...plainHop, place: tcp("smart.test", port) });
   assert.deepEqual(config.routes, [
-    { pattern: "*", nextHop: { host: "smart.test", port: 587 } },
-    { pattern: ".sub.test", nextHop: { host: "10.0.0.1", port: 25 } },
+    { pattern: "*", nextHop: smart(587) },
+    { pattern: ".sub.test", nextHop: { ...plainHop, place: tcp("10.0.0.1", 25) } },
+    {
+      pattern: "a.test",
+      nextHop: {
+        ...smart(587),
+        tls: "required",
+        credentials: { user: "u", passwordSource: { kind: "credential", name: "smart" } },
+      },
+    },
+    {
+      pattern: "b.test",
+      nextHop: {
+        ...smart(465),
+        tls: "implicit",
+        credentials: { user: "u", passwordSource: { kind: "variable", name: "SMART" } },
+      },
+    },
+    {
+      pattern: "c.test",
+      nextHop: {
+        place: { kind: "unix", path: "/l" },
+        protocol: "lmtp",
+        tls: "none",
+        credentials: null,
+      },
+    },
+    { pattern: "d.test", nextHop: { ...plainHop, place: tcp("10.0.0.1", 465), tls: "implicit" } },
   ]);
   assert.deepEqual(config.policy, { stage: "observe", actions: { revoked: "quarantine" } });
-  assert.equal(config.delivery.giveUpAfterMs, 36 * 3_600_000);
+  assert.deepEqual(config.delivery, {
+    giveUpAfterMs: 36 * 3_600_000,
+    retryFirstMs: 60_000,
+    retryMostMs: 3_600_000,
+    connectionsPerDestination: 3,
+    messages: 7,
+    dane: false,
+    mtaSts: false,
+  });
   assert.deepEqual(config.network, {
     resolvers: [
       { address: "::1", port: 53 },
@@ -270,7 +364,7 @@ test("ACT-8: an action can be set for every result and every reason, in all and 
 test("the example file is accepted, and so is each of its settings that are commented out", () => {
   accepted(exampleText);
   const config = accepted(exampleText.replace(/^#(?=(?:"[^"]+"|[a-z_.]+) = )/gm, ""));
-  assert.equal(config.routes.length, 2);
+  assert.equal(config.routes.length, 3);
   assert.deepEqual(config.policy.actions, { revoked: "quarantine" });
   assert.equal(config.accounts.tokens?.audience, "mail.example.org");
 });

@@ -63,7 +63,7 @@ export interface Config {
   /** Where mail for other domains goes instead of to their MX hosts. */
   readonly routes: readonly Route[];
   readonly policy: { readonly stage: Stage; readonly actions: Actions };
-  readonly delivery: { readonly giveUpAfterMs: number };
+  readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;
 }
@@ -97,12 +97,28 @@ export type StoreSource =
   /** An environment variable, which holds the URL. */
   | { readonly kind: "variable"; readonly name: string };
 
-export type MasterKeySource =
+export type MasterKeySource = SecretSource;
+
+/** Where a secret is. */
+export type SecretSource =
   | { readonly kind: "file"; readonly path: string }
   /** systemd's, by its name. */
   | { readonly kind: "credential"; readonly name: string }
   /** An environment variable. */
   | { readonly kind: "variable"; readonly name: string };
+
+export interface DeliverySettings {
+  readonly giveUpAfterMs: number;
+  /** How long a message that could not be delivered waits at first, and at most. */
+  readonly retryFirstMs: number;
+  readonly retryMostMs: number;
+  readonly connectionsPerDestination: number;
+  /** In work at a time. */
+  readonly messages: number;
+  /** Whether TLSA records (RFC 7672) and MTA-STS policies (RFC 8461) of other domains are looked up and kept to. */
+  readonly dane: boolean;
+  readonly mtaSts: boolean;
+}
 
 export interface AccountSettings {
   /** Most recipients of an account in any `periodMs`, over all submission servers; fewer while it is new (LIF-14). */
@@ -184,7 +200,7 @@ export interface HostedDomain {
   /** Mail goes to Maildirs here, or on to an inner server. */
   readonly target:
     | { readonly kind: "maildir"; readonly mailboxes: Mailboxes }
-    | { readonly kind: "next-hop"; readonly nextHop: HostAndPort };
+    | { readonly kind: "next-hop"; readonly nextHop: NextHop };
   /** What differs from the policy of all domains; null and missing actions mean: as there. */
   readonly policy: { readonly stage: Stage | null; readonly actions: Actions };
 }
@@ -203,7 +219,25 @@ export type Actions = Readonly<Partial<Record<Outcome, Action>>>;
 export interface Route {
   /** A domain; `.domain` for all below it; `*` for all. The longest that fits decides. */
   readonly pattern: string;
-  readonly nextHop: HostAndPort;
+  readonly nextHop: NextHop;
+}
+
+/** A server that mail goes to because the settings say so. */
+export interface NextHop {
+  readonly place:
+    | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+    | { readonly kind: "unix"; readonly path: string };
+  readonly protocol: "smtp" | "lmtp";
+  /** `required` and `implicit` check the certificate; `opportunistic` takes what is offered. */
+  readonly tls: "none" | "opportunistic" | "required" | "implicit";
+  /** Null: this host does not log in. */
+  readonly credentials: NextHopCredentials | null;
+}
+
+export interface NextHopCredentials {
+  readonly user: string;
+  /** It holds the password. */
+  readonly passwordSource: SecretSource;
 }
 
 export interface HostAndPort {

@@ -36,7 +36,7 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     // names
     [
       `${least}rolls = 1`,
-      '9: there is no setting "rolls" in domains[0]; there are name, maildir_root, mailboxes, catch_all, next_hop, stage, actions',
+      '9: there is no setting "rolls" in domains[0]; there are name, maildir_root, mailboxes, catch_all, next_hop, lmtp, tls, user, password, stage, actions',
     ],
     [
       `log-level = "info"\n${least}`,
@@ -182,12 +182,58 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     [`domains = 3\n${least.slice(0, least.indexOf("[["))}`, "1: domains must be a list in [brackets], not 3"],
     [
       `${least}[routes]\n"*" = "smart.test"`,
-      '10: routes."*" must be HOST:PORT such as "mail.example.org:25", not "smart.test"',
+      '10: routes."*".next_hop must be HOST:PORT such as "mail.example.org:25" or "unix:/run/dovecot/lmtp", not "smart.test"',
     ],
     [
       `${least}[routes]\n"*.test" = "smart.test:25"`,
       '10: routes."*.test" must be a domain, ".domain" for all below it, or "*"',
     ],
+    [
+      `${least}[routes]\n"*" = { lmtp = "unix:run/lmtp" }`,
+      '10: routes."*".lmtp must be HOST:PORT such as "mail.example.org:25" or "unix:/run/dovecot/lmtp", not "unix:run/lmtp"',
+    ],
+    [
+      `${least}[routes]\n"*" = { tls = "none" }`,
+      '10: routes."*" says not where mail goes; set next_hop or lmtp',
+    ],
+    [
+      `${least}[routes]\n"*" = { next_hop = "a.test:25", lmtp = "b.test:24" }`,
+      '10: routes."*" has both next_hop and lmtp; remove one',
+    ],
+    [
+      `${least}[routes]\n"*" = { next_hop = "a.test:25", tls = "starttls" }`,
+      '10: routes."*".tls must be "none", "opportunistic", "required" or "implicit", not "starttls"',
+    ],
+    [
+      `${least}[routes]\n"*" = { next_hop = "a.test:25", user = "u" }`,
+      '10: routes."*".password is missing beside this',
+    ],
+    [
+      `${least}[routes]\n"*" = { next_hop = "a.test:25", password = "p" }`,
+      '10: routes."*".user is missing beside this',
+    ],
+    // What was meant as the password itself is not shown.
+    [
+      `${least}[routes]\n"*" = { next_hop = "a.test:25", user = "u", password = "env:not a name" }`,
+      '10: routes."*".password must be a file name, "credential:NAME" or "env:NAME" that hold the password',
+    ],
+    [
+      `${least}[routes]\n"*" = { next_hop = "a.test:25", user = "u", password = "p", tls = "opportunistic" }`,
+      '10: routes."*" has a password, which is sent under checked TLS only; set tls = "required" or "implicit"',
+    ],
+    [
+      `${least}[routes]\n"*" = { lmtp = "unix:/l", user = "u", password = "p" }`,
+      '10: routes."*" has a password, which is sent under checked TLS only; remove user and password',
+    ],
+    [
+      `${least}[routes]\n"*" = { lmtp = "unix:/l", tls = "required" }`,
+      '10: routes."*".tls has no meaning for a Unix socket; remove it',
+    ],
+    [
+      `${least}[delivery]\nretry_first = "2h"\nretry_most = "1h"`,
+      "10: delivery.retry_first must not be longer than delivery.retry_most, which waits grow to",
+    ],
+    [`${least}[delivery]\nmessages = 0`, "10: delivery.messages must be at least 1, not 0"],
     [`${least}[network.connect]\n"a.test" = "127.0.0.1:1"`, '10: network.connect."a.test" must be HOST:PORT'],
     // one setting and another
     [
@@ -198,7 +244,7 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     ],
     [
       `${least}next_hop = "a.test:25"`,
-      "9: dest.test has both Maildirs and next_hop; set either maildir_root, mailboxes or catch_all, or next_hop",
+      "9: dest.test has both Maildirs and next_hop; set either maildir_root, mailboxes or catch_all, or next_hop or lmtp",
     ],
     [least.replace(/maildir_root.*/, ""), /^7: dest\.test has no place for its mail; /],
     [

@@ -10,7 +10,9 @@ import {
   keySetSource,
   masterKeySource,
   network,
+  nextHopPlace,
   octets,
+  passwordSource,
   redirectTarget,
   resolverAddress,
   sha256Hex,
@@ -44,6 +46,21 @@ function listeners<Shape extends z.core.$ZodLooseShape>(
     .min(least)
     .prefault([...addresses]);
 }
+
+/** Where mail goes on to, and how. */
+const nextHop = {
+  next_hop: nextHopPlace.optional(),
+  lmtp: nextHopPlace.optional(),
+  tls: z.enum(["none", "opportunistic", "required", "implicit"]).optional(),
+  user: z.string().min(1).optional(),
+  password: passwordSource.optional(),
+};
+
+/** A route is a table, or its next hop alone. */
+const route = z.preprocess(
+  (value) => (typeof value === "string" ? { next_hop: value } : value),
+  z.strictObject(nextHop),
+);
 
 const mailbox = z.record(z.string().min(1), filePath);
 
@@ -130,15 +147,25 @@ export const schema = z.strictObject({
         maildir_root: filePath.optional(),
         mailboxes: mailbox.prefault({}),
         catch_all: filePath.optional(),
-        next_hop: hostAndPort.optional(),
+        ...nextHop,
         stage: stage.optional(),
         actions,
       }),
     )
     .default([]),
-  routes: z.record(z.string(), hostAndPort).default({}),
+  routes: z.record(z.string(), route).default({}),
   policy: z.strictObject({ stage: stage.default("enforce"), actions }).prefault({}),
-  delivery: z.strictObject({ give_up_after: durationMs.default(5 * 86_400_000) }).prefault({}),
+  delivery: z
+    .strictObject({
+      give_up_after: durationMs.default(5 * 24 * HOUR_MS),
+      retry_first: durationMs.default(HOUR_MS / 12),
+      retry_most: durationMs.default(4 * HOUR_MS),
+      connections_per_destination: z.int().min(1).max(1000).default(10),
+      messages: z.int().min(1).max(10_000).default(100),
+      dane: z.boolean().default(true),
+      mta_sts: z.boolean().default(true),
+    })
+    .prefault({}),
   network: z
     .strictObject({
       resolvers: z.array(resolverAddress).default([]),

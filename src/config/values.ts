@@ -1,7 +1,14 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
-import type { HostAndPort, KeySetSource, MasterKeySource, StoreSource } from "./config.ts";
+import type {
+  HostAndPort,
+  KeySetSource,
+  MasterKeySource,
+  NextHop,
+  SecretSource,
+  StoreSource,
+} from "./config.ts";
 
 // The kinds of text that settings are written in. Each says in one sentence what it wants.
 
@@ -54,6 +61,16 @@ export const masterKeySource = textOf<MasterKeySource>(
     return /^[^\0]+$/.test(text) ? { kind: "file", path: text } : null;
   },
 );
+
+/** Where a password is; the path of a file is relative still. What was written is not shown: it may be the password. */
+export const passwordSource = z.string().transform((text, context): SecretSource => {
+  const secret = secretSource(text);
+  if (secret !== null && secret !== "malformed") return secret;
+  if (secret === null && /^[^\0]+$/.test(text)) return { kind: "file", path: text };
+  const message = 'must be a file name, "credential:NAME" or "env:NAME" that hold the password';
+  context.addIssue({ code: "custom", message, input: null });
+  return z.NEVER;
+});
 
 /** Null: none of these. */
 function secretSource(
@@ -121,6 +138,16 @@ export const vaultPlace = textOf(
 /** SHA-256 in hexadecimal digits. */
 export const sha256Hex = textOf("a SHA-256 in 64 hexadecimal digits", (text) =>
   /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : null,
+);
+
+/** Where mail goes on to. */
+export const nextHopPlace = textOf<NextHop["place"]>(
+  'HOST:PORT such as "mail.example.org:25" or "unix:/run/dovecot/lmtp"',
+  (text) => {
+    if (/^unix:\/[^\0]+$/.test(text)) return { kind: "unix", path: text.slice("unix:".length) };
+    const target = parseTarget(text);
+    return target && { kind: "tcp", ...target };
+  },
 );
 
 export const hostAndPort = textOf('HOST:PORT such as "mail.example.org:25"', parseTarget);

@@ -1,57 +1,61 @@
+import type { Socket } from "node:net";
 import type { QueueClock } from "../queue/index.ts";
-import {
-  type Dialer,
-  type DialTarget,
-  type Failure,
-  openSmtp,
-  type SmtpClient,
-  type SmtpClientOptions,
+import type {
+  Dialer,
+  DialTarget,
+  Failure,
+  OpenResult,
+  SmtpClient,
+  SmtpClientOptions,
 } from "../smtp/index.ts";
+import { ConnectionPlace, type Idle, isAvoided, type Lane } from "./connection-place.ts";
+import { openConnection } from "./open-connection.ts";
+import { securityKey } from "./security.ts";
+import type { Target } from "./target.ts";
 
 export interface PoolOptions {
   readonly dialer: Dialer;
   /** For EHLO. */
   readonly hostname: string;
   readonly clock: QueueClock;
+  /** PEM of the authorities to trust in place of the system's; null: the system's. */
+  readonly ca: readonly string[] | null;
+  readonly passwordOf: (credentials: NonNullable<Target["credentials"]>) => string;
   /** Connections to one address at a time; further attempts wait for one. */
-  readonly connectionsPerTarget: number;
+  readonly connectionsPerDestination: number;
   /** Messages over one connection. */
   readonly messagesPerConnection: number;
   /** How long a connection without work is kept. */
   readonly idleMs: number;
   /** How long an address that could not be talked to is left alone. */
   readonly avoidMs: number;
+  /** How long an attempt waits for a connection that others use. */
+  readonly waitMs: number;
   readonly deadlines?: SmtpClientOptions["deadlines"];
   readonly transcript?: (target: DialTarget, line: string) => void;
 }
 
 /** A connection for one message. */
 export type Lease =
-  | { readonly ok: true; readonly client: SmtpClient; readonly reused: boolean }
-  | { readonly ok: false; readonly failure: Failure };
+  | { readonly kind: "leased"; readonly client: SmtpClient; readonly reused: boolean }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  /** Others use all connections that the server takes. */
+  | { readonly kind: "busy" };
 
-interface Idle {
-  readonly client: SmtpClient;
-  readonly cancelTimer: () => void;
-}
-
-interface Place {
-  open: number;
-  readonly idle: Idle[];
-  readonly waiting: (() => void)[];
-  /** Until then, Unix milliseconds, `failure` is the answer. */
-  avoidedUntil: number;
-  failure: Failure | null;
-}
+/** More addresses than these are not remembered for their failures. */
+const maxRemembered = 1000;
+/** So often a server may take back what it had before, until the attempt gives up. */
+const maxRefusals = 3;
 
 /** Connections to other servers, kept for the messages that follow. */
 export class ConnectionPool {
   readonly #options: PoolOptions;
-  readonly #places = new Map<string, Place>();
+  readonly #places = new Map<string, ConnectionPlace>();
   readonly #sent = new WeakMap<SmtpClient, number>();
-  readonly #clients = new Set<SmtpClient>();
   /** Those that are saying QUIT. */
   readonly #retiring = new Set<Promise<void>>();
+  readonly #sockets = new Set<Socket>();
+  readonly #aborted = new AbortController();
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -59,41 +63,49 @@ export class ConnectionPool {
   }
 
   /**
-   * A connection to this target, a kept one where there is. Must be given back.
+   * A connection to this target, a kept one where there is. What is leased must be given back.
    *
+   * @param destination those who wait for one target take turns by it
    * @param fresh wants a new one: a kept one turned out to be dead
    */
-  async lease(target: DialTarget, fresh = false): Promise<Lease> {
+  async lease(target: Target, destination: string, fresh = false): Promise<Lease> {
+    const { clock, waitMs } = this.#options;
+    const until = clock.now() + waitMs;
     const place = this.#placeOf(target);
-    while (place.open >= this.#options.connectionsPerTarget) {
-      await new Promise<void>((resolve) => place.waiting.push(resolve));
+    const key = keyOf(target);
+    if (fresh) this.#retireIdle(place, place.lane(key));
+    for (let refusals = 0; refusals < maxRefusals && !this.#closed; refusals++) {
+      const avoided = this.#avoided(place.lane(key));
+      if (avoided !== null) return avoided;
+      if (!(await place.enter(destination, Math.max(0, until - clock.now())))) break;
+      let lease: Lease | null = null;
+      try {
+        lease = await this.#take(target, place, place.lane(key));
+      } finally {
+        if (lease?.kind !== "leased") this.#leave(target, place);
+      }
+      if (lease !== null) return lease;
     }
-    place.open++;
-    const kept = fresh ? undefined : this.#takeKept(place);
-    if (kept !== undefined) return { ok: true, client: kept, reused: true };
-    const opened = await this.#open(target, place);
-    if (!opened.ok) this.#leave(target, place);
-    return opened;
+    return { kind: "busy" };
   }
 
-  /** Takes a leased connection back: it is kept for another message, or closed. */
-  giveBack(target: DialTarget, client: SmtpClient): void {
+  /**
+   * Takes a leased connection back: it is kept for another message, or closed.
+   *
+   * @param refused the server broke off for a reason of its own
+   */
+  giveBack(target: Target, client: SmtpClient, refused: boolean): void {
     const place = this.#placeOf(target);
     const sent = (this.#sent.get(client) ?? 0) + 1;
     this.#sent.set(client, sent);
-    if (!client.usable || this.#closed || sent >= this.#options.messagesPerConnection) this.#retire(client);
-    else {
-      const idle = {
-        client,
-        cancelTimer: this.#options.clock.schedule(this.#options.idleMs, () => expire()),
-      };
-      const expire = () => {
-        place.idle.splice(place.idle.indexOf(idle), 1);
-        this.#retire(client);
-        this.#forget(target, place);
-      };
-      place.idle.push(idle);
+    if (refused) place.shrink();
+    else place.grow();
+    if (!client.usable || this.#closed || sent >= this.#options.messagesPerConnection) {
+      // Until it is gone the server counts it.
+      void this.#retire(place, client).then(() => this.#leave(target, place));
+      return;
     }
+    this.#keep(client, target, place);
     this.#leave(target, place);
   }
 
@@ -101,88 +113,150 @@ export class ConnectionPool {
   async close(): Promise<void> {
     this.#closed = true;
     for (const place of this.#places.values()) {
-      for (const { client, cancelTimer } of place.idle.splice(0)) {
-        cancelTimer();
-        this.#retire(client);
-      }
+      for (const lane of place.lanes()) this.#retireIdle(place, lane);
     }
     await Promise.all(this.#retiring);
   }
 
-  /** Closes all connections at once: what is under way on them fails. */
+  /** Closes all connections at once, those that are being opened as well: what is under way on them fails. */
   abort(): void {
     this.#closed = true;
-    for (const client of this.#clients) client.close();
+    this.#aborted.abort(new Error("this host stops"));
+    for (const place of this.#places.values()) place.turnAway();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
-  async #open(target: DialTarget, place: Place): Promise<Lease> {
-    const { clock, avoidMs } = this.#options;
-    if (place.failure !== null && clock.now() < place.avoidedUntil) {
-      return { ok: false, failure: place.failure };
+  /** With the right to a connection. Null: the server bears fewer than we thought; one of others has to be waited for. */
+  async #take(target: Target, place: ConnectionPlace, lane: Lane): Promise<Lease | null> {
+    // Whoever had the turn before may have found out that nobody is there.
+    const avoided = this.#avoided(lane);
+    if (avoided !== null) return avoided;
+    const kept = this.#takeKept(place, lane);
+    if (kept !== undefined) return { kind: "leased", client: kept, reused: true };
+    for (const { idle } of place.lanes()) {
+      while (place.surplus > 0 && idle.length > 0) await this.#retire(place, (idle.shift() as Idle).end());
     }
-    const secure = await this.#connect(target, "opportunistic");
-    // RFC 7435 §3: encryption without authentication protects only from listeners, so a server whose TLS is
-    // broken still gets its mail; the clear text goes over a connection of its own.
-    const tlsBroken = !secure.ok && secure.failure.stage === "starttls";
-    const opened = tlsBroken ? await this.#connect(target, "never") : secure;
-    // A host that serves other connections of ours has only had enough of them.
-    place.failure = opened.ok || place.open > 1 ? null : opened.failure;
-    place.avoidedUntil = clock.now() + avoidMs;
-    if (!opened.ok) return opened;
-    this.#clients.add(opened.client);
-    return { ok: true, client: opened.client, reused: false };
+    const ended = place.opening();
+    let opened: OpenResult | null = null;
+    try {
+      opened = await this.#open(target);
+    } finally {
+      ended(opened?.ok === true);
+    }
+    if (opened.ok) {
+      lane.failure = null;
+      return { kind: "leased", client: opened.client, reused: false };
+    }
+    const established = isAboutNumbers(opened.failure) ? await place.established() : 0;
+    if (established > 0) {
+      place.shrink(established);
+      return null;
+    }
+    lane.failure = opened.failure;
+    lane.avoidedUntil = this.#options.clock.now() + this.#options.avoidMs;
+    return { kind: "failed", failure: opened.failure };
   }
 
-  #takeKept(place: Place): SmtpClient | undefined {
-    for (let idle = place.idle.pop(); idle !== undefined; idle = place.idle.pop()) {
-      idle.cancelTimer();
-      if (idle.client.usable) return idle.client;
-      this.#retire(idle.client);
+  #avoided(lane: Lane): Lease | null {
+    const { failure } = lane;
+    return failure !== null && isAvoided(lane, this.#options.clock.now())
+      ? { kind: "failed", failure }
+      : null;
+  }
+
+  #open(target: Target): Promise<OpenResult> {
+    const { dialer, transcript } = this.#options;
+    const tracking: Dialer = {
+      connect: async (to, signal) => {
+        const socket = await dialer.connect(to, AbortSignal.any([signal, this.#aborted.signal]));
+        this.#sockets.add(socket);
+        socket.once("close", () => this.#sockets.delete(socket));
+        return socket;
+      },
+    };
+    const { hostname, ca, passwordOf, clock, deadlines } = this.#options;
+    return openConnection(tracking, target, {
+      hostname,
+      ca,
+      passwordOf,
+      nowMs: () => clock.now(),
+      ...(deadlines === undefined ? {} : { deadlines }),
+      ...(transcript === undefined ? {} : { transcript: (line: string) => transcript(target.place, line) }),
+    });
+  }
+
+  #keep(client: SmtpClient, target: Target, place: ConnectionPlace): void {
+    const { idle } = place.lane(keyOf(target));
+    const cancel = this.#options.clock.schedule(this.#options.idleMs, () => {
+      idle.splice(idle.indexOf(kept), 1);
+      this.#retire(place, client);
+      this.#forget(target, place);
+    });
+    const kept: Idle = {
+      end: () => {
+        cancel();
+        return client;
+      },
+    };
+    idle.push(kept);
+  }
+
+  #takeKept(place: ConnectionPlace, { idle }: Lane): SmtpClient | undefined {
+    for (let kept = idle.pop(); kept !== undefined; kept = idle.pop()) {
+      const client = kept.end();
+      if (client.usable) return client;
+      this.#retire(place, client);
     }
     return undefined;
   }
 
-  #connect(target: DialTarget, mode: "opportunistic" | "never") {
-    const { dialer, hostname, deadlines, transcript } = this.#options;
-    return openSmtp(dialer, target, {
-      hostname,
-      tls: { mode },
-      ...(deadlines === undefined ? {} : { deadlines }),
-      ...(transcript === undefined ? {} : { transcript: (line: string) => transcript(target, line) }),
-    });
+  #retireIdle(place: ConnectionPlace, { idle }: Lane): void {
+    for (const kept of idle.splice(0)) this.#retire(place, kept.end());
   }
 
-  #retire(client: SmtpClient): void {
+  #retire(place: ConnectionPlace, client: SmtpClient): Promise<void> {
     const quit = client.quit().finally(() => {
-      this.#clients.delete(client);
+      place.closed();
       this.#retiring.delete(quit);
     });
     this.#retiring.add(quit);
+    return quit;
   }
 
-  #leave(target: DialTarget, place: Place): void {
-    place.open--;
-    place.waiting.shift()?.();
+  #leave(target: Target, place: ConnectionPlace): void {
+    place.leave();
     this.#forget(target, place);
   }
 
-  #placeOf(target: DialTarget): Place {
-    const key = keyOf(target);
+  #placeOf(target: Target): ConnectionPlace {
+    const key = addressKey(target.place);
     let place = this.#places.get(key);
     if (place === undefined) {
-      place = { open: 0, idle: [], waiting: [], avoidedUntil: 0, failure: null };
+      place = new ConnectionPlace(this.#options.clock, this.#options.connectionsPerDestination);
       this.#places.set(key, place);
     }
     return place;
   }
 
   /** Drops what is not needed any more: the world has more mail hosts than this map should hold. */
-  #forget(target: DialTarget, place: Place): void {
-    if (place.open > 0 || place.idle.length > 0 || place.waiting.length > 0) return;
-    if (place.failure === null || this.#places.size > 1000) this.#places.delete(keyOf(target));
+  #forget(target: Target, place: ConnectionPlace): void {
+    if (place.isForgettable) this.#places.delete(addressKey(target.place));
+    for (const [key, other] of this.#places) {
+      if (this.#places.size <= maxRemembered) return;
+      if (other.isIdle) this.#places.delete(key);
+    }
   }
 }
 
-function keyOf({ host, address, port, path }: DialTarget): string {
-  return path ?? `${host} ${address} ${port}`;
+/** A TLS policy that is not met, or a login that fails, will fail on any connection. */
+function isAboutNumbers({ stage }: Failure): boolean {
+  return stage === "connect" || stage === "greeting" || stage === "ehlo";
+}
+
+function addressKey(place: DialTarget): string {
+  return place.path ?? `${place.host} ${place.address} ${place.port}`;
+}
+
+function keyOf({ security, protocol, credentials }: Target): string {
+  return `${protocol} ${securityKey(security)} ${credentials?.user ?? ""}`;
 }

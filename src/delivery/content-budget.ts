@@ -17,6 +17,11 @@ export class ContentBudget {
     await new Promise<void>((go) => this.#waiting.push({ octets, go }));
   }
 
+  /** What was taken turned out to be another number: it is held from now on. */
+  correct(taken: number, octets: number): void {
+    this.giveBack(taken - octets);
+  }
+
   giveBack(octets: number): void {
     this.#held -= octets;
     for (let first = this.#waiting[0]; first && this.#fits(first.octets); first = this.#waiting[0]) {

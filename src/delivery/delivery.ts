@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { HeaderReader } from "../message/index.ts";
-import { type LeasedMessage, type QueueClock, QueueStoreError, systemClock } from "../queue/index.ts";
-import { Attempt, type AttemptTools } from "./attempt.ts";
+import { type LeasedMessage, piecesOf, type QueueClock, systemClock } from "../queue/index.ts";
+import { type AttemptTools, attempt } from "./attempt.ts";
+import { AttemptContent } from "./attempt-content.ts";
 import { type Bounce, formatBounce } from "./bounce.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { ContentBudget } from "./content-budget.ts";
+import { Destinations } from "./destinations.ts";
 import { LocalDelivery } from "./local-delivery.ts";
 import {
   type DeliveryEvent,
@@ -12,12 +14,13 @@ import {
   type DeliveryOptions,
   defaultDeliveryLimits,
 } from "./options.ts";
-import { RemoteDelivery } from "./remote-delivery.ts";
+import { type Reach, RemoteDelivery, type RemoteOutcome } from "./remote-delivery.ts";
 import { describe, forEach, ownResult, type RecipientResult } from "./result.ts";
 import { Router } from "./router.ts";
+import { Scheduler } from "./scheduler.ts";
 
-/** How long the queue's storage is left alone after it refused. */
-const storageRestMs = 2_000;
+/** Messages of a destination of which nothing is known that are in work at a time. */
+const firstMessages = 5;
 
 /**
  * Drains the queue: to Maildirs of this host, to configured servers, to the mail hosts of other domains. Who will never
@@ -30,44 +33,57 @@ export class Delivery {
   readonly #limits: DeliveryLimits;
   readonly #pool: ConnectionPool;
   readonly #tools: AttemptTools;
-  readonly #running = new Set<Promise<void>>();
-  readonly #inWork = new Map<string, number>();
-  readonly #stopping = new AbortController();
+  readonly #budget: ContentBudget;
+  readonly #destinations: Destinations;
+  readonly #scheduler: Scheduler;
   #aborted = false;
-  #loop: Promise<void> | null = null;
 
   constructor(options: DeliveryOptions) {
-    const { queue, hostname, resolver, dialer, deadlines, transcript } = options;
+    const { queue, hostname, deadlines, transcript } = options;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#limits = { ...defaultDeliveryLimits, ...options.limits };
     this.#pool = new ConnectionPool({
-      dialer,
+      dialer: options.dialer,
       hostname,
       clock: this.#clock,
+      ca: options.ca ?? null,
+      passwordOf: options.passwordOf ?? noPassword,
       ...this.#limits,
       ...(deadlines === undefined ? {} : { deadlines }),
       ...(transcript === undefined ? {} : { transcript }),
     });
     this.#tools = {
-      queue,
       router: new Router(options.domains, options.routes),
       local: new LocalDelivery(hostname, options.findMaildir),
       remote: new RemoteDelivery(this.#pool),
-      budget: new ContentBudget(this.#limits.contentOctets),
       targets: {
-        resolver,
+        resolver: options.resolver,
         hostname,
+        isOwnAddress: options.isOwnAddress ?? (() => false),
         allowPrivateAddresses: options.allowPrivateAddresses ?? false,
         port: options.port ?? 25,
         random: options.random ?? Math.random,
+        dane: options.dane ?? true,
+        mtaSts: options.mtaSts ?? null,
       },
     };
+    this.#budget = new ContentBudget(this.#limits.contentOctets);
+    this.#destinations = new Destinations(this.#windows());
+    this.#scheduler = new Scheduler({
+      queue,
+      clock: this.#clock,
+      destinations: this.#destinations,
+      messages: this.#limits.messages,
+      slowMs: this.#limits.slowMs,
+      work: (message) => this.#work(message),
+      onQueueFailed: (cause) => this.#report({ kind: "queue-failed", cause }),
+    });
   }
 
   /** Begins to deliver; returns at once. */
   start(): void {
-    this.#loop ??= this.#drain();
+    this.#scheduler.start();
   }
 
   /**
@@ -75,73 +91,58 @@ export class Delivery {
    * are closed, and what was not delivered stays leased until the queue is closed, which gives it back.
    */
   async stop(graceMs = 10_000): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+    const stopped = this.#scheduler.stop();
     const timer = setTimeout(() => {
       this.#aborted = true;
       this.#pool.abort();
     }, graceMs);
-    await Promise.all(this.#running);
+    await stopped;
+    await this.#scheduler.ended();
     clearTimeout(timer);
     await this.#pool.close();
   }
 
-  async #drain(): Promise<void> {
-    const { signal } = this.#stopping;
-    const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-    while (!signal.aborted) {
-      try {
-        const free = this.#limits.messages - this.#running.size;
-        const limits = { limit: free, perDestination: this.#limits.messages, inWork: this.#inWork };
-        const leased = free > 0 ? await this.#options.queue.lease(limits) : [];
-        for (const message of leased) this.#begin(message);
-        if (this.#running.size >= this.#limits.messages) await Promise.race([...this.#running, stopped]);
-        else if (leased.length === 0) await this.#options.queue.waitForWork(signal);
-      } catch (cause) {
-        if (!(cause instanceof QueueStoreError)) throw cause;
-        this.#report({ kind: "queue-failed", cause });
-        let cancel = (): void => {};
-        const rested = new Promise<void>((resolve) => {
-          cancel = this.#clock.schedule(storageRestMs, resolve);
-        });
-        await Promise.race([rested, stopped]);
-        cancel();
-      }
+  /** A destination has at most half of the places, and one that is fast twice as many messages as connections. */
+  #windows(): { first: number; most: number } {
+    const { messages, connectionsPerDestination } = this.#limits;
+    const half = Math.max(1, Math.floor(messages / 2));
+    return {
+      first: Math.min(half, firstMessages, connectionsPerDestination),
+      most: Math.min(half, 2 * connectionsPerDestination),
+    };
+  }
+
+  async #work(message: LeasedMessage): Promise<void> {
+    const content = new AttemptContent(this.#options.queue, this.#budget, message);
+    try {
+      await this.#finish(message, content);
+    } catch (cause) {
+      // The queue was closed before the outcome was recorded: the message stays in it.
+      this.#report({ kind: "queue-failed", cause });
+    } finally {
+      await content.end();
     }
   }
 
-  #begin(message: LeasedMessage): void {
-    const attempt = new Attempt(this.#tools, message);
-    this.#count(message, 1);
-    const work = this.#work(message, attempt)
-      // The queue was closed before the outcome was recorded: the message stays in it.
-      .catch((cause) => this.#report({ kind: "queue-failed", cause }))
-      .finally(() => attempt.end())
-      .finally(() => {
-        this.#running.delete(work);
-        this.#count(message, -1);
-      });
-    this.#running.add(work);
-  }
-
-  #count({ destination }: LeasedMessage, change: number): void {
-    const count = (this.#inWork.get(destination) ?? 0) + change;
-    if (count === 0) this.#inWork.delete(destination);
-    else this.#inWork.set(destination, count);
-  }
-
-  async #work(message: LeasedMessage, attempt: Attempt): Promise<void> {
+  async #finish(message: LeasedMessage, content: AttemptContent): Promise<void> {
     const { queue } = this.#options;
     if (message.purpose === "warn") {
       await queue.settle(message, { outcomes: [], attempted: false, warned: true, reports: [] });
       return;
     }
-    let results: RecipientResult[] = await this.#results(message, attempt);
+    const { results: found, reach } = await this.#try(message, content);
+    let results = found;
     // Broken off by us: where nothing was delivered there is nothing to record, and the next process tries at once.
     if (this.#aborted && results.every(({ kind }) => kind === "deferred")) return;
+    const told = this.#tellDestination(message, reach);
+    if (reach.kind === "busy") {
+      await queue.settle(message, { outcomes: [], attempted: false, warned: false, reports: [] });
+      this.#report({ kind: "postponed", message, results });
+      return;
+    }
     const tooOld = message.purpose === "expired" || message.expiresAt <= this.#clock.now();
     const lost = results.filter(({ kind }) => kind === "failed" || (tooOld && kind === "deferred"));
-    const unreported = lost.length > 0 && !(await this.#tellSender(message, attempt, lost));
+    const unreported = lost.length > 0 && !(await this.#tellSender(message, content, lost));
     if (unreported) {
       results = results.map((result) =>
         result.kind === "failed" ? { ...result, kind: "deferred" } : result,
@@ -159,24 +160,43 @@ export class Delivery {
       reports: [],
       unreported,
     });
+    await told;
     this.#report({ kind: "attempted", message, results, settled });
   }
 
-  async #results(message: LeasedMessage, attempt: Attempt): Promise<RecipientResult[]> {
-    if (message.purpose === "bounce")
-      return forEach(message.recipients, ownResult("5.7.0", "given up by the operator"));
+  async #try(message: LeasedMessage, content: AttemptContent): Promise<RemoteOutcome> {
+    if (message.purpose !== "attempt") {
+      const result =
+        message.purpose === "bounce"
+          ? ownResult("5.7.0", "given up by the operator")
+          : ownResult("4.4.7", message.destinationFailure ?? "there was no attempt in time");
+      return { results: forEach(message.recipients, result), reach: { kind: "unknown" } };
+    }
     try {
-      return await attempt.run();
+      return await attempt(message, content.get, this.#tools);
     } catch (cause) {
       this.#report({ kind: "attempt-failed", message, cause });
-      return forEach(message.recipients, ownResult("4.3.0", "the attempt failed on this host"));
+      const result = ownResult("4.3.0", "the attempt failed on this host");
+      return { results: forEach(message.recipients, result), reach: { kind: "unknown" } };
+    }
+  }
+
+  /** What one attempt found out decides how many others there may be, here and in other processes. */
+  async #tellDestination({ destination }: LeasedMessage, reach: Reach): Promise<void> {
+    const { queue } = this.#options;
+    if (reach.kind === "worked") {
+      this.#destinations.worked(destination);
+      await queue.destinationWorked(destination);
+    } else if (reach.kind === "failed") {
+      this.#destinations.failed(destination);
+      await queue.destinationFailed(destination, reach.detail);
     }
   }
 
   /** Whether the failures may be forgotten: the sender is told, or there is none (RFC 5321 §4.5.5). */
   async #tellSender(
     message: LeasedMessage,
-    attempt: Attempt,
+    content: AttemptContent,
     failed: readonly RecipientResult[],
   ): Promise<boolean> {
     if (message.sender === "") {
@@ -184,7 +204,7 @@ export class Delivery {
       return true;
     }
     try {
-      const bounce = await this.#makeBounce(message, attempt, failed);
+      const bounce = await this.#makeBounce(message, content, failed);
       await this.#options.onBounce(bounce);
       this.#report({ kind: "bounced", message, bounce });
       return true;
@@ -196,12 +216,14 @@ export class Delivery {
 
   async #makeBounce(
     message: LeasedMessage,
-    attempt: Attempt,
+    original: AttemptContent,
     failed: readonly RecipientResult[],
   ): Promise<Bounce> {
     const { hostname, bounceFrom, newId } = this.#options;
     const reader = new HeaderReader();
-    for (const piece of await attempt.content()) reader.write(piece);
+    for await (const piece of piecesOf(await original.get())) {
+      if (reader.write(piece).length > 0) break;
+    }
     const content = formatBounce(message, failed, reader.finish(), {
       hostname,
       from: bounceFrom?.(message) ?? `mailer-daemon@${hostname}`,
@@ -214,4 +236,9 @@ export class Delivery {
   #report(event: DeliveryEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+/** The settings give passwords to whoever made them; without them there are none. */
+function noPassword(): never {
+  throw new Error("a next hop wants a password, and nobody has it");
 }

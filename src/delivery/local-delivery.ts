@@ -1,6 +1,6 @@
 import type { Mailboxes } from "../config/index.ts";
 import { parseAddress } from "../message/index.ts";
-import type { LeasedMessage, QueuedRecipient } from "../queue/index.ts";
+import { type LeasedMessage, piecesOf, type QueuedRecipient, type StoredContent } from "../queue/index.ts";
 import { parseMailbox } from "../smtp/index.ts";
 import { storeInMaildir } from "./maildir.ts";
 import { ownResult, type RecipientResult, type Result } from "./result.ts";
@@ -22,7 +22,7 @@ export class LocalDelivery {
     message: LeasedMessage,
     recipients: readonly QueuedRecipient[],
     mailboxes: Mailboxes,
-    content: () => Promise<readonly Uint8Array[]>,
+    content: () => Promise<StoredContent>,
   ): Promise<RecipientResult[]> {
     const byMaildir = new Map<string, Promise<Result>>();
     return Promise.all(
@@ -40,22 +40,30 @@ export class LocalDelivery {
     message: LeasedMessage,
     recipient: { readonly index: number; readonly address: string },
     maildir: string,
-    content: () => Promise<readonly Uint8Array[]>,
+    content: () => Promise<StoredContent>,
   ): Promise<Result> {
     // RFC 5321 §4.4: the last host keeps the reverse path in the message.
     const trace = `Return-Path: <${message.sender}>\r\nDelivered-To: ${recipient.address}\r\n`;
-    const pieces = [Buffer.from(trace), ...(await content())];
+    const stored = await content();
     try {
       await storeInMaildir(maildir, {
         name: `${Math.floor(message.enqueuedAt / 1000)}.V${message.id}R${recipient.index}.${this.#hostname}`,
-        pieces,
+        pieces: () => withTrace(Buffer.from(trace), stored),
         quarantined: message.quarantined,
+        // A lease before this one may have ended in a crash, after the message was stored.
+        repeated: message.lease > 1,
       });
     } catch (error) {
       return storeFailure(error);
     }
-    return { kind: "delivered", code: null, enhanced: "2.0.0", text: "stored in the mailbox", remote: null };
+    const text = "stored in the mailbox";
+    return { kind: "delivered", code: null, enhanced: "2.0.0", text, remote: null, onward: "mailbox" };
   }
+}
+
+async function* withTrace(trace: Uint8Array, content: StoredContent): AsyncGenerator<Uint8Array> {
+  yield trace;
+  yield* piecesOf(content);
 }
 
 /** Canonical, as the settings name mailboxes; also for local parts that are no VSMTP identity. */

@@ -1,14 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/** So much is gathered for one write. */
+const atATimeOctets = 256 << 10;
 
 export interface MaildirMessage {
   /** Unique among all messages, and the same when a delivery is repeated: it then replaces itself. */
   readonly name: string;
-  /** The octets in order. */
-  readonly pieces: readonly Uint8Array[];
+  /** The octets in order, from the beginning at each call. */
+  readonly pieces: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** Goes into the folder for suspicious mail, `.Junk` (ACT-1). */
   readonly quarantined: boolean;
+  /** It may have been delivered before: where its reader has put it into `cur/` already, that is the delivery. */
+  readonly repeated: boolean;
 }
 
 /**
@@ -20,14 +25,15 @@ export interface MaildirMessage {
  */
 export async function storeInMaildir(maildir: string, message: MaildirMessage): Promise<void> {
   const folder = message.quarantined ? join(maildir, ".Junk") : maildir;
+  if (message.repeated && (await wasRead(folder, message.name))) return;
   // Two deliveries of one message at a time (a lease that ran out) must not write into one file.
   const temporary = join(folder, "tmp", `${message.name}.${randomUUID()}`);
   try {
-    await write(temporary, message.pieces);
+    await write(temporary, message.pieces());
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     await makeFolder(folder, message.quarantined);
-    await write(temporary, message.pieces);
+    await write(temporary, message.pieces());
   }
   const target = join(folder, "new");
   try {
@@ -39,10 +45,32 @@ export async function storeInMaildir(maildir: string, message: MaildirMessage): 
   await sync(target);
 }
 
-async function write(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+/** A reader moves what it has seen, and adds flags to the name. */
+async function wasRead(folder: string, name: string): Promise<boolean> {
+  try {
+    return (await readdir(join(folder, "cur"))).some(
+      (entry) => entry === name || entry.startsWith(`${name}:`),
+    );
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+async function write(path: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {
-    await file.writev(pieces);
+    let held: Uint8Array[] = [];
+    let octets = 0;
+    for await (const piece of pieces) {
+      held.push(piece);
+      octets += piece.length;
+      if (octets < atATimeOctets) continue;
+      await file.appendFile(Buffer.concat(held));
+      held = [];
+      octets = 0;
+    }
+    if (octets > 0) await file.appendFile(Buffer.concat(held));
     await file.sync();
   } catch (error) {
     await rm(path, { force: true });
@@ -53,10 +81,14 @@ async function write(path: string, pieces: readonly Uint8Array[]): Promise<void>
 }
 
 async function makeFolder(folder: string, subfolder: boolean): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of ["tmp", "new", "cur"]) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   // Maildir++: tells programs that this is a folder and not a mailbox of its own.
   if (subfolder) await writeFile(join(folder, "maildirfolder"), "", { mode: 0o600 });
   await sync(folder);
+  // The entries of all folders that are new, or a crash takes the mailbox and what is in it.
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await sync(dirname(made));
 }
 
 async function sync(directory: string): Promise<void> {

@@ -1,7 +1,8 @@
-import type { HostedDomain, Route } from "../config/index.ts";
+import type { HostedDomain, NextHopCredentials, Route } from "../config/index.ts";
 import type { Resolver } from "../dns/index.ts";
 import type { LeasedMessage, Queue, QueueClock, Settled } from "../queue/index.ts";
 import type { ClientDeadlines, Dialer, DialTarget } from "../smtp/index.ts";
+import type { MtaStsPolicies } from "../transport-security/index.ts";
 import type { Bounce } from "./bounce.ts";
 import type { FindMaildir } from "./local-delivery.ts";
 import type { RecipientResult } from "./result.ts";
@@ -17,8 +18,18 @@ export interface DeliveryOptions {
   readonly dialer: Dialer;
   /** For closed test networks: mail hosts may have private and loopback addresses. */
   readonly allowPrivateAddresses?: boolean;
+  /** Whether mail sent to this address comes back to us: then it is no mail host of others. */
+  readonly isOwnAddress?: (address: string) => boolean;
   /** Where mail hosts listen; 25 but in test networks. */
   readonly port?: number;
+  /** Whether TLSA records of other domains count (RFC 7672); they do unless this is false. */
+  readonly dane?: boolean;
+  /** The MTA-STS policies of other domains (RFC 8461); without this none count. */
+  readonly mtaSts?: MtaStsPolicies | null;
+  /** PEM of the authorities that servers' certificates may come from; without this the system's. */
+  readonly ca?: readonly string[] | null;
+  /** Of the next hops that have credentials. */
+  readonly passwordOf?: (credentials: NextHopCredentials) => string;
   /**
    * Sends a bounce: signs it for its own From and queues it with an empty reverse path. Resolves when that is durable;
    * when it rejects, permanent failures are tried once more later instead of being forgotten.
@@ -39,24 +50,30 @@ export interface DeliveryOptions {
 }
 
 export interface DeliveryLimits {
-  /** Messages in work at a time. */
+  /** Messages in work at a time, slow ones not counted. */
   readonly messages: number;
-  /** Octets of their contents in memory; a message larger than that is worked on alone. */
+  /** After so long a message is slow: it leaves its place to others. */
+  readonly slowMs: number;
+  /** Octets of messages' contents in memory; what does not fit waits. */
   readonly contentOctets: number;
-  readonly connectionsPerTarget: number;
+  readonly connectionsPerDestination: number;
   readonly messagesPerConnection: number;
   /** How long a connection is kept for the next message. */
   readonly idleMs: number;
+  /** How long an attempt waits for a connection that others use. */
+  readonly waitMs: number;
   /** How long an address that could not be talked to is left alone. */
   readonly avoidMs: number;
 }
 
 export const defaultDeliveryLimits: DeliveryLimits = {
   messages: 100,
+  slowMs: 5_000,
   contentOctets: 256 << 20,
-  connectionsPerTarget: 10,
+  connectionsPerDestination: 10,
   messagesPerConnection: 100,
   idleMs: 5_000,
+  waitMs: 60_000,
   avoidMs: 60_000,
 };
 
@@ -67,6 +84,12 @@ export type DeliveryEvent =
       readonly message: LeasedMessage;
       readonly results: readonly RecipientResult[];
       readonly settled: Settled;
+    }
+  /** All connections that its servers bear are in use: it is tried again at once, after others. */
+  | {
+      readonly kind: "postponed";
+      readonly message: LeasedMessage;
+      readonly results: readonly RecipientResult[];
     }
   | { readonly kind: "bounced"; readonly message: LeasedMessage; readonly bounce: Bounce }
   /** Recipients failed of a message that has nobody to be told: its reverse path is empty. */

@@ -1,10 +1,25 @@
-import { isAscii } from "node:buffer";
-import { HeaderReader } from "../message/index.ts";
-import type { LeasedMessage, QueuedRecipient } from "../queue/index.ts";
-import type { DialTarget, Failure, OutgoingMessage, RecipientOutcome } from "../smtp/index.ts";
+import type { LeasedMessage, QueuedRecipient, StoredContent } from "../queue/index.ts";
+import type { Failure, RecipientOutcome } from "../smtp/index.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
-import { forwardPath } from "./forward-path.ts";
-import { forEach, type RecipientResult, type Result } from "./result.ts";
+import { outgoingMessage } from "./outgoing-message.ts";
+import { describe, forEach, ownResult, type RecipientResult, type Result } from "./result.ts";
+import { tlsFact, type Via } from "./security.ts";
+import type { Target } from "./target.ts";
+
+/** What an attempt tells of its destination, apart from the message. */
+export type Reach =
+  /** A server there took up the mail, whatever it said of it. */
+  | { readonly kind: "worked" }
+  /** Nobody there could be talked to. */
+  | { readonly kind: "failed"; readonly detail: string }
+  /** There was no connection to be had: nothing was tried. */
+  | { readonly kind: "busy" }
+  | { readonly kind: "unknown" };
+
+export interface RemoteOutcome {
+  readonly results: readonly RecipientResult[];
+  readonly reach: Reach;
+}
 
 /** RFC 5321 §4.5.3.1.8: every server takes this many in one transaction. */
 const recipientsPerTransaction = 100;
@@ -21,36 +36,55 @@ export class RemoteDelivery {
   async deliver(
     message: LeasedMessage,
     recipients: readonly QueuedRecipient[],
-    targets: readonly DialTarget[],
-    content: () => Promise<readonly Uint8Array[]>,
-  ): Promise<RecipientResult[]> {
+    targets: readonly Target[],
+    content: () => Promise<StoredContent>,
+  ): Promise<RemoteOutcome> {
     const results: RecipientResult[] = [];
+    let reach: Reach = { kind: "unknown" };
     for (let from = 0; from < recipients.length; from += recipientsPerTransaction) {
       const some = recipients.slice(from, from + recipientsPerTransaction);
-      results.push(...(await this.#tryTargets(message, some, targets, content)));
+      const attempt = new TargetSearch(this.#pool, message, content);
+      results.push(...(await attempt.run(some, targets)));
+      if (reach.kind !== "worked") reach = attempt.reach;
     }
-    return results;
+    return { results, reach };
+  }
+}
+
+/**
+ * One transaction's way from target to target. RFC 5321 §5.1: the next address is tried where one could not be talked
+ * to. What a server says of a recipient or of the message holds for this attempt; and once the content was sent, another
+ * server could only make a double.
+ */
+class TargetSearch {
+  readonly #pool: ConnectionPool;
+  readonly #message: LeasedMessage;
+  readonly #content: () => Promise<StoredContent>;
+  reach: Reach = { kind: "unknown" };
+
+  constructor(pool: ConnectionPool, message: LeasedMessage, content: () => Promise<StoredContent>) {
+    this.#pool = pool;
+    this.#message = message;
+    this.#content = content;
   }
 
-  /**
-   * RFC 5321 §5.1: the next address is tried where one could not be talked to. What a server says of a recipient
-   * or of the message holds for this attempt; and once the content was sent, another server could only make a double.
-   */
-  async #tryTargets(
-    message: LeasedMessage,
-    recipients: readonly QueuedRecipient[],
-    targets: readonly DialTarget[],
-    content: () => Promise<readonly Uint8Array[]>,
-  ): Promise<RecipientResult[]> {
+  async run(recipients: readonly QueuedRecipient[], targets: readonly Target[]): Promise<RecipientResult[]> {
     const settled: RecipientResult[] = [];
     const unsettled = new Map<QueuedRecipient, Result>();
     let left = recipients;
     for (const target of targets) {
-      const outcomes = await this.#tryTarget(target, message, left, content);
+      const answers = await this.#try(target, left);
+      if (answers === "busy") {
+        // Less preferred servers are for when this one does not answer, not for when it has much to do.
+        for (const recipient of left) {
+          if (!unsettled.has(recipient)) unsettled.set(recipient, noConnection(target));
+        }
+        break;
+      }
       const next: QueuedRecipient[] = [];
       for (const [position, recipient] of left.entries()) {
-        const outcome = outcomes[position] as Outcome;
-        const result = resultOf(outcome, target.host);
+        const { outcome, via, onward } = answers[position] as Answer;
+        const result = resultOf(outcome, target, via, onward);
         if (!isElsewhere(outcome))
           settled.push({ ...result, index: recipient.index, address: recipient.address });
         else {
@@ -68,81 +102,85 @@ export class RemoteDelivery {
     ];
   }
 
-  async #tryTarget(
-    target: DialTarget,
-    message: LeasedMessage,
-    recipients: readonly QueuedRecipient[],
-    content: () => Promise<readonly Uint8Array[]>,
-  ): Promise<Outcome[]> {
+  async #try(target: Target, recipients: readonly QueuedRecipient[]): Promise<readonly Answer[] | "busy"> {
     for (let fresh = false; ; fresh = true) {
-      const lease = await this.#pool.lease(target, fresh);
-      if (!lease.ok) return recipients.map(() => lease.failure);
-      let outcomes: RecipientOutcome[];
+      const lease = await this.#pool.lease(target, this.#message.destination, fresh);
+      if (lease.kind === "busy") {
+        if (this.reach.kind === "unknown") this.reach = { kind: "busy" };
+        return "busy";
+      }
+      if (lease.kind === "failed") {
+        const { failure } = lease;
+        if (this.reach.kind === "unknown") {
+          this.reach = { kind: "failed", detail: describe(resultOf(failure, target, null)) };
+        }
+        return recipients.map(() => ({ outcome: failure, via: null }));
+      }
+      const { client, reused } = lease;
+      let outcomes: RecipientOutcome[] = [];
       try {
-        outcomes = await lease.client.send(await outgoing(message, recipients, content));
+        const content = await this.#content();
+        outcomes = await client.send(
+          await outgoingMessage(this.#message, recipients, content, target.protocol),
+        );
       } finally {
-        this.#pool.giveBack(target, lease.client);
+        this.#pool.giveBack(target, client, outcomes.some(isBrokenOff));
       }
       // The server left a kept connection in the very moment we took it up again: that is no answer.
-      if (!lease.reused || !outcomes.every(isStale)) return outcomes;
+      if (reused && outcomes.every(isStale)) continue;
+      if (outcomes.some((outcome) => !isBrokenOff(outcome))) this.reach = { kind: "worked" };
+      const via = viaOf(target, client.tls !== null);
+      const onward = target.protocol === "lmtp" ? "mailbox" : client.extensions.has("DSN") ? "dsn" : "no-dsn";
+      return outcomes.map((outcome) => ({ outcome, via, onward }));
     }
   }
 }
 
 type Outcome = Failure | RecipientOutcome;
 
-async function outgoing(
-  message: LeasedMessage,
-  recipients: readonly QueuedRecipient[],
-  content: () => Promise<readonly Uint8Array[]>,
-): Promise<OutgoingMessage> {
-  const pieces = await content();
-  const reversePath = forwardPath(message.sender);
-  const paths = recipients.map(({ address }) => forwardPath(address));
-  return {
-    reversePath,
-    recipients: paths.map((address) => ({ address })),
-    content: asContent(pieces, message.size),
-    octets: message.size,
-    eightBit: message.body === "8bitmime",
-    smtputf8: message.smtputf8 && needsSmtpUtf8([reversePath, ...paths], pieces),
-  };
+interface Answer {
+  readonly outcome: Outcome;
+  /** Null: there was no connection. */
+  readonly via: Via | null;
+  readonly onward?: NonNullable<Result["onward"]>;
 }
 
-/**
- * Some clients ask for SMTPUTF8 whether they need it or not. What is ASCII in envelope and header can go on to servers
- * without it (RFC 6531 §3.6).
- */
-function needsSmtpUtf8(paths: readonly string[], pieces: readonly Uint8Array[]): boolean {
-  if (!paths.every((path) => isAscii(Buffer.from(path)))) return true;
-  const header = new HeaderReader();
-  for (const piece of pieces) header.write(piece);
-  return !isAscii(header.finish());
+function viaOf({ place, security }: Target, isEncrypted: boolean): Via {
+  const address = place.path ?? place.address;
+  return { host: place.host, address, tls: tlsFact(security, isEncrypted) };
 }
 
-/** Small messages go out in one piece; large ones are not copied. */
-function asContent(pieces: readonly Uint8Array[], size: number): OutgoingMessage["content"] {
-  return size <= 1 << 18 ? Buffer.concat(pieces) : slices(pieces);
+function noConnection({ place }: Target): Result {
+  // RFC 3463 §3.5: X.4.5 is congestion.
+  return ownResult("4.4.5", `all connections to ${place.host} are in use`);
 }
 
-async function* slices(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.length; at += 1 << 18) yield piece.subarray(at, at + (1 << 18));
-  }
-}
-
-function resultOf({ status, stage, code, enhanced, text }: Outcome, host: string): Result {
-  const remote = code === null ? null : host;
-  if (status === "delivered") return { kind: "delivered", code, enhanced, text, remote };
+function resultOf(
+  { status, stage, code, enhanced, text }: Outcome,
+  { place }: Target,
+  via: Via | null,
+  onward?: Result["onward"],
+): Result {
+  const said = { code, enhanced, text, remote: code === null ? null : place.host, ...(via && { via }) };
+  if (status === "delivered") return { kind: "delivered", ...said, ...(onward && { onward }) };
   // A refusal of all our mail (554 to the connection) is mostly about this host's standing, which changes; 521
   // says that no mail is taken there at all (RFC 7504 §3).
   const permanent = status === "refused" && (!isConnectionStage(stage) || code === 521);
-  return { kind: permanent ? "failed" : "deferred", code, enhanced, text, remote };
+  return { kind: permanent ? "failed" : "deferred", ...said };
 }
 
-function isElsewhere({ status, stage, code }: Outcome): boolean {
+/** What this host does not offer and another of the domain may: REQUIRETLS, 8BITMIME, SMTPUTF8. */
+const lacks = new Set(["5.7.30", "5.7.10", "5.6.3", "5.6.7"]);
+
+function isElsewhere({ status, stage, code, enhanced }: Outcome): boolean {
   if (isConnectionStage(stage)) return true;
-  return status === "deferred" && stage !== "content" && (code === null || code === 421);
+  if (status === "refused") return code === null && lacks.has(enhanced);
+  return isBrokenOff({ status, stage, code }) && stage !== "content";
+}
+
+/** The server went away, or sends us away. */
+function isBrokenOff({ status, code }: Pick<Outcome, "status" | "stage" | "code">): boolean {
+  return status === "deferred" && (code === null || code === 421);
 }
 
 function isConnectionStage(stage: Outcome["stage"]): boolean {

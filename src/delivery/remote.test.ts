@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { reply } from "../smtp/index.ts";
 import { Router } from "./router.ts";
-import { message, resolverOf, startDelivery, startServer } from "./test-network.ts";
+import { message, nextHop, resolverOf, startDelivery, startServer } from "./test-network.ts";
 
 test("mail hosts: order, the next one when one does not answer, and what ends the search (RFC 5321 §5.1)", async (t) => {
   const good = await startServer(t);
@@ -137,18 +137,18 @@ test("a kept connection that the server has left is replaced without an attempt 
 });
 
 test("routes: the longest pattern that fits, hosted domains before all", () => {
-  const hop = (host: string) => ({ kind: "next-hop", host, port: 25 });
+  const hop = (host: string) => ({ kind: "next-hop", nextHop: nextHop(host) });
   const router = new Router(
     [
       {
         name: "own.dest.test",
-        target: { kind: "next-hop", nextHop: { host: "inner", port: 25 } },
+        target: { kind: "next-hop", nextHop: nextHop("inner") },
         policy: { stage: null, actions: {} },
       },
     ],
     ["dest.test", ".dest.test", ".a.dest.test", "own.dest.test", ".test"].map((pattern) => ({
       pattern,
-      nextHop: { host: pattern, port: 25 },
+      nextHop: nextHop(pattern),
     })),
   );
   for (const [domain, expected] of [
@@ -163,7 +163,7 @@ test("routes: the longest pattern that fits, hosted domains before all", () => {
   }
   assert.deepEqual(router.route("example.org"), { kind: "mx" });
   assert.deepEqual(
-    new Router([], [{ pattern: "*", nextHop: { host: "smart", port: 25 } }]).route("example.org"),
+    new Router([], [{ pattern: "*", nextHop: nextHop("smart") }]).route("example.org"),
     hop("smart"),
   );
 });
@@ -175,7 +175,8 @@ test("a next hop takes the mail of all domains, and may have a private address",
     { "10.0.0.1": port },
     {
       allowPrivateAddresses: false,
-      routes: [{ pattern: "*", nextHop: { host: "10.0.0.1", port: 2525 } }],
+      routes: [{ pattern: "*", nextHop: nextHop("10.0.0.1", 2525) }],
+      limits: { connectionsPerDestination: 1 },
     },
   );
   await queue.enqueue([message({ recipients: ["b@x.test", "c@y.test"] })]);
@@ -184,13 +185,22 @@ test("a next hop takes the mail of all domains, and may have a private address",
   assert.deepEqual([...new Set(dialled)], ["10.0.0.1:2525"]);
 });
 
-test("an address that could not be talked to is left alone for a while", async (t) => {
-  const { queue, attempts, dialled } = await startDelivery(t, {}, { limits: { avoidMs: 1e6 }, retryMs: 1e6 });
-  await queue.enqueue([message()]);
+test("an address that could not be talked to is left alone for a while, whoever's mail it is", async (t) => {
+  const resolver = resolverOf({
+    "one.test": { mx: [[10, "mx.dest.test"]] },
+    "two.test": { mx: [[10, "mx.dest.test"]] },
+    "mx.dest.test": { addresses: ["127.0.0.1"] },
+  });
+  const { queue, attempts, dialled } = await startDelivery(
+    t,
+    {},
+    { resolver, limits: { avoidMs: 1e6 }, retryMs: 1e6 },
+  );
+  await queue.enqueue([message({ recipients: ["b@one.test"] })]);
   await attempts(1);
-  await queue.enqueue([message()]);
+  await queue.enqueue([message({ recipients: ["b@two.test"] })]);
   const results = await attempts(2);
-  assert.equal(results[0], results[1]);
+  assert.equal(results[0], results[1]?.replace("two", "one"));
   assert.equal(dialled.length, 1);
 });
 

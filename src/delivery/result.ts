@@ -1,4 +1,5 @@
 import type { QueuedRecipient } from "../queue/index.ts";
+import type { Via } from "./security.ts";
 
 /** What an attempt came to, in the terms of RFC 3463. */
 export interface Result {
@@ -11,6 +12,10 @@ export interface Result {
   readonly text: string;
   /** The host that said so; null when this host found the reason. */
   readonly remote: string | null;
+  /** The server that was talked to, where there was one. */
+  readonly via?: Via;
+  /** Of `delivered`: into a mailbox, or on to a server that reports further (RFC 3461) or that does not. */
+  readonly onward?: "mailbox" | "dsn" | "no-dsn";
 }
 
 /** A result for one recipient of a message. */

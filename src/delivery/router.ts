@@ -1,10 +1,10 @@
-import type { HostedDomain, Mailboxes, Route } from "../config/index.ts";
+import type { HostedDomain, Mailboxes, NextHop, Route } from "../config/index.ts";
 
 /** Where mail for a domain goes from here. */
 export type Hop =
   | { readonly kind: "maildir"; readonly mailboxes: Mailboxes }
   /** A configured server; its address is the operator's word and need not be globally reachable. */
-  | { readonly kind: "next-hop"; readonly host: string; readonly port: number }
+  | { readonly kind: "next-hop"; readonly nextHop: NextHop }
   /** What the domain's MX records say. */
   | { readonly kind: "mx" };
 
@@ -14,8 +14,8 @@ export class Router {
   readonly #routes: ReadonlyMap<string, Hop>;
 
   constructor(domains: readonly HostedDomain[], routes: readonly Route[]) {
-    this.#hosted = new Map(domains.map(({ name, target }) => [name, hopOf(target)]));
-    this.#routes = new Map(routes.map(({ pattern, nextHop }) => [pattern, { kind: "next-hop", ...nextHop }]));
+    this.#hosted = new Map(domains.map(({ name, target }) => [name, target]));
+    this.#routes = new Map(routes.map(({ pattern, nextHop }) => [pattern, { kind: "next-hop", nextHop }]));
   }
 
   /** @param domain canonical */
@@ -28,8 +28,4 @@ export class Router {
     }
     return this.#routes.get("*") ?? { kind: "mx" };
   }
-}
-
-function hopOf(target: HostedDomain["target"]): Hop {
-  return target.kind === "maildir" ? target : { kind: "next-hop", ...target.nextHop };
 }

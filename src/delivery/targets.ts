@@ -1,87 +1,122 @@
-import { isIP } from "node:net";
-import { isGloballyReachable, lookUpMailHosts, type Resolver } from "../dns/index.ts";
-import type { DialTarget } from "../smtp/index.ts";
-import { ownResult, type Result } from "./result.ts";
+import { type DnsAnswer, isGloballyReachable, lookUpMailHosts, type Resolver } from "../dns/index.ts";
+import type { MtaStsPolicies } from "../transport-security/index.ts";
+import { type DomainSecurity, securityOf } from "./host-security.ts";
+import { findNextHop } from "./next-hop.ts";
 import type { Hop } from "./router.ts";
+import { addressesToTry, noTargets, type Target, type Targets } from "./target.ts";
 
 export interface TargetOptions {
   readonly resolver: Resolver;
   /** This host's name: where it stands among the mail hosts, it and all less preferred ones are no way on. */
   readonly hostname: string;
+  /** Whether mail sent to this address would come back to us, under whatever name it was found. */
+  readonly isOwnAddress: (address: string) => boolean;
   /** For closed test networks. */
   readonly allowPrivateAddresses: boolean;
   /** Where mail hosts listen; 25 but in test networks. */
   readonly port: number;
   /** Uniform in [0, 1): orders hosts of equal preference. */
   readonly random: () => number;
+  /** Whether TLSA records count (RFC 7672). */
+  readonly dane: boolean;
+  /** Null: MTA-STS does not count. */
+  readonly mtaSts: MtaStsPolicies | null;
 }
 
-export type Targets =
-  | { readonly kind: "targets"; readonly targets: readonly DialTarget[] }
-  | { readonly kind: "result"; readonly result: Result };
-
-/** RFC 5321 §5.1 wants at least two addresses tried; more than these would only make a bad domain slow. */
+/** RFC 5321 §5.1 wants at least two tried; more than these would only make a bad domain slow. */
 const maxHosts = 5;
-const maxAddressesPerHost = 2;
+const maxTargets = 6;
 
-/** The places to try for a domain, best first. */
+/**
+ * The places to try for a domain, best first.
+ *
+ * @param requireTls the sender's wish (RFC 8689)
+ */
 export async function findTargets(
   domain: string,
   hop: Exclude<Hop, { kind: "maildir" }>,
+  requireTls: boolean,
   options: TargetOptions,
 ): Promise<Targets> {
-  if (hop.kind === "next-hop") {
-    if (isIP(hop.host) !== 0) {
-      return { kind: "targets", targets: [{ host: hop.host, address: hop.host, port: hop.port }] };
-    }
-    return addressesOf([hop.host], hop.port, { ...options, allowPrivateAddresses: true });
-  }
-  const found = await lookUpMailHosts(domain, options.resolver, { random: options.random });
+  if (hop.kind === "next-hop") return findNextHop(hop.nextHop, requireTls, options);
+  const { resolver, mtaSts, dane } = options;
+  const [found, policy] = await Promise.all([
+    lookUpMailHosts(domain, resolver, { random: options.random }),
+    mtaSts?.policyOf(domain) ?? null,
+  ]);
   switch (found.kind) {
     case "null-mx": // RFC 7505 §4.2
-      return stop("5.1.10", `${domain} takes no mail (null MX)`);
+      return noTargets("5.1.10", `${domain} takes no mail (null MX)`);
     case "none":
-      return stop("5.1.2", `${domain} does not exist or has no mail host`);
+      return noTargets("5.1.2", `${domain} does not exist or has no mail host`);
     case "failure":
-      return stop("4.4.3", `the mail hosts of ${domain} cannot be looked up: ${found.detail}`);
+      return noTargets("4.4.3", `the mail hosts of ${domain} cannot be looked up: ${found.detail}`);
   }
+  if (found.hosts.length === 0) return noTargets("5.4.4", `the MX records of ${domain} name no host`);
+  const known = { domain, hostsAuthenticated: found.authenticated, policy, dane };
+  const first = found.hosts.slice(0, maxHosts);
+  const answers = await Promise.all(first.map(({ host }) => resolver.addresses(host)));
   // RFC 5321 §5.1: never to ourselves, nor to those who would send it to us.
-  const self = found.hosts.find(({ host }) => host === options.hostname);
-  const hosts = found.hosts.filter(({ preference }) => self === undefined || preference < self.preference);
-  if (hosts.length === 0 && self !== undefined) {
-    return stop("5.4.6", `${domain} has this host as its mail host, which does not know the domain`);
+  const self = found.hosts.find(({ host }, index) => isSelf(host, answers[index], options));
+  const hosts = first.filter(({ preference }) => self === undefined || preference < self.preference);
+  if (hosts.length === 0) {
+    return noTargets("5.4.6", `${domain} has this host as its mail host, which does not know the domain`);
   }
-  if (hosts.length === 0) return stop("5.4.4", `the MX records of ${domain} name no host`);
-  return addressesOf(
-    hosts.slice(0, maxHosts).map(({ host }) => host),
-    options.port,
-    options,
+  return choose(
+    await Promise.all(
+      hosts.map(({ host }, index) =>
+        look(host, answers[index] as DnsAnswer<string>, known, requireTls, options),
+      ),
+    ),
   );
 }
 
-async function addressesOf(hosts: readonly string[], port: number, options: TargetOptions): Promise<Targets> {
-  const answers = await Promise.all(hosts.map((host) => options.resolver.addresses(host)));
-  const targets: DialTarget[] = [];
-  let failure: string | null = null;
-  let unreachable = false;
-  for (const [index, answer] of answers.entries()) {
-    const host = hosts[index] as string;
-    if (answer.kind === "failure") failure = `${host}: ${answer.detail}`;
-    if (answer.kind !== "records") continue;
-    const usable = answer.records.filter(
-      (address) => options.allowPrivateAddresses || isGloballyReachable(address),
-    );
-    unreachable ||= usable.length < answer.records.length;
-    targets.push(...usable.slice(0, maxAddressesPerHost).map((address) => ({ host, address, port })));
-  }
-  if (targets.length > 0) return { kind: "targets", targets };
-  const names = hosts.join(", ");
-  if (failure !== null) return stop("4.4.3", `no address can be looked up: ${failure}`);
-  // Deferred: such records are mistakes that get mended, and no reason to bounce at once.
-  if (unreachable) return stop("4.4.4", `no address of ${names} is globally reachable`);
-  return stop("5.4.4", `${names} ${hosts.length === 1 ? "has" : "have"} no address`);
+function isSelf(host: string, answer: DnsAnswer<string> | undefined, options: TargetOptions): boolean {
+  return (
+    host === options.hostname || (answer?.kind === "records" && answer.records.some(options.isOwnAddress))
+  );
 }
 
-function stop(enhanced: string, text: string): Targets {
-  return { kind: "result", result: ownResult(enhanced, text) };
+/** The places of one host, or why there is none. */
+type Look =
+  | { readonly kind: "targets"; readonly targets: readonly Target[] }
+  | { readonly kind: "skip"; readonly enhanced: string; readonly detail: string };
+
+async function look(
+  host: string,
+  addresses: DnsAnswer<string>,
+  known: DomainSecurity,
+  requireTls: boolean,
+  { allowPrivateAddresses, port, resolver }: TargetOptions,
+): Promise<Look> {
+  if (addresses.kind === "failure") {
+    return skip("4.4.3", `no address can be looked up: ${host}: ${addresses.detail}`);
+  }
+  if (addresses.kind !== "records") return skip("5.4.4", `${host} has no address`);
+  const usable = addresses.records.filter((address) => allowPrivateAddresses || isGloballyReachable(address));
+  // Deferred: such records are mistakes that get mended, and no reason to bounce at once.
+  if (usable.length === 0) return skip("4.4.4", `no address of ${host} is globally reachable`);
+  const found = await securityOf(host, port, addresses, known, requireTls, resolver);
+  if (found.kind === "skip") return found;
+  const { security } = found;
+  const targets = addressesToTry(usable).map(
+    (address): Target => ({ place: { host, address, port }, protocol: "smtp", security, credentials: null }),
+  );
+  return { kind: "targets", targets };
+}
+
+function skip(enhanced: string, detail: string): Look {
+  return { kind: "skip", enhanced, detail };
+}
+
+/** What may be otherwise another day outweighs what will not. */
+function choose(looks: readonly Look[]): Targets {
+  const targets = looks.flatMap((found) => (found.kind === "targets" ? found.targets : []));
+  if (targets.length > 0) return { kind: "targets", targets: targets.slice(0, maxTargets) };
+  const reasons = looks.filter((found) => found.kind === "skip");
+  const reason =
+    reasons.find(({ enhanced }) => enhanced.startsWith("4")) ??
+    reasons.find(({ enhanced }) => enhanced === "5.7.30") ??
+    (reasons[0] as Look & { kind: "skip" });
+  return noTargets(reason.enhanced, reason.detail);
 }

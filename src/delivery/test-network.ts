@@ -1,11 +1,12 @@
 // What the tests of this module deliver from and to: a queue on disk, other hosts on loopback.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { NextHop } from "../config/index.ts";
 import type { DnsAnswer, MxRecord, Resolver } from "../dns/index.ts";
 import { type NewMessage, Queue, RetrySchedule } from "../queue/index.ts";
 import { reply, type SmtpHandler, SmtpServer, type SmtpServerOptions } from "../smtp/index.ts";
@@ -38,6 +39,17 @@ export function message({
     account: "a1",
     kids: [],
     quarantined: false,
+    ...others,
+  };
+}
+
+/** A server that the settings name. */
+export function nextHop(host: string, port = 25, others: Partial<NextHop> = {}): NextHop {
+  return {
+    place: { kind: "tcp", host, port },
+    protocol: "smtp",
+    tls: "opportunistic",
+    credentials: null,
     ...others,
   };
 }
@@ -126,18 +138,21 @@ export async function startDelivery(
   options: Partial<DeliveryOptions> & { retryMs?: number; maxAgeMs?: number } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-delivery-"));
-  const store = await openQueueStore(join(folder, "queue.sqlite"), await Spool.open(join(folder, "spool")));
+  const spool = await Spool.open(join(folder, "spool"));
+  const store = await openQueueStore(join(folder, "queue.sqlite"), spool);
   const retry = new RetrySchedule({ firstDelayMs: options.retryMs ?? 20, factor: 1, jitter: 0 }, () => 0.5);
   const queue = new Queue({
     store,
     retry,
-    hostname: "mail.here.test",
+    hostname: options.hostname ?? "mail.here.test",
     pollMs: 50,
     ...(options.maxAgeMs === undefined ? {} : { giveUpAfterMs: options.maxAgeMs }),
   });
   const events: DeliveryEvent[] = [];
   const bounces: Bounce[] = [];
   const dialled: string[] = [];
+  const sockets: Socket[] = [];
+  const open = { most: 0 };
   const delivery = new Delivery({
     queue,
     hostname: "mail.here.test",
@@ -146,9 +161,11 @@ export async function startDelivery(
     findMaildir: () => null,
     resolver: resolverOf(zones),
     dialer: {
-      async connect({ host, port }) {
-        dialled.push(`${host}:${port}`);
-        const socket = connect(ports[host] ?? 1, "127.0.0.1");
+      async connect({ host, port, path }) {
+        dialled.push(path ?? `${host}:${port}`);
+        const socket = path === undefined ? connect(ports[host] ?? 1, "127.0.0.1") : connect(path);
+        sockets.push(socket);
+        open.most = Math.max(open.most, sockets.filter(({ destroyed }) => !destroyed).length);
         await once(socket, "connect");
         return socket;
       },
@@ -179,5 +196,5 @@ export async function startDelivery(
       await sleep(5);
     }
   }
-  return { folder, queue, delivery, events, bounces, dialled, attempts };
+  return { folder, spool, queue, delivery, events, bounces, dialled, open, attempts };
 }

@@ -15,7 +15,7 @@ import { accessTo, type KeyringAccess, type OpenedKeyring, openKeyring } from ".
 import type { Log } from "./log.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
-import type { MailStore, Running, Shared, Watchers } from "./role.ts";
+import type { MailStore, Running, Shared, Waits, Watchers } from "./role.ts";
 import { startSubmission } from "./submission-role.ts";
 import { openRemoteVault } from "./submission-vault.ts";
 import { startVault } from "./vault-role.ts";
@@ -37,10 +37,10 @@ export async function startProvider(
   config: Config,
   log: Log,
   watchers: Watchers = {},
-  retry: RetrySchedule = new RetrySchedule(),
+  waits: Waits = { retry: retryOf(config) },
 ): Promise<Provider> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
-  const shared: Shared = { config, log, network: openNetwork(config.network), watchers, retry };
+  const shared: Shared = { config, log, network: openNetwork(config.network), watchers, waits };
   const started: Running[] = [];
   const closers: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
@@ -58,7 +58,7 @@ export async function startProvider(
     }
     const vault = queue && (await openSubmissionVault(shared, access));
     if (vault) closers.push(() => vault.close());
-    if (queue && config.roles.has("delivery")) started.push(startDelivery(shared, queue, vault));
+    if (queue && config.roles.has("delivery")) started.push(await startDelivery(shared, queue, vault));
     if (config.roles.has("key-server")) {
       const secrets = await keyServerSecrets(config, keyring, closers);
       started.push(await startPublicInterface(shared, secrets, closers));
@@ -73,6 +73,10 @@ export async function startProvider(
     await stop();
     throw error;
   }
+}
+
+function retryOf({ delivery }: Config): RetrySchedule {
+  return new RetrySchedule({ firstDelayMs: delivery.retryFirstMs, maxDelayMs: delivery.retryMostMs });
 }
 
 function needsQueue(roles: ReadonlySet<Role>): boolean {
@@ -137,13 +141,13 @@ async function keyServerSecrets(
 }
 
 async function openMailStore(
-  { config, retry }: Shared,
+  { config, waits }: Shared,
   closers: (() => Promise<void> | void)[],
 ): Promise<MailStore> {
   const spool = await Spool.open(config.store.spool);
   const store = await openQueueStore(await queueLocation(config.store.queue), spool);
   const { giveUpAfterMs } = config.delivery;
-  const queue = new Queue({ store, retry, hostname: config.hostname, giveUpAfterMs });
+  const queue = new Queue({ store, ...waits, hostname: config.hostname, giveUpAfterMs });
   closers.push(
     () => store.close(),
     () => queue.close(),

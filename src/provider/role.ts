@@ -40,7 +40,14 @@ export interface Shared {
   readonly log: Log;
   readonly network: Network;
   readonly watchers: Watchers;
+  readonly waits: Waits;
+}
+
+/** How long what failed waits. */
+export interface Waits {
   readonly retry: RetrySchedule;
+  /** For destinations as a whole; the queue's usual unless given. */
+  readonly rests?: RetrySchedule;
 }
 
 /** Where mail is on its way: messages in the queue, the bodies of large ones in files. */

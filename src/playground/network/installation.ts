@@ -63,8 +63,9 @@ export class Installation {
     const log = createWriteStream(join(folder, "vsmtp.log"));
     try {
       const retry = new RetrySchedule(RETRY);
+      const waits = { retry, rests: retry };
       const watchers = site.observer.watchersFor(plan.name);
-      const provider = await startProvider(config, createLog("info", log), watchers, retry);
+      const provider = await startProvider(config, createLog("info", log), watchers, waits);
       return new Installation(plan, folder, provider, log);
     } catch (error) {
       log.destroy();

@@ -32,8 +32,9 @@ export class PlainHost {
                 await mkdir(maildir, { recursive: true });
                 await storeInMaildir(maildir, {
                   name: `${Date.now()}.${randomUUID()}.${hostname}`,
-                  pieces: [Buffer.from(returnPath), Buffer.from(received), ...pieces],
+                  pieces: () => [Buffer.from(returnPath), Buffer.from(received), ...pieces],
                   quarantined: false,
+                  repeated: false,
                 });
               }
               return reply(250, "2.0.0", "Ok: stored");

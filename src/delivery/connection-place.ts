@@ -1,0 +1,172 @@
+import type { QueueClock } from "../queue/index.ts";
+import type { Failure, SmtpClient } from "../smtp/index.ts";
+import { FairLine } from "./fair-line.ts";
+
+/** So many connections are opened before one has shown that the server bears more. */
+const firstConnections = 5;
+/** How long a server that had enough is not asked for more. */
+const contentMs = 60_000;
+const maxLanes = 20;
+
+/** A connection without work; it closes itself after a while. */
+export interface Idle {
+  /** For who takes it: it is theirs to close from then on. */
+  readonly end: () => SmtpClient;
+}
+
+/** Connections that may be used for one another. */
+export interface Lane {
+  readonly idle: Idle[];
+  /** Until then, Unix milliseconds, `failure` is the answer to whoever wants a connection. */
+  avoidedUntil: number;
+  failure: Failure | null;
+}
+
+/**
+ * One address of a server: its connections, and who waits for one. How many there may be grows while mail gets
+ * through, and shrinks to what the server bears as soon as it refuses one more (as Postfix's feedback does).
+ */
+export class ConnectionPlace {
+  readonly #clock: QueueClock;
+  readonly #most: number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #waiting = new FairLine<(entered: boolean) => void>();
+  #window: number;
+  #growsFrom = 0;
+  /** Rights to a connection that were given out. */
+  #used = 0;
+  #opening = 0;
+  #established = 0;
+  readonly #watchers = new Set<() => void>();
+
+  constructor(clock: QueueClock, most: number) {
+    this.#clock = clock;
+    this.#most = most;
+    this.#window = Math.min(most, firstConnections);
+  }
+
+  /** By how many connections there would be more than there may be, if one more were opened. */
+  get surplus(): number {
+    return this.#established + this.#opening + 1 - Math.floor(this.#window);
+  }
+
+  /** Nothing is under way. */
+  get isIdle(): boolean {
+    return this.#used === 0 && this.#waiting.isEmpty && this.#established === 0;
+  }
+
+  /** Nothing here is worth remembering. */
+  get isForgettable(): boolean {
+    const now = this.#clock.now();
+    return (
+      this.isIdle &&
+      now >= this.#growsFrom &&
+      [...this.#lanes.values()].every((lane) => !isAvoided(lane, now))
+    );
+  }
+
+  lane(key: string): Lane {
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = { idle: [], avoidedUntil: 0, failure: null };
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
+  /** Takes the right to a connection, in turn; `leave` gives it back. False: there was none in time. */
+  async enter(destination: string, waitMs: number): Promise<boolean> {
+    if (this.#used < Math.floor(this.#window) && this.#waiting.isEmpty) {
+      this.#used++;
+      return true;
+    }
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#waiting.add(destination, resolve);
+    const cancel = this.#clock.schedule(waitMs, () => {
+      this.#waiting.remove(destination, resolve);
+      resolve(false);
+    });
+    const entered = await promise;
+    cancel();
+    return entered;
+  }
+
+  leave(): void {
+    this.#used--;
+    if (this.#lanes.size > maxLanes) this.#forgetLanes();
+    this.#admit();
+  }
+
+  /** A connection is tried; to be called when that has ended. */
+  opening(): (isEstablished: boolean) => void {
+    this.#opening++;
+    return (isEstablished) => {
+      this.#opening--;
+      if (isEstablished) this.#established++;
+      this.#tellWatchers();
+    };
+  }
+
+  /** An established connection is closed. */
+  closed(): void {
+    this.#established--;
+    this.#tellWatchers();
+  }
+
+  /** How many connections the server has accepted; with none yet, as soon as one is or all that are tried have failed. */
+  async established(): Promise<number> {
+    while (this.#established === 0 && this.#opening > 0) {
+      await new Promise<void>((resolve) => this.#watchers.add(resolve));
+    }
+    return this.#established;
+  }
+
+  /** Those who wait get none. */
+  turnAway(): void {
+    for (let next = this.#waiting.next(); next !== undefined; next = this.#waiting.next()) next(false);
+  }
+
+  /** Mail got through. */
+  grow(): void {
+    if (this.#clock.now() < this.#growsFrom || this.#window >= this.#most) return;
+    this.#window = Math.min(this.#most, this.#window + 1 / this.#window);
+    this.#admit();
+  }
+
+  /** The server had enough of us. @param to how many it bears, as far as it has shown */
+  shrink(to = this.#window - 1): void {
+    this.#window = Math.max(1, Math.min(this.#window, Math.floor(to)));
+    this.#growsFrom = this.#clock.now() + contentMs;
+  }
+
+  /** Many domains may share a host, and each demand something else of connections to it. */
+  #forgetLanes(): void {
+    const now = this.#clock.now();
+    for (const [key, lane] of this.#lanes) {
+      if (lane.idle.length === 0 && !isAvoided(lane, now)) this.#lanes.delete(key);
+    }
+  }
+
+  #tellWatchers(): void {
+    for (const tell of this.#watchers) tell();
+    this.#watchers.clear();
+  }
+
+  #admit(): void {
+    while (this.#used < Math.floor(this.#window)) {
+      const next = this.#waiting.next();
+      if (next === undefined) return;
+      this.#used++;
+      next(true);
+    }
+  }
+}
+
+/** Whether its failure is still the answer. */
+export function isAvoided({ failure, avoidedUntil }: Lane, now: number): boolean {
+  return failure !== null && now < avoidedUntil;
+}
