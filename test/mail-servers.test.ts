@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { bodyOf, hopMessages } from "./support/hop-messages.ts";
+import { Dovecot, missingDovecot } from "./support/peers/dovecot.ts";
 import { type Relay, relayName } from "./support/peers/relay.ts";
 import { type RelayPeer, relayPeers } from "./support/peers/relay-peers.ts";
-import { author, TwoHosts } from "./support/two-hosts.ts";
+import { author, type Route, TwoHosts } from "./support/two-hosts.ts";
 
 // Signed mail on its way through mail servers of others: from our delivery into each, and out of it to our MX, with and
 // without TLS on either side. Whatever it was, its signature still holds when it arrives.
@@ -16,34 +17,49 @@ const ways = [
   { label: "tls-out", by: "mx", into: "plain", outOf: "tls" },
 ] as const;
 
+/** The domain for which we log in at the peer. */
+const loginDomainOf = (peer: RelayPeer) => `login.${peer.name.toLowerCase()}.test`;
+
 const passed = { result: "pass", reason: null, align: "from", rcpt: "match" };
 
 const domainOf = (peer: RelayPeer, way: (typeof ways)[number]) =>
   `${way.label}.${peer.name.toLowerCase()}.test`;
 
 let hosts: TwoHosts;
+let dovecot: Dovecot | null = null;
+const user = "mx1@someisp.test";
 const relays = new Map<RelayPeer, Relay>();
 
 before(async () => {
   hosts = await TwoHosts.prepare();
   const present = relayPeers.filter(({ skip }) => !skip);
+  if (!missingDovecot()) dovecot = await Dovecot.start({ [user]: 0 });
+  const account = dovecot && {
+    user,
+    password: dovecot.password,
+    authority: hosts.authority,
+    dovecotSocket: dovecot.authSocket,
+  };
   const starting = present.map(async (peer) => {
-    const nextHops = ways.map((way) => [domainOf(peer, way), hosts.mxPorts[way.outOf]]);
-    const bounces = { "someisp.test": hosts.mxPorts.tls };
-    const settings = { nextHops: { ...Object.fromEntries(nextHops), ...bounces } };
-    relays.set(peer, await peer.start(settings));
+    const nextHops: Record<string, number> = {
+      [loginDomainOf(peer)]: hosts.mxPorts.tls,
+      "someisp.test": hosts.mxPorts.tls, // for its bounces
+    };
+    for (const way of ways) nextHops[domainOf(peer, way)] = hosts.mxPorts[way.outOf];
+    relays.set(peer, await peer.start({ nextHops, ...(account ? { account } : {}) }));
   });
-  const domains = present.flatMap((peer) => ways.map((way) => domainOf(peer, way)));
+  const domains = present.flatMap((peer) => [loginDomainOf(peer), ...ways.map((way) => domainOf(peer, way))]);
   await Promise.all([hosts.startReceiver(domains), Promise.allSettled(starting)]);
   await Promise.all(starting);
-  const routes: Record<string, number> = {};
+  const routes: Record<string, Route> = {};
   const connect: Record<string, number> = {};
   for (const peer of present) {
     const relay = relays.get(peer) as Relay;
+    if (account) routes[loginDomainOf(peer)] = { port: relay.tlsPort, login: account };
     for (const way of ways) {
       const domain = domainOf(peer, way);
       const port = way.into === "tls" ? relay.tlsPort : relay.plainPort;
-      if (way.by === "route") routes[domain] = port;
+      if (way.by === "route") routes[domain] = { port };
       else {
         connect[`mx.${domain}:25`] = port;
         hosts.dns.set(domain, { MX: [[10, `mx.${domain}`]] });
@@ -57,6 +73,7 @@ before(async () => {
 after(async () => {
   await Promise.all([...relays.values()].map((relay) => relay.stop()));
   await hosts?.stop();
+  await dovecot?.stop();
 });
 
 for (const peer of relayPeers) {
@@ -106,6 +123,21 @@ for (const peer of relayPeers) {
   }
 }
 
+// Postfix asks Dovecot about passwords.
+for (const peer of relayPeers.filter(({ tlsServer }) => tlsServer)) {
+  test(`${peer.name} is a smarthost: we check its certificate and log in`, {
+    skip: peer.skip || missingDovecot(),
+  }, async () => {
+    await withLogs(peer, async () => {
+      const recipient = `bob@${loginDomainOf(peer)}`;
+      await hosts.submit({ octets: Buffer.from(`From: ${author}\r\n\r\nHi\r\n`), recipients: [recipient] });
+      const { text, detail, ...verdict } = await hosts.arrived(recipient);
+      assert.deepEqual(verdict, passed, `${detail}`);
+      assert.match(receivedBy(text, relayName), / with esmtpsa\b/i);
+    });
+  });
+}
+
 /** When it fails, what all servers wrote of late is shown. */
 async function withLogs(peer: RelayPeer, work: () => Promise<void>): Promise<void> {
   try {
@@ -119,8 +151,12 @@ async function withLogs(peer: RelayPeer, work: () => Promise<void>): Promise<voi
 
 /** Did this host get the message inside TLS? Its Received field says so (RFC 3848, RFC 6531 §4.3). */
 function cameInTls(text: string, host: string): boolean {
+  return / with \S*smtpsa?\b/i.test(receivedBy(text, host));
+}
+
+/** The Received field of a host, unfolded. */
+function receivedBy(text: string, host: string): string {
   const header = text.slice(0, text.indexOf("\r\n\r\n")).replace(/\r\n(?=[ \t])/g, "");
   const fields = header.split("\r\n").filter((line) => /^Received:/i.test(line));
-  const received = fields.find((line) => line.includes(`by ${host}`) && / with \S/.test(line)) ?? "";
-  return / with \S*smtps/i.test(received);
+  return fields.find((line) => line.includes(`by ${host}`) && / with \S/.test(line)) ?? "";
 }

@@ -29,10 +29,13 @@ certificate = "cert.pem"
 key = "key.pem"
 `,
     };
-    for (const [name, text] of Object.entries(files)) {
-      writeFileSync(join(installation.folder, name), text, { mode: 0o600 });
-    }
+    for (const [name, text] of Object.entries(files)) installation.write(name, text);
     return installation;
+  }
+
+  /** Writes a file beside the settings. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.folder, name), text, { mode: 0o600 });
   }
 
   /** Runs a command to its end, and demands that it succeeds; what it printed. */

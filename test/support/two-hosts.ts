@@ -9,10 +9,21 @@ import { Installation } from "./installation.ts";
 export const author = "allice@someisp.test";
 const password = "secret";
 
+/** A next hop on loopback. With a login it is "relay.test", asked for TLS with a certificate for that name. */
+export interface Route {
+  readonly port: number;
+  readonly login?: { readonly user: string; readonly password: string };
+}
+
 /** A message as it stands in a mailbox of the receiving host. */
+interface Stored {
+  readonly id: unknown;
+  readonly text: string;
+}
+
+/** The same, with what its MX said. */
 export interface Arrived {
   readonly text: string;
-  /** What its MX said. */
   readonly result: unknown;
   readonly reason: unknown;
   readonly align: unknown;
@@ -36,14 +47,15 @@ export class TwoHosts {
   readonly #dnsPort: number;
   readonly #smtpsPort: number;
   readonly #keyPort: number;
-  readonly #authority: Authority;
+  /** Issues the certificates of both, and is trusted by both. */
+  readonly authority: Authority;
   #sender: Installation | null = null;
   #receiver: Installation | null = null;
 
   private constructor(dns: DnsServer, authority: Authority, ports: readonly number[]) {
     const [dnsPort = 0, smtps = 0, key = 0, plain = 0, tls = 0] = ports;
     this.dns = dns;
-    this.#authority = authority;
+    this.authority = authority;
     this.#dnsPort = dnsPort;
     this.#smtpsPort = smtps;
     this.#keyPort = key;
@@ -54,6 +66,7 @@ export class TwoHosts {
     const dns = new DnsServer();
     dns.set("someisp.test", { MX: [[10, "mx.someisp.test"]] });
     dns.set("mx.someisp.test", { A: ["127.0.0.1"] });
+    dns.set("relay.test", { A: ["127.0.0.1"] });
     dns.set("_vsmtp.someisp.test", { TXT: ["v=VSMTP1; p=reject"] });
     const [authority, { port }, ports] = await Promise.all([
       createAuthority(),
@@ -63,26 +76,29 @@ export class TwoHosts {
     return new TwoHosts(dns, authority, [port, ...ports]);
   }
 
-  /** @param domains whose mail it takes, for every name in them */
-  async startReceiver(domains: readonly string[]): Promise<void> {
+  /**
+   * @param domains whose mail it takes, for every name in them
+   * @param more further tables of its settings
+   */
+  async startReceiver(domains: readonly string[], more = ""): Promise<void> {
     const tables = ["someisp.test", ...domains].map(
       (name) => `[[domains]]\nname = "${name}"\nmaildir_root = "mail/${name}"\ncatch_all = "all"\n`,
     );
     const settings = `roles = ["mx", "delivery"]
 [mx]
 listen = [{ address = "127.0.0.1:${this.mxPorts.plain}", tls = "none" }, "127.0.0.1:${this.mxPorts.tls}"]
-${tables.join("")}${this.#network({ "mx.someisp.test:8757": this.#keyPort })}`;
-    const receiver = await Installation.create("mx.dest.test", this.#authority, settings);
+${tables.join("")}${more}${this.#network({ "mx.someisp.test:8757": this.#keyPort })}`;
+    const receiver = await Installation.create("mx.dest.test", this.authority, settings);
     this.#receiver = receiver;
     await receiver.serve();
   }
 
   /**
-   * @param routes ports on loopback by domain
+   * @param routes by domain
    * @param connect where "host:port" of the DNS really is on loopback
    */
   async startSender(
-    routes: Readonly<Record<string, number>>,
+    routes: Readonly<Record<string, Route>>,
     connect: Readonly<Record<string, number>>,
   ): Promise<void> {
     const settings = `roles = ["submission", "key-server", "delivery"]
@@ -97,10 +113,13 @@ listen = ["127.0.0.1:${this.#keyPort}"]
 [routes]
 "someisp.test" = "127.0.0.1:${this.mxPorts.tls}"
 ${Object.entries(routes)
-  .map(([domain, port]) => `"${domain}" = "127.0.0.1:${port}"\n`)
+  .map(([domain, route]) => `"${domain}" = ${routeValue(route)}\n`)
   .join("")}${this.#network(connect)}`;
-    const sender = await Installation.create("mx.someisp.test", this.#authority, settings);
+    const sender = await Installation.create("mx.someisp.test", this.authority, settings);
     this.#sender = sender;
+    for (const { port, login } of Object.values(routes)) {
+      if (login) sender.write(`${port}.secret`, `${login.password}\n`);
+    }
     await sender.command(["domain", "add", "someisp.test"]);
     await sender.command(["account", "add", author, "--password-file", "-"], `${password}\n`);
     await sender.serve();
@@ -113,14 +132,14 @@ ${Object.entries(routes)
       port: this.#smtpsPort,
       secure: true,
       auth: { user: author, pass: password },
-      tls: { ca: this.#authority.cert, servername: "mx.someisp.test" },
+      tls: { ca: this.authority.cert, servername: "mx.someisp.test" },
     });
     const envelope = { from: author, to: [...recipients], use8BitMime: true };
     await client.sendMail({ raw: Buffer.from(octets), envelope });
   }
 
   /** Waits until the receiving host has put a message that fits into the mailbox of an address. */
-  async arrived(recipient: string, fits: (text: string) => boolean = () => true): Promise<Arrived> {
+  async stored(recipient: string, fits: (text: string) => boolean = () => true): Promise<Stored> {
     const receiver = this.#receiver as Installation;
     const domain = recipient.slice(recipient.lastIndexOf("@") + 1);
     const maildir = join("data/mail", domain, "all/new");
@@ -135,9 +154,17 @@ ${Object.entries(routes)
         line.recipient === recipient &&
         fits(textOf(line.id)),
     );
-    const judged = await receiver.line((line) => line.role === "mx" && line.queuedAs === id);
+    return { id, text: textOf(id) };
+  }
+
+  /** The same for a message that came in at its MX. */
+  async arrived(recipient: string, fits?: (text: string) => boolean): Promise<Arrived> {
+    const { id, text } = await this.stored(recipient, fits);
+    const judged = await (this.#receiver as Installation).line(
+      (line) => line.role === "mx" && line.queuedAs === id,
+    );
     const { result, reason, align, rcpt, detail } = judged;
-    return { text: textOf(id), result, reason, align, rcpt, detail };
+    return { text, result, reason, align, rcpt, detail };
   }
 
   /** What both hosts wrote about their work. */
@@ -160,4 +187,10 @@ allow_private_addresses = true
 connect = { ${places.join(", ")} }
 `;
   }
+}
+
+function routeValue({ port, login }: Route): string {
+  return login
+    ? `{ next_hop = "relay.test:${port}", user = "${login.user}", password = "${port}.secret" }`
+    : `"127.0.0.1:${port}"`;
 }

@@ -6,6 +6,7 @@ import { PeerProcess } from "./peer-process.ts";
 
 const dovecot = "/usr/sbin/dovecot";
 const lmtp = "/usr/lib/dovecot/lmtp";
+const password = "secret";
 const mailUser = 5000; // whose the Maildirs are; it needs no name
 
 /** Why Debian's Dovecot cannot be run here, as the reason to skip a test; false when it can. */
@@ -18,13 +19,18 @@ export function missingDovecot(): string | false {
 /** Debian's Dovecot, which takes mail by LMTP for virtual users and puts it into Maildirs. */
 export class Dovecot {
   readonly port: number;
+  /** LMTP, as on the port. */
   readonly socket: string;
+  /** Where mail servers ask whether a password is right: `password` is everybody's. */
+  readonly password = password;
+  readonly authSocket: string;
   readonly #folder: string;
   readonly #process: PeerProcess;
 
   private constructor(port: number, folder: string, process: PeerProcess) {
     this.port = port;
     this.socket = join(folder, "run/lmtp");
+    this.authSocket = join(folder, "run/auth-client");
     this.#folder = folder;
     this.#process = process;
   }
@@ -37,7 +43,8 @@ export class Dovecot {
     const folder = makePeerFolder("dovecot", ["run", "state", "mail"]);
     chownSync(join(folder, "mail"), mailUser, mailUser);
     const lines = Object.entries(users).map(
-      ([user, most]) => `${user}::${mailUser}:${mailUser}::::userdb_quota_rule=*:bytes=${most}\n`,
+      ([user, most]) =>
+        `${user}:{PLAIN}${password}:${mailUser}:${mailUser}::::userdb_quota_rule=*:bytes=${most}\n`,
     );
     writeFileSync(join(folder, "users"), lines.join(""));
     const [port = 0] = await freePorts(1);
@@ -89,6 +96,11 @@ passdb {
 userdb {
   driver = passwd-file
   args = ${folder}/users
+}
+service auth {
+  unix_listener auth-client {
+    mode = 0666
+  }
 }
 service lmtp {
   unix_listener lmtp {

@@ -4,7 +4,14 @@ import { freePorts } from "../free-ports.ts";
 import { giveFolders, inOwnView, writeBasics } from "./own-view.ts";
 import { makePeerFolder } from "./peer-folder.ts";
 import { PeerProcess } from "./peer-process.ts";
-import { type Relay, type RelaySettings, relayCertificate, relayName } from "./relay.ts";
+import {
+  type Relay,
+  type RelayAccount,
+  type RelayLogin,
+  type RelaySettings,
+  relayCertificate,
+  relayName,
+} from "./relay.ts";
 import { missingInOwnView, unpacked } from "./unpacked.ts";
 
 const binary = "exim4-daemon-light/usr/sbin/exim4";
@@ -19,7 +26,7 @@ export async function startExim(settings: RelaySettings): Promise<Relay> {
   const folder = makePeerFolder("exim", ["etc/exim4", "var/spool/exim4", "var/log/exim4"]);
   writeBasics(folder, { "Debian-exim": user });
   giveFolders(folder, user, ["var/spool/exim4", "var/log/exim4"]);
-  const { cert, key } = await relayCertificate();
+  const { cert, key } = await relayCertificate(settings);
   writeFileSync(join(folder, "etc/cert.pem"), cert);
   writeFileSync(join(folder, "etc/key.pem"), key, { mode: 0o600 });
   chownSync(join(folder, "etc/key.pem"), user, user);
@@ -36,7 +43,11 @@ export async function startExim(settings: RelaySettings): Promise<Relay> {
   return { plainPort, tlsPort, log: () => exim.log(), stop: () => exim.stop() };
 }
 
-function configuration(plainPort: number, tlsPort: number, { nextHops, login }: RelaySettings): string {
+function configuration(
+  plainPort: number,
+  tlsPort: number,
+  { nextHops, login, account }: RelaySettings,
+): string {
   const domains = Object.keys(nextHops).join(" : ");
   const host = login ? "localhost" : "127.0.0.1";
   const routes = Object.entries(nextHops).map(([domain, port]) => `${domain} ${host}::${port} byname`);
@@ -79,22 +90,35 @@ smtp:
   driver = smtp
   port = 25
   hosts_try_dane =
-${
-  login
-    ? `  tls_verify_certificates = /etc/ca.pem
+${login ? checkedHop : ""}
+begin authenticators
+${login ? loginAsClient(login) : ""}${account ? loginAtServer(account) : ""}
+begin retry
+* * F,1h,5s
+`;
+}
+
+const checkedHop = `  tls_verify_certificates = /etc/ca.pem
   tls_verify_hosts = *
   hosts_require_tls = *
   hosts_require_auth = *
+`;
 
-begin authenticators
-plain:
+function loginAsClient({ user, password }: RelayLogin): string {
+  return `plain:
   driver = plaintext
   public_name = PLAIN
-  client_send = ^${login.user}^${login.password}
-`
-    : ""
+  client_send = ^${user}^${password}
+`;
 }
-begin retry
-* * F,1h,5s
+
+function loginAtServer({ user, password }: RelayAccount): string {
+  return `login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = \${if and{{eq{$auth1}{${user}}}{eq{$auth2}{${password}}}}}
+  server_set_id = $auth1
+  server_advertise_condition = \${if def:tls_in_cipher}
 `;
 }

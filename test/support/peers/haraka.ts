@@ -24,14 +24,17 @@ export function missingHaraka(): string | false {
 }
 
 /** Haraka, with a plugin of ours that routes: it has none for next hops by domain. */
-export async function startHaraka({ nextHops, login }: RelaySettings): Promise<Relay> {
+export async function startHaraka(settings: RelaySettings): Promise<Relay> {
+  const { nextHops, login, account } = settings;
   const folder = makePeerFolder("haraka", ["plugins", "queue"]);
-  const { cert, key } = await relayCertificate();
+  const { cert, key } = await relayCertificate(settings);
   const [plainPort = 0, tlsPort = 0] = await freePorts(2);
   cpSync(unpacked(`${modules}/haraka/config`), join(folder, "config"), { recursive: true });
   const files = {
     me: relayName,
-    plugins: "tls\nroutes\n",
+    plugins: account ? "tls\nauth/flat_file\nroutes\n" : "tls\nroutes\n",
+    // Who logs in may write as anybody.
+    "auth_flat_file.ini": `[core]\nmethods=PLAIN,LOGIN\nconstrain_sender=false\n[users]\n${account?.user}=${account?.password}\n`,
     "smtp.ini": `nodes=0\nlisten=127.0.0.1:${plainPort},127.0.0.1:${tlsPort}\n`,
     "log.ini": "level=notice\n",
     "tls.ini": `key=key.pem\ncert=cert.pem\nno_starttls_ports[]=${plainPort}\n`,

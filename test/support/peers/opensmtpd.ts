@@ -29,7 +29,7 @@ export async function startOpenSmtpd(settings: RelaySettings): Promise<Relay> {
   const folder = makePeerFolder("opensmtpd", subfolders);
   chmodSync(join(folder, "var/spool/smtpd"), 0o711); // it insists on that
   writeBasics(folder, { opensmtpd: 932, opensmtpq: 933 });
-  const { cert, key } = await relayCertificate();
+  const { cert, key } = await relayCertificate(settings);
   writeFileSync(join(folder, "etc/cert.pem"), cert);
   writeFileSync(join(folder, "etc/key.pem"), key, { mode: 0o600 });
   if (settings.login) {

@@ -25,7 +25,7 @@ export async function startPostfix(settings: RelaySettings): Promise<Relay> {
   const folder = makePeerFolder("postfix", ["etc", "queue", "data"]);
   const configuration = join(folder, "etc");
   const [plainPort = 0, tlsPort = 0] = await freePorts(2);
-  const { cert, key } = await relayCertificate();
+  const { cert, key } = await relayCertificate(settings);
   chownSync(join(folder, "data"), Number(execFileSync("id", ["-u", "postfix"], { encoding: "utf8" })), 0);
   writeFileSync(join(configuration, "chain.pem"), key + cert, { mode: 0o600 });
   writeFileSync(join(configuration, "main.cf"), mainCf(folder, settings));
@@ -43,7 +43,7 @@ export async function startPostfix(settings: RelaySettings): Promise<Relay> {
   return { plainPort, tlsPort, log: () => master.log(), stop: () => master.stop() };
 }
 
-function mainCf(folder: string, { nextHops, login }: RelaySettings): string {
+function mainCf(folder: string, { nextHops, login, account }: RelaySettings): string {
   const domains = Object.keys(nextHops);
   const host = login ? "[localhost]" : "[127.0.0.1]";
   const transports = Object.entries(nextHops).map(
@@ -59,6 +59,14 @@ smtp_sasl_auth_enable = yes
 smtp_sasl_password_maps = inline:{ ${logins.join(" ")} }
 smtp_sasl_security_options = noanonymous`
     : "smtp_tls_security_level = may";
+  const incoming = account
+    ? `smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = ${account.dovecotSocket}
+smtpd_tls_auth_only = yes
+smtpd_sasl_authenticated_header = yes
+`
+    : "";
   return `compatibility_level = 3.6
 queue_directory = ${folder}/queue
 data_directory = ${folder}/data
@@ -75,7 +83,7 @@ smtpd_tls_chain_files = ${folder}/etc/chain.pem
 smtpd_tls_security_level = may
 ${outgoing}
 smtpd_tls_received_header = yes
-# A closed network without DNS.
+${incoming}# A closed network without DNS.
 smtpd_peername_lookup = no
 smtp_dns_support_level = disabled
 `;

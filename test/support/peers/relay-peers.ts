@@ -14,7 +14,7 @@ export interface RelayPeer {
   readonly takesNo: readonly string[];
   /** Taken by it, and passed on so that the next hop refuses them. */
   readonly spoils: readonly string[];
-  /** False when clients cannot count on its STARTTLS. */
+  /** False when clients cannot count on its STARTTLS, and so cannot log in either. */
   readonly tlsServer: boolean;
   /** It knows DSN (RFC 3461), and passes on what its parameters say. */
   readonly dsn: boolean;

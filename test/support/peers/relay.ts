@@ -1,4 +1,4 @@
-import { type Certificate, createAuthority } from "../certificates.ts";
+import { type Authority, type Certificate, createAuthority } from "../certificates.ts";
 
 /** What a relay is told; all else, above all what changes mail, is as its makers have it by default. */
 export interface RelaySettings {
@@ -6,6 +6,8 @@ export interface RelaySettings {
   readonly nextHops: Readonly<Record<string, number>>;
   /** As whom it logs in at its next hops: inside TLS, whose certificate this authority has issued for "localhost". */
   readonly login?: RelayLogin;
+  /** Who may log in to it, inside TLS. */
+  readonly account?: RelayAccount;
 }
 
 export interface RelayLogin {
@@ -14,9 +16,18 @@ export interface RelayLogin {
   readonly caFile: string;
 }
 
+export interface RelayAccount {
+  readonly user: string;
+  readonly password: string;
+  /** Issues its certificate, for "relay.test". */
+  readonly authority: Authority;
+  /** Of a Dovecot that knows the account, for servers that ask one. */
+  readonly dovecotSocket: string;
+}
+
 /**
  * A mail server of others that takes mail and passes it on. It has TLS where the next hop offers it, and trusts any
- * certificate; its own is of an authority that nobody knows.
+ * certificate; its own is of an authority that nobody knows, unless it has an account.
  */
 export interface Relay {
   /** Does not offer STARTTLS. */
@@ -30,7 +41,7 @@ export interface Relay {
 
 export const relayName = "relay.test";
 
-/** A certificate of an authority that is known to nobody. */
-export async function relayCertificate(): Promise<Certificate> {
-  return (await createAuthority()).issue([relayName]);
+export async function relayCertificate({ account }: RelaySettings): Promise<Certificate> {
+  const authority = account?.authority ?? (await createAuthority());
+  return authority.issue([relayName]);
 }
