@@ -19,8 +19,8 @@ export interface SpoolWriter {
 }
 
 export interface SpoolWriterOptions {
-  /** Where the file would be. */
-  readonly path: string;
+  /** Where the file is to be: asked for when there has to be one. */
+  readonly newPath: () => string;
   /** What is larger goes to the file. */
   readonly memoryOctets: number;
   /** Syncs the folder. */
@@ -34,6 +34,8 @@ export class FileSpoolWriter implements SpoolWriter {
   readonly #options: SpoolWriterOptions;
   readonly #waiting = new PieceList();
   #octets = 0;
+  /** Null before a file was needed. */
+  #path: string | null = null;
   /** Octets that the system is just writing. */
   #underWay = 0;
   #handle: FileHandle | null = null;
@@ -65,17 +67,16 @@ export class FileSpoolWriter implements SpoolWriter {
     if (this.#failure === null && this.#octets <= this.#options.memoryOctets)
       return inMemory(this.#waiting.take(), this.#octets);
     await this.#written();
-    const { path, syncFolder } = this.#options;
     try {
       await this.#handle?.datasync();
       await this.#handle?.close();
       this.#handle = null;
-      await syncFolder();
+      await this.#options.syncFolder();
     } catch (cause) {
       await this.#fail(cause);
       throw this.#failure;
     }
-    return inFile(new PlacedSpoolFile(path, this.#octets));
+    return inFile(new PlacedSpoolFile(this.#path as string, this.#octets));
   }
 
   async discard(): Promise<void> {
@@ -94,7 +95,8 @@ export class FileSpoolWriter implements SpoolWriter {
   /** Writes what waits and what comes meanwhile, in order. Never rejects: a failure stays for the next caller. */
   async #drain(): Promise<void> {
     try {
-      this.#handle ??= await open(this.#options.path, "wx", 0o600);
+      this.#path ??= this.#options.newPath();
+      this.#handle ??= await open(this.#path, "wx", 0o600);
       while (this.#waiting.octets > 0 && this.#failure === null) {
         this.#underWay = this.#waiting.octets;
         await writeAll(this.#handle, this.#waiting.take());
@@ -118,8 +120,7 @@ export class FileSpoolWriter implements SpoolWriter {
     this.#handle = null;
     await handle?.close().catch(() => {});
     // Nothing but this writer knows the name; where there is no file, that is what was wanted.
-    if (this.#octets > this.#options.memoryOctets)
-      await rm(this.#options.path, { force: true }).catch(() => {});
+    if (this.#path !== null) await rm(this.#path, { force: true }).catch(() => {});
   }
 }
 

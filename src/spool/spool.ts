@@ -41,7 +41,7 @@ export class Spool {
   /** What is larger than `memoryOctets` (256 KiB unless the spool was opened with another) goes to a file. */
   receive(): SpoolWriter {
     return new FileSpoolWriter({
-      path: join(this.#folder, randomUUID()),
+      newPath: () => join(this.#folder, randomUUID()),
       memoryOctets: this.memoryOctets,
       syncFolder: () => syncFolder(this.#folder),
     });
