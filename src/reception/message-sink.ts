@@ -77,6 +77,7 @@ export class MessageSink implements DataSink {
         if (hops < MAX_HOPS) {
           return await this.#reader.accept({
             scanned,
+            bodyOctets: this.#bodyOctets,
             hasEmptyLine: this.#scanner.hasEmptyLine,
             eightBitBody: this.#eightBitBody,
             eightBit: this.#eightBit?.finish() ?? null,

@@ -6,6 +6,7 @@ import { inMemory, type SpooledOctets, type SpoolFile } from "../spool/index.ts"
 /** A message that has come whole and that nobody has taken yet. */
 export interface ReceivedMessage {
   readonly scanned: ScannedMessage;
+  readonly bodyOctets: number;
   /** Whether the empty line behind the header came (MSG-13). */
   readonly hasEmptyLine: boolean;
   /** Whether the body holds octets above 127. */
@@ -28,6 +29,7 @@ export function receivedInMemory(octets: Uint8Array): ReceivedMessage {
   eightBit.write(body);
   return {
     scanned,
+    bodyOctets: body.length,
     hasEmptyLine: scanner.hasEmptyLine,
     eightBitBody: !isAscii(body),
     eightBit: eightBit.finish(),

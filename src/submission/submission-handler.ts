@@ -133,7 +133,9 @@ export class SubmissionHandler implements SmtpHandler<Login> {
       },
       login,
     );
-    const result = await withinDeadline(signing, signingTimeoutMs ?? 30_000);
+    // A large body is synced to the disk meanwhile, and perhaps converted: a second for each MiB.
+    const timeoutMs = (signingTimeoutMs ?? 30_000) + Math.ceil(message.bodyOctets / 1024);
+    const result = await withinDeadline(signing, timeoutMs);
     if (result.kind === "refused") return this.#refuse(session, result.reply, result.cause);
     const account = login.accountId;
     const submitted = { session, envelope, recipients, signed: result, account };
