@@ -1,4 +1,4 @@
-import type { ReadOptions, SpoolFile } from "../spool/index.ts";
+import type { SpoolFile } from "../spool/index.ts";
 
 /** Time-ordered, unique, 16 characters: goes into the 250 reply, the Received field and the log. */
 export type MessageId = string;
@@ -181,7 +181,7 @@ export interface StoredContent {
   /** Octets that follow `inline`; 0 for all but large messages. */
   readonly restOctets: number;
   /** They, from the beginning at each call. Rejects with a QueueStoreError. */
-  rest(options?: ReadOptions): AsyncIterable<Uint8Array>;
+  rest(): AsyncIterable<Uint8Array>;
 }
 
 /** Which messages; every condition that is given has to hold. */

@@ -1,11 +1,7 @@
-import type { ReadOptions } from "../spool/index.ts";
 import type { StoredContent } from "./queue-store.ts";
 
 /** All octets of a message in order, the prefix first. */
-export async function* piecesOf(
-  { inline, rest, restOctets }: StoredContent,
-  options: ReadOptions = {},
-): AsyncGenerator<Uint8Array> {
+export async function* piecesOf({ inline, rest, restOctets }: StoredContent): AsyncGenerator<Uint8Array> {
   yield* inline;
-  if (restOctets > 0) yield* rest(options);
+  if (restOctets > 0) yield* rest();
 }

@@ -1,5 +1,5 @@
 // Files for what is too large for memory: received messages until they are delivered.
 export { Spool } from "./spool.ts";
 export { SpoolError } from "./spool-error.ts";
-export { inMemory, type ReadOptions, type SpooledOctets, type SpoolFile } from "./spool-file.ts";
+export { inMemory, type SpooledOctets, type SpoolFile } from "./spool-file.ts";
 export type { SpoolWriter } from "./spool-writer.ts";

@@ -1,14 +1,7 @@
 import { open, rm } from "node:fs/promises";
 import { basename } from "node:path";
+import { countPassing } from "./passing-octets.ts";
 import { SpoolError, spoolError } from "./spool-error.ts";
-
-export interface ReadOptions {
-  /**
-   * Pieces are only lent: each is written over when the fourth after it is asked for. Whoever passes a large file on like
-   * this leaves no garbage behind; of other pieces V8 lets 50 MiB lie about before it looks for them.
-   */
-  readonly lent?: boolean;
-}
 
 /** A file of a spool folder: complete, and synced to the disk with the folder's entry. */
 export interface SpoolFile {
@@ -16,7 +9,7 @@ export interface SpoolFile {
   readonly name: string;
   readonly octets: number;
   /** From the beginning at each call, in pieces of at most 256 KiB. Rejects with a SpoolError. */
-  read(options?: ReadOptions): AsyncIterable<Uint8Array>;
+  read(): AsyncIterable<Uint8Array>;
   /** Removes it. Never rejects: what cannot be removed now is swept later. */
   remove(): Promise<void>;
 }
@@ -32,7 +25,6 @@ export interface SpooledOctets {
 }
 
 const pieceOctets = 256 << 10;
-const lentPieces = 4;
 
 export class PlacedSpoolFile implements SpoolFile {
   readonly name: string;
@@ -46,22 +38,17 @@ export class PlacedSpoolFile implements SpoolFile {
     this.#path = path;
   }
 
-  async *read({ lent = false }: ReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  async *read(): AsyncGenerator<Uint8Array, void, undefined> {
     const handle = await open(this.#path, "r").catch(refuse);
-    const blocks: Buffer[] = [];
     try {
-      for (let left = this.octets, turn = 0; left > 0; turn = (turn + 1) % lentPieces) {
-        const block = (lent ? blocks[turn] : undefined) ?? Buffer.allocUnsafe(Math.min(pieceOctets, left));
-        if (lent) blocks[turn] = block;
-        const piece = block.subarray(0, Math.min(block.length, left));
-        // To the brim: nobody who sends lent pieces on waits for those that are small.
-        for (let filled = 0; filled < piece.length; ) {
-          const { bytesRead } = await handle.read(piece, filled, piece.length - filled, null).catch(refuse);
-          if (bytesRead === 0) throw new SpoolError("broken", `${this.name} lacks its last ${left} octets`);
-          filled += bytesRead;
-        }
-        left -= piece.length;
-        yield piece;
+      let left = this.octets;
+      while (left > 0) {
+        const piece = Buffer.allocUnsafe(Math.min(pieceOctets, left));
+        const { bytesRead } = await handle.read(piece, 0, piece.length, null).catch(refuse);
+        if (bytesRead === 0) throw new SpoolError("broken", `${this.name} lacks its last ${left} octets`);
+        left -= bytesRead;
+        yield piece.subarray(0, bytesRead);
+        countPassing(bytesRead);
       }
     } finally {
       await handle.close();

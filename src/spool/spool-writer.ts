@@ -1,4 +1,5 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
+import { countPassing } from "./passing-octets.ts";
 import { PieceList } from "./piece-list.ts";
 import { SpoolError, spoolError } from "./spool-error.ts";
 import { inFile, inMemory, PlacedSpoolFile, type SpooledOctets } from "./spool-file.ts";
@@ -100,6 +101,7 @@ export class FileSpoolWriter implements SpoolWriter {
       while (this.#waiting.octets > 0 && this.#failure === null) {
         this.#underWay = this.#waiting.octets;
         await writeAll(this.#handle, this.#waiting.take());
+        countPassing(this.#underWay);
         this.#underWay = 0;
       }
     } catch (cause) {

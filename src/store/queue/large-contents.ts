@@ -1,5 +1,5 @@
 import { QueueStoreError, type StoredMessage } from "../../queue/index.ts";
-import { type ReadOptions, type Spool, SpoolError, type SpoolFile } from "../../spool/index.ts";
+import { type Spool, SpoolError, type SpoolFile } from "../../spool/index.ts";
 import type { Program, Statement } from "../sql/program.ts";
 
 /** Where the octets of large messages are (decision 0084). Files are known by their names. */
@@ -11,7 +11,7 @@ export interface LargeContents {
   /** After a commit that took over files and ended others. */
   committed(taken: readonly SpoolFile[], ended: readonly string[]): Promise<void>;
   /** From the beginning. Rejects with a QueueStoreError. */
-  read(name: string, octets: number, options: ReadOptions): AsyncIterable<Uint8Array>;
+  read(name: string, octets: number): AsyncIterable<Uint8Array>;
   /** Removes what was left behind. */
   sweep(): Promise<void>;
 }
@@ -24,12 +24,9 @@ export function filesOf(messages: readonly StoredMessage[]): readonly SpoolFile[
 }
 
 /** @throws QueueStoreError */
-export async function* readSpooled(
-  file: SpoolFile,
-  options: ReadOptions = {},
-): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readSpooled(file: SpoolFile): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    yield* file.read(options);
+    yield* file.read();
   } catch (error) {
     refuse(error);
   }

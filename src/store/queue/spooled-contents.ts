@@ -1,4 +1,4 @@
-import type { ReadOptions, Spool, SpoolFile } from "../../spool/index.ts";
+import type { Spool, SpoolFile } from "../../spool/index.ts";
 import { allIn, type Program } from "../sql/program.ts";
 import { type LargeContents, readSpooled, sweepSpool } from "./large-contents.ts";
 import type { QueueDriver } from "./queue-driver.ts";
@@ -23,8 +23,8 @@ export class SpooledContents implements LargeContents {
     await Promise.all(ended.map((name) => this.#spool.file(name, 0).remove()));
   }
 
-  read(name: string, octets: number, options: ReadOptions): AsyncGenerator<Uint8Array, void, undefined> {
-    return readSpooled(this.#spool.file(name, octets), options);
+  async *read(name: string, octets: number): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* readSpooled(this.#spool.file(name, octets));
   }
 
   async sweep(): Promise<void> {

@@ -1,6 +1,6 @@
 import type * as queue from "../../queue/index.ts";
 import type { LeasedMessage, MessageId, QueueStore } from "../../queue/index.ts";
-import type { ReadOptions, SpoolFile } from "../../spool/index.ts";
+import type { SpoolFile } from "../../spool/index.ts";
 import type { Program } from "../sql/program.ts";
 import { commit, newMessages, reportsToo } from "./commit.ts";
 import { contentOf } from "./contents.ts";
@@ -69,8 +69,7 @@ export class SqlQueueStore implements QueueStore {
     const parts = await this.#driver.read(contentOf(id));
     if (parts === null) return null;
     const { inline, file, restOctets } = parts;
-    const read = (options: ReadOptions = {}) =>
-      file === null ? nothing() : this.#large.read(file, restOctets, options);
+    const read = () => (file === null ? nothing() : this.#large.read(file, restOctets));
     return { inline, restOctets, rest: read };
   }
 
