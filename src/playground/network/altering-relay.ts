@@ -15,6 +15,7 @@ export class AlteringRelay {
     this.#server = new SmtpServer({
       hostname,
       tlsMode: "plain",
+      withheld: ["DSN"], // nobody here would write the reports
       handler: {
         data: (_session, envelope) =>
           new BufferedSink({

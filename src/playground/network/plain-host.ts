@@ -16,6 +16,7 @@ export class PlainHost {
     this.#server = new SmtpServer({
       hostname,
       tlsMode: "plain",
+      withheld: ["DSN"], // nobody here would write the reports
       handler: {
         rcpt: (_session, recipient) =>
           /^[a-z0-9]+$/.test(recipient.localPart) && recipient.domain.toLowerCase() === domain
