@@ -20,6 +20,8 @@ export interface ChangeOptions {
   readonly first?: () => AsyncIterable<Statement>;
   /** The change is on the disk when this resolves; where nobody is told of it, it need not be. */
   readonly synced: boolean;
+  /** It needs room for long, so it is refused as `full` while others that free some can still be made. */
+  readonly grows?: boolean;
   /** Takes back what can be where the disk then failed. */
   readonly undo?: () => Program<void>;
 }

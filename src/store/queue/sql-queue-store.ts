@@ -30,7 +30,8 @@ export class SqlQueueStore implements QueueStore {
     const files = filesOf(reportsToo(changes));
     const first = this.#large.store(files);
     const undo = () => withdraw(newMessages(changes), this.#driver.locks);
-    const options = { synced: true, undo, ...(first === null ? {} : { first }) };
+    const grows = changes.some(({ kind }) => kind === "insert");
+    const options = { synced: true, grows, undo, ...(first === null ? {} : { first }) };
     const { answers, taken, ended } = await this.#driver.change(() => this.#commit(changes, files), options);
     await this.#large.committed(taken, ended);
     return answers;

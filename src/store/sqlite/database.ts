@@ -122,6 +122,11 @@ export class Database {
     return Number(this.get("PRAGMA data_version")?.data_version);
   }
 
+  /** What the file could take in without becoming larger. */
+  spareOctets(): number {
+    return Number(this.get("PRAGMA freelist_count")?.freelist_count) * this.#pageOctets();
+  }
+
   async close(): Promise<void> {
     this.#statements.clear();
     await this.#log.close();
@@ -149,8 +154,11 @@ export class Database {
   }
 
   #limitSize(maxOctets: number): void {
-    const pageOctets = Number(this.#db.prepare("PRAGMA page_size").get()?.page_size);
-    this.#db.exec(`PRAGMA max_page_count = ${Math.ceil(maxOctets / pageOctets)}`);
+    this.#db.exec(`PRAGMA max_page_count = ${Math.ceil(maxOctets / this.#pageOctets())}`);
+  }
+
+  #pageOctets(): number {
+    return Number(this.get("PRAGMA page_size")?.page_size);
   }
 
   /** Forward only, in one transaction under the write lock: of several processes that start at once, one migrates. */
