@@ -52,7 +52,7 @@ test("a tree that keeps every rule has no problems", () => {
       "src/playground/index.ts": 'import "../mx/index.ts";',
       "test/whole.test.ts":
         'import "../src/playground/index.ts"; import "../src/index.ts"; import "./help.ts";',
-      "test/help.ts": 'import "dev-pkg";',
+      "test/help.ts": 'import "dev-pkg"; import "../src/mx/test-mail.ts";',
     }),
     [],
   );
