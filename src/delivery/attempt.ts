@@ -4,7 +4,8 @@ import type { LocalDelivery } from "./local-delivery.ts";
 import type { RemoteDelivery, RemoteOutcome } from "./remote-delivery.ts";
 import { describe, forEach, ownResult } from "./result.ts";
 import type { Router } from "./router.ts";
-import { findTargets, type TargetOptions } from "./targets.ts";
+import type { TargetOptions } from "./target.ts";
+import { findTargets } from "./targets.ts";
 
 /** What attempts work with. */
 export interface AttemptTools {

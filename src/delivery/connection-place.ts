@@ -1,6 +1,6 @@
 import type { QueueClock } from "../queue/index.ts";
 import type { Failure, SmtpClient } from "../smtp/index.ts";
-import { FairLine } from "./fair-line.ts";
+import { Gate } from "./gate.ts";
 
 /** So many connections are opened before one has shown that the server bears more. */
 const firstConnections = 5;
@@ -30,11 +30,9 @@ export class ConnectionPlace {
   readonly #clock: QueueClock;
   readonly #most: number;
   readonly #lanes = new Map<string, Lane>();
-  readonly #waiting = new FairLine<(entered: boolean) => void>();
+  readonly #rights: Gate;
   #window: number;
   #growsFrom = 0;
-  /** Rights to a connection that were given out. */
-  #used = 0;
   #opening = 0;
   #established = 0;
   readonly #watchers = new Set<() => void>();
@@ -43,6 +41,7 @@ export class ConnectionPlace {
     this.#clock = clock;
     this.#most = most;
     this.#window = Math.min(most, firstConnections);
+    this.#rights = new Gate(clock, () => Math.floor(this.#window));
   }
 
   /** By how many connections there would be more than there may be, if one more were opened. */
@@ -52,7 +51,7 @@ export class ConnectionPlace {
 
   /** Nothing is under way. */
   get isIdle(): boolean {
-    return this.#used === 0 && this.#waiting.isEmpty && this.#established === 0;
+    return this.#rights.isIdle && this.#established === 0;
   }
 
   /** Nothing here is worth remembering. */
@@ -79,26 +78,13 @@ export class ConnectionPlace {
   }
 
   /** Takes the right to a connection, in turn; `leave` gives it back. False: there was none in time. */
-  async enter(destination: string, waitMs: number): Promise<boolean> {
-    if (this.#used < Math.floor(this.#window) && this.#waiting.isEmpty) {
-      this.#used++;
-      return true;
-    }
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#waiting.add(destination, resolve);
-    const cancel = this.#clock.schedule(waitMs, () => {
-      this.#waiting.remove(destination, resolve);
-      resolve(false);
-    });
-    const entered = await promise;
-    cancel();
-    return entered;
+  enter(destination: string, waitMs: number): Promise<boolean> {
+    return this.#rights.enter(destination, waitMs);
   }
 
   leave(): void {
-    this.#used--;
     if (this.#lanes.size > maxLanes) this.#forgetLanes();
-    this.#admit();
+    this.#rights.leave();
   }
 
   /** A connection is tried; to be called when that has ended. */
@@ -127,14 +113,14 @@ export class ConnectionPlace {
 
   /** Those who wait get none. */
   turnAway(): void {
-    for (let next = this.#waiting.next(); next !== undefined; next = this.#waiting.next()) next(false);
+    this.#rights.turnAway();
   }
 
   /** Mail got through. */
   grow(): void {
     if (this.#clock.now() < this.#growsFrom || this.#window >= this.#most) return;
     this.#window = Math.min(this.#most, this.#window + 1 / this.#window);
-    this.#admit();
+    this.#rights.admit();
   }
 
   /** The server had enough of us. @param to how many it bears, as far as it has shown */
@@ -154,15 +140,6 @@ export class ConnectionPlace {
   #tellWatchers(): void {
     for (const tell of this.#watchers) tell();
     this.#watchers.clear();
-  }
-
-  #admit(): void {
-    while (this.#used < Math.floor(this.#window)) {
-      const next = this.#waiting.next();
-      if (next === undefined) return;
-      this.#used++;
-      next(true);
-    }
   }
 }
 

@@ -126,3 +126,28 @@ test("a server that turns everybody away rests; one that has a word for the mess
     assert.equal((await lab.outcome({ destination: "d1.test" })).reach.kind, kind, Object.keys(handler)[0]);
   }
 });
+
+test("a domain with several hosts has no more connections in use than one with one", async (t) => {
+  let now = 0;
+  let most = 0;
+  const handler = {
+    mail: async () => {
+      most = Math.max(most, ++now);
+      await sleep(10);
+      now--;
+      return null;
+    },
+  };
+  const hosts = await Promise.all(many(4, () => startServer(t, handler)));
+  const places = Object.fromEntries(hosts.map(({ port }, index) => [`mx${index}.test:25`, port]));
+  const lab = await openLab(t, { places, pool: { connectionsPerDestination: 3 } });
+  lab.dns.set("dest.test", { MX: hosts.map((_, index) => [10, `mx${index}.test`]) });
+  for (const index of hosts.keys()) lab.dns.set(`mx${index}.test`, { A: ["127.0.0.1"] });
+  const results = await Promise.all(many(60, () => lab.send()));
+  assert.ok(results.every((line) => line.startsWith("delivered")));
+  assert.equal(most, 3);
+  assert.ok(
+    hosts.every(({ taken }) => taken.length > 0),
+    "all of equal preference are used",
+  );
+});

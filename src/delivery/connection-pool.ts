@@ -9,6 +9,7 @@ import type {
   SmtpClientOptions,
 } from "../smtp/index.ts";
 import { ConnectionPlace, type Idle, isAvoided, type Lane } from "./connection-place.ts";
+import { Gate } from "./gate.ts";
 import { openConnection } from "./open-connection.ts";
 import { securityKey } from "./security.ts";
 import type { Target } from "./target.ts";
@@ -21,7 +22,7 @@ export interface PoolOptions {
   /** PEM of the authorities to trust in place of the system's; null: the system's. */
   readonly ca: readonly string[] | null;
   readonly passwordOf: (credentials: NonNullable<Target["credentials"]>) => string;
-  /** Connections to one address at a time; further attempts wait for one. */
+  /** Connections in use for one destination, and to one address, at a time; further attempts wait for one. */
   readonly connectionsPerDestination: number;
   /** Messages over one connection. */
   readonly messagesPerConnection: number;
@@ -51,6 +52,8 @@ const maxRefusals = 3;
 export class ConnectionPool {
   readonly #options: PoolOptions;
   readonly #places = new Map<string, ConnectionPlace>();
+  /** How many connections each destination uses. */
+  readonly #gates = new Map<string, Gate>();
   readonly #sent = new WeakMap<SmtpClient, number>();
   /** Those that are saying QUIT. */
   readonly #retiring = new Set<Promise<void>>();
@@ -71,22 +74,17 @@ export class ConnectionPool {
   async lease(target: Target, destination: string, fresh = false): Promise<Lease> {
     const { clock, waitMs } = this.#options;
     const until = clock.now() + waitMs;
-    const place = this.#placeOf(target);
-    const key = keyOf(target);
-    if (fresh) this.#retireIdle(place, place.lane(key));
-    for (let refusals = 0; refusals < maxRefusals && !this.#closed; refusals++) {
-      const avoided = this.#avoided(place.lane(key));
-      if (avoided !== null) return avoided;
-      if (!(await place.enter(destination, Math.max(0, until - clock.now())))) break;
-      let lease: Lease | null = null;
-      try {
-        lease = await this.#take(target, place, place.lane(key));
-      } finally {
-        if (lease?.kind !== "leased") this.#leave(target, place);
-      }
-      if (lease !== null) return lease;
+    const avoided = this.#avoided(this.#placeOf(target).lane(keyOf(target)));
+    if (avoided !== null) return avoided;
+    const gate = this.#gateOf(destination);
+    if (!(await gate.enter("", waitMs))) return { kind: "busy" };
+    let lease: Lease = { kind: "busy" };
+    try {
+      lease = await this.#leaseAt(target, destination, fresh, until);
+    } finally {
+      if (lease.kind !== "leased") this.#leaveGate(destination, gate);
     }
-    return { kind: "busy" };
+    return lease;
   }
 
   /**
@@ -94,7 +92,8 @@ export class ConnectionPool {
    *
    * @param refused the server broke off for a reason of its own
    */
-  giveBack(target: Target, client: SmtpClient, refused: boolean): void {
+  giveBack(target: Target, destination: string, client: SmtpClient, refused: boolean): void {
+    this.#leaveGate(destination, this.#gateOf(destination));
     const place = this.#placeOf(target);
     const sent = (this.#sent.get(client) ?? 0) + 1;
     this.#sent.set(client, sent);
@@ -122,8 +121,28 @@ export class ConnectionPool {
   abort(): void {
     this.#closed = true;
     this.#aborted.abort(new Error("this host stops"));
+    for (const gate of this.#gates.values()) gate.turnAway();
     for (const place of this.#places.values()) place.turnAway();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** With the right to one of the destination's connections. */
+  async #leaseAt(target: Target, destination: string, fresh: boolean, until: number): Promise<Lease> {
+    const { clock } = this.#options;
+    const place = this.#placeOf(target);
+    const key = keyOf(target);
+    if (fresh) this.#retireIdle(place, place.lane(key));
+    for (let refusals = 0; refusals < maxRefusals && !this.#closed; refusals++) {
+      if (!(await place.enter(destination, Math.max(0, until - clock.now())))) break;
+      let lease: Lease | null = null;
+      try {
+        lease = await this.#take(target, place, place.lane(key));
+      } finally {
+        if (lease?.kind !== "leased") this.#leave(target, place);
+      }
+      if (lease !== null) return lease;
+    }
+    return { kind: "busy" };
   }
 
   /** With the right to a connection. Null: the server bears fewer than we thought; one of others has to be waited for. */
@@ -226,6 +245,20 @@ export class ConnectionPool {
   #leave(target: Target, place: ConnectionPlace): void {
     place.leave();
     this.#forget(target, place);
+  }
+
+  #gateOf(destination: string): Gate {
+    let gate = this.#gates.get(destination);
+    if (gate === undefined) {
+      gate = new Gate(this.#options.clock, () => this.#options.connectionsPerDestination);
+      this.#gates.set(destination, gate);
+    }
+    return gate;
+  }
+
+  #leaveGate(destination: string, gate: Gate): void {
+    gate.leave();
+    if (gate.isIdle) this.#gates.delete(destination);
   }
 
   #placeOf(target: Target): ConnectionPlace {

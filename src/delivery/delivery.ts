@@ -36,7 +36,8 @@ export class Delivery {
   readonly #budget: ContentBudget;
   readonly #destinations: Destinations;
   readonly #scheduler: Scheduler;
-  #aborted = false;
+  /** Nobody waits any more for what is under way. */
+  readonly #aborted = new AbortController();
 
   constructor(options: DeliveryOptions) {
     const { queue, hostname, deadlines, transcript } = options;
@@ -66,6 +67,7 @@ export class Delivery {
         random: options.random ?? Math.random,
         dane: options.dane ?? true,
         mtaSts: options.mtaSts ?? null,
+        signal: this.#aborted.signal,
       },
     };
     this.#budget = new ContentBudget(this.#limits.contentOctets);
@@ -76,7 +78,7 @@ export class Delivery {
       destinations: this.#destinations,
       messages: this.#limits.messages,
       slowMs: this.#limits.slowMs,
-      work: (message) => this.#work(message),
+      work: (message, leave) => this.#work(message, leave),
       onQueueFailed: (cause) => this.#report({ kind: "queue-failed", cause }),
     });
   }
@@ -93,7 +95,7 @@ export class Delivery {
   async stop(graceMs = 10_000): Promise<void> {
     const stopped = this.#scheduler.stop();
     const timer = setTimeout(() => {
-      this.#aborted = true;
+      this.#aborted.abort();
       this.#pool.abort();
     }, graceMs);
     await stopped;
@@ -102,20 +104,17 @@ export class Delivery {
     await this.#pool.close();
   }
 
-  /** A destination has at most half of the places, and one that is fast twice as many messages as connections. */
+  /** A destination has at most half of the places; more than it has connections, so that none has to wait for mail. */
   #windows(): { first: number; most: number } {
     const { messages, connectionsPerDestination } = this.#limits;
     const half = Math.max(1, Math.floor(messages / 2));
-    return {
-      first: Math.min(half, firstMessages, connectionsPerDestination),
-      most: Math.min(half, 2 * connectionsPerDestination),
-    };
+    return { first: Math.min(half, firstMessages, connectionsPerDestination), most: half };
   }
 
-  async #work(message: LeasedMessage): Promise<void> {
+  async #work(message: LeasedMessage, leave: () => void): Promise<void> {
     const content = new AttemptContent(this.#options.queue, this.#budget, message);
     try {
-      await this.#finish(message, content);
+      await this.#finish(message, content, leave);
     } catch (cause) {
       // The queue was closed before the outcome was recorded: the message stays in it.
       this.#report({ kind: "queue-failed", cause });
@@ -124,7 +123,7 @@ export class Delivery {
     }
   }
 
-  async #finish(message: LeasedMessage, content: AttemptContent): Promise<void> {
+  async #finish(message: LeasedMessage, content: AttemptContent, leave: () => void): Promise<void> {
     const { queue } = this.#options;
     if (message.purpose === "warn") {
       await queue.settle(message, { outcomes: [], attempted: false, warned: true, reports: [] });
@@ -133,8 +132,10 @@ export class Delivery {
     const { results: found, reach } = await this.#try(message, content);
     let results = found;
     // Broken off by us: where nothing was delivered there is nothing to record, and the next process tries at once.
-    if (this.#aborted && results.every(({ kind }) => kind === "deferred")) return;
+    if (this.#aborted.signal.aborted && results.every(({ kind }) => kind === "deferred")) return;
     const told = this.#tellDestination(message, reach);
+    // After a failure the next one begins when the queue knows of it.
+    if (reach.kind === "worked") leave();
     if (reach.kind === "busy") {
       await queue.settle(message, { outcomes: [], attempted: false, warned: false, reports: [] });
       this.#report({ kind: "postponed", message, results });

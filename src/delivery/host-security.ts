@@ -31,11 +31,12 @@ export async function securityOf(
   { domain, hostsAuthenticated, policy, dane }: DomainSecurity,
   requireTls: boolean,
   resolver: Resolver,
+  signal: AbortSignal,
 ): Promise<HostSecurity> {
   // RFC 7672 §2.2.1: hosts that anybody may have named are not made safe by what is known of them.
   const tlsa =
     dane && hostsAuthenticated
-      ? await lookUpTlsa(host, port, addresses, resolver)
+      ? await lookUpTlsa(host, port, addresses, resolver, signal)
       : ({ kind: "none" } as const);
   if (tlsa.kind === "failure") {
     return { kind: "skip", enhanced: "4.4.3", detail: `the TLSA records of ${host}: ${tlsa.detail}` };

@@ -3,7 +3,7 @@ import type { NextHop } from "../config/index.ts";
 import type { DnsAnswer, Resolver } from "../dns/index.ts";
 import { lookUpTlsa, type TlsaLookup } from "../transport-security/index.ts";
 import { isAuthenticated, type Security } from "./security.ts";
-import { addressesToTry, noTargets, type Target, type Targets } from "./target.ts";
+import { addressesToTry, noTargets, type Target, type TargetOptions, type Targets } from "./target.ts";
 
 /**
  * The places of a server that the settings name. Its address is the operator's word, and need not be globally reachable.
@@ -13,7 +13,7 @@ import { addressesToTry, noTargets, type Target, type Targets } from "./target.t
 export async function findNextHop(
   { place, protocol, tls, credentials }: NextHop,
   requireTls: boolean,
-  { resolver, dane }: { readonly resolver: Resolver; readonly dane: boolean },
+  { resolver, dane, signal }: Pick<TargetOptions, "resolver" | "dane" | "signal">,
 ): Promise<Targets> {
   if (place.kind === "unix") {
     if (requireTls && protocol === "smtp") return noTls(place.path);
@@ -24,13 +24,15 @@ export async function findNextHop(
     };
   }
   const { host, port } = place;
-  const answer = await lookUp(host, resolver);
+  const answer = await lookUp(host, resolver, signal);
   if (answer.kind === "failure")
     return noTargets("4.4.3", `no address can be looked up: ${host}: ${answer.detail}`);
   // The settings are at fault, or the DNS for the moment: nothing to bounce mail for.
   if (answer.kind !== "records") return noTargets("4.4.4", `the next hop ${host} has no address`);
   const tlsa: TlsaLookup =
-    tls === "opportunistic" && dane ? await lookUpTlsa(host, port, answer, resolver) : { kind: "none" };
+    tls === "opportunistic" && dane
+      ? await lookUpTlsa(host, port, answer, resolver, signal)
+      : { kind: "none" };
   if (tlsa.kind === "failure") return noTargets("4.4.3", `the TLSA records of ${host}: ${tlsa.detail}`);
   // RFC 8689 is about the way between hosts: LMTP on this one is the mailbox already.
   const mustProve = requireTls && !(protocol === "lmtp" && answer.records.every(isLoopback));
@@ -42,8 +44,8 @@ export async function findNextHop(
   return { kind: "targets", targets };
 }
 
-async function lookUp(host: string, resolver: Resolver): Promise<DnsAnswer<string>> {
-  if (isIP(host) === 0) return resolver.addresses(host);
+async function lookUp(host: string, resolver: Resolver, signal: AbortSignal): Promise<DnsAnswer<string>> {
+  if (isIP(host) === 0) return resolver.addresses(host, signal);
   return { kind: "records", records: [host], authenticated: false, ttlSeconds: 0 };
 }
 

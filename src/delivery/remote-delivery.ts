@@ -40,15 +40,24 @@ export class RemoteDelivery {
     content: () => Promise<StoredContent>,
   ): Promise<RemoteOutcome> {
     const results: RecipientResult[] = [];
-    let reach: Reach = { kind: "unknown" };
+    const reaches: Reach[] = [];
     for (let from = 0; from < recipients.length; from += recipientsPerTransaction) {
       const some = recipients.slice(from, from + recipientsPerTransaction);
       const attempt = new TargetSearch(this.#pool, message, content);
       results.push(...(await attempt.run(some, targets)));
-      if (reach.kind !== "worked") reach = attempt.reach;
+      reaches.push(attempt.reach);
     }
-    return { results, reach };
+    return { results, reach: mostTelling(reaches) };
   }
+}
+
+/** Of an attempt in several transactions: only where all found the servers busy was nothing tried. */
+function mostTelling(reaches: readonly Reach[]): Reach {
+  for (const kind of ["worked", "failed", "unknown"] as const) {
+    const found = reaches.find((reach) => reach.kind === kind);
+    if (found !== undefined) return found;
+  }
+  return { kind: "busy" };
 }
 
 /**
@@ -124,7 +133,7 @@ class TargetSearch {
           await outgoingMessage(this.#message, recipients, content, target.protocol),
         );
       } finally {
-        this.#pool.giveBack(target, client, outcomes.some(isBrokenOff));
+        this.#pool.giveBack(target, this.#message.destination, client, outcomes.some(isBrokenOff));
       }
       // The server left a kept connection in the very moment we took it up again: that is no answer.
       if (reused && outcomes.every(isStale)) continue;

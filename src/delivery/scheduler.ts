@@ -9,13 +9,18 @@ export interface SchedulerOptions {
   readonly messages: number;
   /** After so long a message is slow. */
   readonly slowMs: number;
-  /** Does all that is to be done with a leased message. Never rejects. */
-  readonly work: (message: LeasedMessage) => Promise<void>;
+  /**
+   * Does all that is to be done with a leased message. Never rejects. Calls `leave` as soon as nothing is left but to
+   * record what became of it: the next one can begin.
+   */
+  readonly work: (message: LeasedMessage, leave: () => void) => Promise<void>;
   readonly onQueueFailed: (cause: unknown) => void;
 }
 
 /** So many times the other messages may be slow ones: they cost a connection each, and little else. */
 const slowShare = 9;
+/** So many times the places may be in work or being recorded, slow ones included. */
+const recordedShare = 20;
 /** How long the queue's storage is left alone after it refused. */
 const storageRestMs = 2_000;
 /** Work is looked for so often at most: what ends meanwhile is replaced in one transaction. */
@@ -110,32 +115,48 @@ export class Scheduler {
 
   /** Its place is taken already. */
   #begin(message: LeasedMessage): void {
-    const { clock, slowMs, messages, work } = this.#options;
+    const { destination } = message;
     let isSlow = false;
+    let hasLeft = false;
+    const cancel = this.#watch(() => {
+      isSlow = true;
+      this.#taken--;
+      this.#setSlow(destination, 1);
+      this.#freed?.();
+    });
+    const leave = (): void => {
+      if (hasLeft) return;
+      hasLeft = true;
+      cancel();
+      if (isSlow) {
+        this.#taken++;
+        this.#setSlow(destination, -1);
+      }
+      this.#free(destination);
+    };
+    const running = this.#options.work(message, () => {
+      // Where the storage is slow there is a limit to what waits for it.
+      if (this.#running.size <= this.#options.messages * recordedShare) leave();
+    });
+    const ended = running.finally(() => {
+      this.#running.delete(ended);
+      leave();
+    });
+    this.#running.add(ended);
+  }
+
+  /** Calls once when something has taken long, and there is room for slow messages. @returns what ends the watch */
+  #watch(call: () => void): () => void {
+    const { clock, slowMs, messages } = this.#options;
     let cancel = (): void => {};
     const watch = (): void => {
       cancel = clock.schedule(slowMs, () => {
-        if (this.#slow >= messages * slowShare) {
-          watch();
-          return;
-        }
-        isSlow = true;
-        this.#taken--;
-        this.#setSlow(message.destination, 1);
-        this.#freed?.();
+        if (this.#slow < messages * slowShare) call();
+        else watch();
       });
     };
     watch();
-    const running = work(message).finally(() => {
-      cancel();
-      this.#running.delete(running);
-      if (isSlow) {
-        this.#taken++;
-        this.#setSlow(message.destination, -1);
-      }
-      this.#free(message.destination);
-    });
-    this.#running.add(running);
+    return () => cancel();
   }
 
   #setSlow(destination: string, change: 1 | -1): void {

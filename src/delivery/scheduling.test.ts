@@ -144,3 +144,53 @@ test("greylisting is the message's matter: the destination does not rest", async
   await until(() => taken.length === 20);
   assert.ok(!queue.isResting("dest.test"));
 });
+
+test("stop does not wait for name servers longer than the grace", async (t) => {
+  let asked = 0;
+  const { queue, delivery } = await startDelivery(
+    t,
+    {},
+    {
+      resolver: {
+        ...resolverOf({}),
+        mx: (_, signal) => {
+          asked++;
+          return new Promise((resolve) => {
+            signal?.addEventListener("abort", () => resolve({ kind: "failure", detail: "out of time" }));
+          });
+        },
+      },
+    },
+  );
+  await queue.enqueue([message()]);
+  await until(() => asked > 0);
+  const begun = performance.now();
+  await delivery.stop(50);
+  assert.ok(performance.now() - begun < 2000);
+  assert.equal((await queue.counts()).leased, 1, "given back when the queue is closed");
+});
+
+test("what its server has taken makes room before the disk knows", async (t) => {
+  const { port, taken } = await startServer(t);
+  const { queue } = await startDelivery(
+    t,
+    { "mx.dest.test": port },
+    { limits: { messages: 4, connectionsPerDestination: 1 } },
+  );
+  const synced = Promise.withResolvers<void>();
+  const { settle } = queue;
+  queue.settle = async (leased, result) => {
+    await synced.promise;
+    return settle.call(queue, leased, result);
+  };
+  await queue.enqueue(many(40, (index) => message({ recipients: [`r${index}@dest.test`] })));
+  await until(() => taken.length === 40);
+  assert.equal((await queue.counts()).leased, 40);
+  // But not without end: 80 may wait to be recorded.
+  await queue.enqueue(many(100, (index) => message({ recipients: [`s${index}@dest.test`] })));
+  await until(() => taken.length >= 80);
+  await sleep(100);
+  assert.ok(taken.length <= 84, `${taken.length}`);
+  synced.resolve();
+  await until(() => taken.length === 140);
+});

@@ -1,5 +1,7 @@
 import type { NextHopCredentials } from "../config/index.ts";
+import type { Resolver } from "../dns/index.ts";
 import type { DialTarget } from "../smtp/index.ts";
+import type { MtaStsPolicies } from "../transport-security/index.ts";
 import { ownResult, type Result } from "./result.ts";
 import type { Security } from "./security.ts";
 
@@ -9,6 +11,26 @@ export interface Target {
   readonly protocol: "smtp" | "lmtp";
   readonly security: Security;
   readonly credentials: NextHopCredentials | null;
+}
+
+export interface TargetOptions {
+  readonly resolver: Resolver;
+  /** This host's name: where it stands among the mail hosts, it and all less preferred ones are no way on. */
+  readonly hostname: string;
+  /** Whether mail sent to this address would come back to us, under whatever name it was found. */
+  readonly isOwnAddress: (address: string) => boolean;
+  /** For closed test networks. */
+  readonly allowPrivateAddresses: boolean;
+  /** Where mail hosts listen; 25 but in test networks. */
+  readonly port: number;
+  /** Uniform in [0, 1): orders hosts of equal preference. */
+  readonly random: () => number;
+  /** Whether TLSA records count (RFC 7672). */
+  readonly dane: boolean;
+  /** Null: MTA-STS does not count. */
+  readonly mtaSts: MtaStsPolicies | null;
+  /** Ends lookups: nobody waits for them any more. */
+  readonly signal: AbortSignal;
 }
 
 /** The servers to try, best first; or what is to be said of the message when there is none. */

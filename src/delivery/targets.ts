@@ -1,27 +1,8 @@
-import { type DnsAnswer, isGloballyReachable, lookUpMailHosts, type Resolver } from "../dns/index.ts";
-import type { MtaStsPolicies } from "../transport-security/index.ts";
+import { type DnsAnswer, isGloballyReachable, lookUpMailHosts } from "../dns/index.ts";
 import { type DomainSecurity, securityOf } from "./host-security.ts";
 import { findNextHop } from "./next-hop.ts";
 import type { Hop } from "./router.ts";
-import { addressesToTry, noTargets, type Target, type Targets } from "./target.ts";
-
-export interface TargetOptions {
-  readonly resolver: Resolver;
-  /** This host's name: where it stands among the mail hosts, it and all less preferred ones are no way on. */
-  readonly hostname: string;
-  /** Whether mail sent to this address would come back to us, under whatever name it was found. */
-  readonly isOwnAddress: (address: string) => boolean;
-  /** For closed test networks. */
-  readonly allowPrivateAddresses: boolean;
-  /** Where mail hosts listen; 25 but in test networks. */
-  readonly port: number;
-  /** Uniform in [0, 1): orders hosts of equal preference. */
-  readonly random: () => number;
-  /** Whether TLSA records count (RFC 7672). */
-  readonly dane: boolean;
-  /** Null: MTA-STS does not count. */
-  readonly mtaSts: MtaStsPolicies | null;
-}
+import { addressesToTry, noTargets, type Target, type TargetOptions, type Targets } from "./target.ts";
 
 /** RFC 5321 §5.1 wants at least two tried; more than these would only make a bad domain slow. */
 const maxHosts = 5;
@@ -39,10 +20,10 @@ export async function findTargets(
   options: TargetOptions,
 ): Promise<Targets> {
   if (hop.kind === "next-hop") return findNextHop(hop.nextHop, requireTls, options);
-  const { resolver, mtaSts, dane } = options;
+  const { resolver, mtaSts, dane, random, signal } = options;
   const [found, policy] = await Promise.all([
-    lookUpMailHosts(domain, resolver, { random: options.random }),
-    mtaSts?.policyOf(domain) ?? null,
+    lookUpMailHosts(domain, resolver, { random, signal }),
+    mtaSts?.policyOf(domain, signal) ?? null,
   ]);
   switch (found.kind) {
     case "null-mx": // RFC 7505 §4.2
@@ -55,7 +36,7 @@ export async function findTargets(
   if (found.hosts.length === 0) return noTargets("5.4.4", `the MX records of ${domain} name no host`);
   const known = { domain, hostsAuthenticated: found.authenticated, policy, dane };
   const first = found.hosts.slice(0, maxHosts);
-  const answers = await Promise.all(first.map(({ host }) => resolver.addresses(host)));
+  const answers = await Promise.all(first.map(({ host }) => resolver.addresses(host, signal)));
   // RFC 5321 §5.1: never to ourselves, nor to those who would send it to us.
   const self = found.hosts.find(({ host }, index) => isSelf(host, answers[index], options));
   const hosts = first.filter(({ preference }) => self === undefined || preference < self.preference);
@@ -87,7 +68,7 @@ async function look(
   addresses: DnsAnswer<string>,
   known: DomainSecurity,
   requireTls: boolean,
-  { allowPrivateAddresses, port, resolver }: TargetOptions,
+  { allowPrivateAddresses, port, resolver, signal }: TargetOptions,
 ): Promise<Look> {
   if (addresses.kind === "failure") {
     return skip("4.4.3", `no address can be looked up: ${host}: ${addresses.detail}`);
@@ -96,7 +77,7 @@ async function look(
   const usable = addresses.records.filter((address) => allowPrivateAddresses || isGloballyReachable(address));
   // Deferred: such records are mistakes that get mended, and no reason to bounce at once.
   if (usable.length === 0) return skip("4.4.4", `no address of ${host} is globally reachable`);
-  const found = await securityOf(host, port, addresses, known, requireTls, resolver);
+  const found = await securityOf(host, port, addresses, known, requireTls, resolver, signal);
   if (found.kind === "skip") return found;
   const { security } = found;
   const targets = addressesToTry(usable).map(

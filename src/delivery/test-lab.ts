@@ -19,7 +19,7 @@ import { LocalDelivery } from "./local-delivery.ts";
 import { RemoteDelivery } from "./remote-delivery.ts";
 import { describe } from "./result.ts";
 import { Router } from "./router.ts";
-import type { TargetOptions } from "./targets.ts";
+import type { TargetOptions } from "./target.ts";
 import { content } from "./test-network.ts";
 
 export interface LabCertificate {
@@ -159,6 +159,7 @@ export async function openLab(t: TestContext, options: LabOptions = {}) {
       random: Math.random,
       dane: true,
       mtaSts: policies,
+      signal: new AbortController().signal,
       ...options.targets,
     },
   };

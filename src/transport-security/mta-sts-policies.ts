@@ -14,7 +14,7 @@ export interface MtaStsPoliciesOptions {
 }
 
 const maxDomains = 10_000;
-/** RFC 8461 §3.3 suggests five minutes before a fetch that failed is tried again. */
+/** RFC 8461 §3.3 suggests five minutes before a fetch that failed is tried again. So it is with a record. */
 const failedMs = 5 * 60_000;
 /** RFC 8461 §10.2: a policy is fetched again long before it ends, so that nobody can wait for its end. */
 const refreshMs = 24 * 3_600_000;
@@ -27,6 +27,8 @@ export class MtaStsPolicies {
   readonly #options: MtaStsPoliciesOptions;
   readonly #nowMs: () => number;
   readonly #kept = new LRUCache<string, KeptPolicy>({ max: maxDomains });
+  /** Until when the record of a domain cannot be asked for. */
+  readonly #silent = new LRUCache<string, number>({ max: maxDomains });
   /** Until when, by domain and id, another fetch would fail as well. */
   readonly #failed = new LRUCache<string, number>({ max: maxDomains });
   readonly #fetching = new Map<string, Promise<MtaStsPolicy | null>>();
@@ -37,15 +39,27 @@ export class MtaStsPolicies {
     for (const kept of options.file?.read() ?? []) this.#kept.set(kept.domain, kept);
   }
 
-  /** The policy that holds for a domain now; null: none is known. Never rejects. */
+  /**
+   * The policy that holds for a domain now; null: none is known. Never rejects.
+   *
+   * @param signal ends the wait
+   */
   async policyOf(domain: string, signal?: AbortSignal): Promise<MtaStsPolicy | null> {
-    const answer = await this.#options.resolver.txt(`_mta-sts.${domain}`, signal);
-    const id = answer.kind === "records" ? parseMtaStsRecord(answer.records) : null;
+    const id = await this.#idOf(domain, signal);
     const kept = this.#inForce(domain);
     if (id === null) return kept?.policy ?? null;
-    if (kept === null || kept.id !== id) return this.#fetchOnce(domain, id);
+    if (kept === null || kept.id !== id) return untilAborted(this.#fetchOnce(domain, id), signal);
     if (kept.fetchedAt + refreshMs < this.#nowMs()) void this.#fetchOnce(domain, id);
     return kept.policy;
+  }
+
+  /** Of the domain's record; null where there is none, or nobody can tell. */
+  async #idOf(domain: string, signal?: AbortSignal): Promise<string | null> {
+    // Name servers that never answer for such names must not hold up each message.
+    if ((this.#silent.get(domain) ?? 0) > this.#nowMs()) return null;
+    const answer = await this.#options.resolver.txt(`_mta-sts.${domain}`, signal);
+    if (answer.kind === "failure") this.#silent.set(domain, this.#nowMs() + failedMs);
+    return answer.kind === "records" ? parseMtaStsRecord(answer.records) : null;
   }
 
   #inForce(domain: string): KeptPolicy | null {
@@ -75,6 +89,22 @@ export class MtaStsPolicies {
     this.#options.file?.write(() => [...this.#kept.values()].filter((kept) => this.#nowMs() < endOf(kept)));
     return fetched.policy;
   }
+}
+
+function untilAborted(
+  fetching: Promise<MtaStsPolicy | null>,
+  signal: AbortSignal | undefined,
+): Promise<MtaStsPolicy | null> {
+  if (signal === undefined) return fetching;
+  return new Promise((resolve) => {
+    const abort = (): void => resolve(null);
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    void fetching.then((policy) => {
+      signal.removeEventListener("abort", abort);
+      resolve(policy);
+    });
+  });
 }
 
 function endOf({ fetchedAt, policy }: KeptPolicy): number {

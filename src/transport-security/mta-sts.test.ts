@@ -217,11 +217,13 @@ function policiesWith(file: MtaStsFile | null = null) {
     now: 1_000_000,
     record: "v=STSv1; id=1" as string | null | "failure",
     served: policyText as string | null,
+    asked: 0,
     fetches: 0,
   };
   const policies = new MtaStsPolicies({
     resolver: {
       txt: async (name: string): Promise<DnsAnswer<string>> => {
+        world.asked++;
         assert.equal(name, "_mta-sts.dest.test");
         if (world.record === "failure") return { kind: "failure", detail: "SERVFAIL" };
         if (world.record === null) return { kind: "nxdomain", authenticated: false, ttlSeconds: 1 };
@@ -244,10 +246,17 @@ test("a policy holds for its max_age, whatever becomes of its record and host", 
   const { world, mode } = policiesWith();
   assert.deepEqual(await Promise.all([mode(), mode(), mode()]), ["enforce", "enforce", "enforce"]);
   assert.equal(world.fetches, 1);
-  for (const record of [null, "failure", "v=STSv1; id=1; id=2", "v=spf1"] as const) {
+  for (const record of [null, "v=STSv1; id=1; id=2", "v=spf1"] as const) {
     world.record = record;
     assert.equal(await mode(), "enforce", String(record));
   }
+  // A record that cannot be asked for is not asked for at once again.
+  world.record = "failure";
+  assert.equal(await mode(), "enforce");
+  const { asked } = world;
+  assert.equal(await mode(), "enforce");
+  assert.equal(world.asked, asked);
+  world.now += 5 * 60_000;
   // A new id is fetched; while that fails the former policy holds, and it is not tried at once again.
   world.record = "v=STSv1; id=2";
   world.served = null;
@@ -262,6 +271,22 @@ test("a policy holds for its max_age, whatever becomes of its record and host", 
   world.now += 86_400_000;
   world.served = null;
   assert.equal(await mode(), null);
+});
+
+test("who stops waiting for a policy goes without", async () => {
+  const policies = new MtaStsPolicies({
+    resolver: {
+      txt: async (): Promise<DnsAnswer<string>> => {
+        return { kind: "records", records: ["v=STSv1; id=1"], authenticated: false, ttlSeconds: 1 };
+      },
+    } as Partial<Resolver> as Resolver,
+    fetch: () => new Promise(() => {}),
+  });
+  const stop = new AbortController();
+  const policy = policies.policyOf("dest.test", stop.signal);
+  stop.abort();
+  assert.equal(await policy, null);
+  assert.equal(await policies.policyOf("dest.test", stop.signal), null);
 });
 
 test("a policy in use is renewed before it ends; without a record nothing is asked", async () => {
