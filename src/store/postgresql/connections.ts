@@ -14,9 +14,15 @@ export class Connections {
   readonly #pool: pg.Pool;
   readonly #Failure: StoreFailure;
 
-  constructor(url: string, Failure: StoreFailure) {
+  /** @param settings SQL that each connection begins with */
+  constructor(url: string, Failure: StoreFailure, settings: string | null = null) {
     this.#Failure = Failure;
-    this.#pool = new pg.Pool({ ...connectionConfig(url), max: CONNECTIONS, idleTimeoutMillis: IDLE_MS });
+    this.#pool = new pg.Pool({
+      ...connectionConfig(url),
+      max: CONNECTIONS,
+      idleTimeoutMillis: IDLE_MS,
+      ...(settings === null ? {} : { onConnect: async (client) => void (await client.query(settings)) }),
+    });
     // A lost connection is reported to whoever uses it next; without listeners it would end the process.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));

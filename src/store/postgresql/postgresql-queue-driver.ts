@@ -6,6 +6,12 @@ import { execute } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { migrate, QUEUE_SCHEMA } from "./migrate.ts";
 
+/**
+ * A queue grows from nothing to a million between two times that the server looks at its tables, and prepared plans stay:
+ * every statement of a message's way has an index, and is not to read a table because that once was empty.
+ */
+const SETTINGS = "SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off";
+
 /** Runs the queue's programs on PostgreSQL. Transactions run beside each other, of one process and of many. */
 export class PostgresqlQueueDriver implements QueueDriver {
   readonly locks = { wait: "FOR UPDATE", skip: "FOR UPDATE SKIP LOCKED" };
@@ -28,7 +34,7 @@ export class PostgresqlQueueDriver implements QueueDriver {
   }
 
   private constructor(url: string) {
-    this.#connections = new Connections(url, QueueStoreError);
+    this.#connections = new Connections(url, QueueStoreError, SETTINGS);
   }
 
   read<T>(program: Program<T>): Promise<T> {

@@ -15,13 +15,15 @@ export interface NextTimes {
   readonly destinationReadyAt: number | null;
 }
 
-const LEASES = "SELECT 1 FROM message WHERE state = 'leased' AND lease_owner = lease_holder.owner";
+/** Not EXISTS, which PostgreSQL would answer by reading all leases of all holders. */
+export const HAS_LEASES =
+  "(SELECT 1 FROM message WHERE state = 'leased' AND lease_owner = lease_holder.owner LIMIT 1) IS NOT NULL";
 
 export function* nextTimes(exceptOwner: string | null): Program<NextTimes> {
   const row = yield* first(
-    `SELECT (SELECT min(until) FROM lease_holder WHERE owner <> ? AND EXISTS (${LEASES})) AS lease_ends_at,
+    `SELECT (SELECT min(until) FROM lease_holder WHERE owner <> ? AND ${HAS_LEASES}) AS lease_ends_at,
             (SELECT min(wake_at) FROM message WHERE state = 'queued') AS attention_at,
-            (SELECT min(ready_at) FROM destination) AS ready_at`,
+            (SELECT min(ready_at) FROM destination WHERE ready_at IS NOT NULL) AS ready_at`,
     // No owner's name is empty.
     exceptOwner ?? "",
   );
@@ -33,7 +35,7 @@ export function* nextTimes(exceptOwner: string | null): Program<NextTimes> {
 }
 
 export function* leaseOwners(): Program<readonly string[]> {
-  const rows = yield* all(`SELECT owner FROM lease_holder WHERE EXISTS (${LEASES}) ORDER BY owner`);
+  const rows = yield* all(`SELECT owner FROM lease_holder WHERE ${HAS_LEASES} ORDER BY owner`);
   return rows.map(({ owner }) => owner as string);
 }
 

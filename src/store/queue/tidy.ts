@@ -1,5 +1,6 @@
 import type { RowLocks } from "../sql/dialect.ts";
 import { type Program, run } from "../sql/program.ts";
+import { HAS_LEASES } from "./leases.ts";
 
 /** A failed destination is remembered so long after its rest: a probe may be under way. */
 const REMEMBERED_MS = 3_600_000;
@@ -19,8 +20,7 @@ export function* forgetEmptyDestinations(now: number, { skip }: RowLocks): Progr
 }
 
 export function* forgetGoneHolders(now: number, { skip }: RowLocks): Program<void> {
-  const isGone = `until <= ? AND NOT EXISTS (
-    SELECT 1 FROM message WHERE state = 'leased' AND lease_owner = lease_holder.owner)`;
+  const isGone = `until <= ? AND NOT ${HAS_LEASES}`;
   yield* run(
     `DELETE FROM lease_holder
      WHERE until <= ? AND owner IN (SELECT owner FROM lease_holder WHERE ${isGone} ${skip})`,
