@@ -8,9 +8,11 @@ import { type QueueStore, QueueStoreError } from "../queue/index.ts";
 import { Spool } from "../spool/index.ts";
 import { AUDIT_KEY, domainRecord, done, entry } from "./contract/test-place.ts";
 import { queueCostContract } from "./contract/test-queue-cost.ts";
+import { queueLargeContract } from "./contract/test-queue-large.ts";
 import { queueLeaseContract } from "./contract/test-queue-leases.ts";
 import { queueMessageContract } from "./contract/test-queue-messages.ts";
 import { queueOrderContract } from "./contract/test-queue-orders.ts";
+import { queuePendingOrderContract } from "./contract/test-queue-pending-orders.ts";
 import {
   assertSound,
   contentOf,
@@ -73,8 +75,10 @@ function tryPostgresql(postgresql: TestPostgresql): void {
   }
 
   queueMessageContract(makePlace);
+  queueLargeContract(makePlace);
   queueLeaseContract(makePlace);
   queueOrderContract(makePlace);
+  queuePendingOrderContract(makePlace);
   queueRandomContract(makePlace, 12);
   queueSharingContract(makePlace, 4);
   queueCostContract(async () => {

@@ -5,9 +5,11 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { QueueStore } from "../queue/index.ts";
 import { queueCostContract } from "./contract/test-queue-cost.ts";
+import { queueLargeContract } from "./contract/test-queue-large.ts";
 import { queueLeaseContract } from "./contract/test-queue-leases.ts";
 import { queueMessageContract } from "./contract/test-queue-messages.ts";
 import { queueOrderContract } from "./contract/test-queue-orders.ts";
+import { queuePendingOrderContract } from "./contract/test-queue-pending-orders.ts";
 import {
   assertSound,
   contentOf,
@@ -34,8 +36,10 @@ const { folder } = places;
 const makePlace = () => places.make();
 
 queueMessageContract(makePlace);
+queueLargeContract(makePlace);
 queueLeaseContract(makePlace);
 queueOrderContract(makePlace);
+queuePendingOrderContract(makePlace);
 queueRandomContract(makePlace, 60);
 queueSharingContract(makePlace, 2);
 queueCostContract(async () => {
