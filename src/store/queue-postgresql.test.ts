@@ -92,7 +92,8 @@ function tryPostgresql(postgresql: TestPostgresql): void {
     // What a connection did is counted when it ends.
     for (const place of made) await place.close();
     const { rows } = await postgresql.sql(url, "SELECT sum(deadlocks) AS deadlocks FROM pg_stat_database");
-    assert.equal(Number(only(rows).deadlocks), 0);
+    const told = postgresql.log.filter((message) => message.includes("deadlock"));
+    assert.equal(Number(only(rows).deadlocks), 0, told.join("\n"));
   });
 
   test("keyring and queue may be in one database, and a newer schema is refused", async () => {

@@ -15,6 +15,8 @@ export class TestPostgresql {
   readonly #server: EmbeddedPostgres;
   readonly #folder: string;
   readonly port: number;
+  /** What the server said of itself. */
+  readonly log: readonly string[];
   #databases = 0;
 
   /** @returns why not, beginning with "peer:", where PostgreSQL cannot run */
@@ -36,7 +38,7 @@ export class TestPostgresql {
       onLog: (message) => messages.push(String(message)),
       onError: (message) => messages.push(String(message)),
     });
-    const started = new TestPostgresql(server, folder, port);
+    const started = new TestPostgresql(server, folder, port, messages);
     try {
       await server.initialise();
       await server.start();
@@ -47,7 +49,8 @@ export class TestPostgresql {
     }
   }
 
-  private constructor(server: EmbeddedPostgres, folder: string, port: number) {
+  private constructor(server: EmbeddedPostgres, folder: string, port: number, log: readonly string[]) {
+    this.log = log;
     this.#server = server;
     this.#folder = folder;
     this.port = port;

@@ -42,23 +42,18 @@ function roomOf({ name, failures }: Row, { perDestination, inWork }: LeaseReques
   return most - (inWork.get(name as string) ?? 0);
 }
 
-/** Keeps others from adding to destinations or taking from them, as long as this transaction lasts. */
-export function* holdReady(
-  request: LeaseRequest,
-  names: readonly string[],
-  { skip, wait }: RowLocks,
-): Program<Ready[]> {
-  const sorted = [...names].sort(byOctets);
-  const hold = (lock: string) =>
-    allIn(
-      `SELECT name, failures, failure FROM destination WHERE name IN (*) AND ready_at <= ? ORDER BY name ${lock}`,
-      sorted,
-      [],
-      [request.now],
-    );
-  let rows = yield* hold(skip);
-  // Where senders come so thick that there is always one who has the row, its turn has to be waited for.
-  if (rows.length === 0 && skip !== wait) rows = yield* hold(wait);
+/**
+ * Keeps others from adding to destinations or taking from them, as long as this transaction lasts.
+ *
+ * @param lock what is done about those that others have
+ */
+export function* holdReady(request: LeaseRequest, names: readonly string[], lock: string): Program<Ready[]> {
+  const rows = yield* allIn(
+    `SELECT name, failures, failure FROM destination WHERE name IN (*) AND ready_at <= ? ORDER BY name ${lock}`,
+    [...names].sort(byOctets),
+    [],
+    [request.now],
+  );
   const order = new Map(names.map((name, index) => [name, index]));
   return rows
     .map((row) => ({

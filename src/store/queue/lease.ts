@@ -8,23 +8,32 @@ import { LeaseHolders } from "./messages.ts";
 import { leasedOf, RECIPIENT, recipientOf } from "./rows.ts";
 import type { Taken } from "./taken.ts";
 
+export interface Manner {
+  /** Which of both sources gets the odd place. */
+  readonly attentionFirst: boolean;
+  /** Waits for destinations that others have. */
+  readonly patient: boolean;
+}
+
 /**
  * Takes messages that need attention, and those that are due. Neither source hides the other: while there is both, each
  * gets half.
  *
- * @param attentionFirst who gets the odd one
+ * @returns null when there is something due, and others had all of its destinations just now
  */
 export function* takeMessages(
   request: LeaseRequest,
   locks: RowLocks,
-  attentionFirst: boolean,
-): Program<LeasedMessage[]> {
+  { attentionFirst, patient }: Manner,
+): Program<LeasedMessage[] | null> {
   const { now, until, owner, limit } = request;
   const ready = yield* readyDestinations(request);
   const half = attentionFirst ? Math.ceil(limit / 2) : Math.floor(limit / 2);
   const inNeed = yield* messagesInNeed(now, ready.length === 0 ? limit : half, locks);
   yield* markLeased(inNeed, owner);
-  const held = yield* holdReady(request, ready, locks);
+  const held = yield* holdReady(request, ready, patient ? locks.wait : locks.skip);
+  // Not here: rows that are held already would be held in another order than everybody's.
+  if (ready.length > 0 && held.length === 0 && inNeed.length === 0 && !patient) return null;
   const due = yield* messagesDue(held, { now, limit: limit - inNeed.length }, locks, (taken) =>
     markLeased(taken, owner),
   );

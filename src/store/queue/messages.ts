@@ -51,9 +51,9 @@ export function* lockMessages(ids: readonly string[], locks: RowLocks): Program<
 }
 
 /** What a program came to that ends messages. */
-export interface Ended {
+export interface Ended<Count = number> {
   /** Messages that it changed. */
-  readonly count: number;
+  readonly count: Count;
   /** Files that belong to nothing any more. */
   readonly files: readonly string[];
 }

@@ -9,25 +9,24 @@ import { FATE, storable } from "./rows.ts";
 /** Which ids of a filter are looked for in one transaction, at least. */
 const IDS_AT_A_TIME = 128;
 
+/** The count is null where it has to be tried again: nothing that was found is still as it was. */
 export function* carryOut(
   filter: QueueFilter,
   order: QueueOrder,
   { now, limit }: { readonly now: number; readonly limit: number },
   locks: RowLocks,
-): Program<Ended> {
+): Program<Ended<number | null>> {
   const open = openMessages(order, now);
-  for (;;) {
-    const ids = yield* matching(filter, open, limit);
-    if (ids.length === 0) return { count: 0, files: [] };
-    const rows = yield* allIn(
-      `SELECT ${FATE} FROM message WHERE id IN (*) AND ${open.sql} ORDER BY id ${locks.wait}`,
-      ids,
-      [],
-      open.values,
-    );
-    // Others may have settled all of them meanwhile: then there may still be further ones.
-    if (rows.length > 0) return { count: rows.length, files: yield* apply(order, rows, now) };
-  }
+  const ids = yield* matching(filter, open, limit);
+  const rows = yield* allIn(
+    `SELECT ${FATE} FROM message WHERE id IN (*) AND ${open.sql} ORDER BY id ${locks.wait}`,
+    ids,
+    [],
+    open.values,
+  );
+  // Others may have settled all that were found; then there may be further ones.
+  const count = rows.length === 0 && ids.length > 0 ? null : rows.length;
+  return { count, files: yield* apply(order, rows, now) };
 }
 
 /** Those that are not yet as the order wants them. */

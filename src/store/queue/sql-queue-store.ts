@@ -49,9 +49,8 @@ export class SqlQueueStore implements QueueStore {
       if ((await this.#driver.read(readyDestinations(request))).length === 0) return [];
     }
     this.#attentionFirst = !this.#attentionFirst;
-    return this.#driver.change(() => takeMessages(request, this.#driver.locks, this.#attentionFirst), {
-      synced: false,
-    });
+    // Where senders come so thick that there is always one who has the destination, its turn has to be waited for.
+    return (await this.#take(request, false)) ?? (await this.#take(request, true)) ?? [];
   }
 
   renew(owner: string, until: number): Promise<void> {
@@ -92,8 +91,17 @@ export class SqlQueueStore implements QueueStore {
     return this.#driver.read(list(filter, limit, after));
   }
 
-  order(filter: queue.QueueFilter, order: queue.QueueOrder, now: number, limit: number): Promise<number> {
-    return this.#end(() => carryOut(filter, order, { now, limit }, this.#driver.locks));
+  async order(
+    filter: queue.QueueFilter,
+    order: queue.QueueOrder,
+    now: number,
+    limit: number,
+  ): Promise<number> {
+    const { locks } = this.#driver;
+    for (;;) {
+      const count = await this.#end(() => carryOut(filter, order, { now, limit }, locks));
+      if (count !== null) return count;
+    }
   }
 
   async tidy(now: number): Promise<void> {
@@ -115,10 +123,15 @@ export class SqlQueueStore implements QueueStore {
     return { answers, taken, ended };
   }
 
+  #take(request: queue.LeaseRequest, patient: boolean): Promise<readonly LeasedMessage[] | null> {
+    const manner = { attentionFirst: this.#attentionFirst, patient };
+    return this.#driver.change(() => takeMessages(request, this.#driver.locks, manner), { synced: false });
+  }
+
   /** Runs a program after which some files belong to nothing any more. @returns how many messages it changed */
-  async #end(make: () => Program<Ended>): Promise<number> {
+  async #end<Count>(make: () => Program<Ended<Count>>): Promise<Count> {
     const large = this.#large;
-    const perform = function* (): Program<Ended> {
+    const perform = function* (): Program<Ended<Count>> {
       const ended = yield* make();
       yield* large.forget(ended.files);
       return ended;
