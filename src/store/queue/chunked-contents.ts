@@ -40,13 +40,12 @@ export class ChunkedContents implements LargeContents {
   }
 }
 
-/** One piece at a time is in memory, and has been sent when the next is asked for. */
+/** One piece at a time is in memory. */
 async function* chunksOf(files: readonly SpoolFile[]): AsyncGenerator<Statement, void, undefined> {
   const sql = "INSERT INTO content_chunk (file, position, octets) VALUES (?, ?, ?)";
   for (const file of files) {
     let position = 0;
-    for await (const octets of readSpooled(file, { lent: true }))
-      yield { sql, values: [file.name, position++, octets] };
+    for await (const octets of readSpooled(file)) yield { sql, values: [file.name, position++, octets] };
   }
 }
 
