@@ -7,7 +7,7 @@ import { ContentIntake } from "./content-intake.ts";
 import type { ContentTransfer } from "./content-transfer.ts";
 import type { Authentication, Conversation, Endpoints } from "./conversation.ts";
 import { Dialogue } from "./dialogue.ts";
-import type { SessionInfo, TlsInfo } from "./handler.ts";
+import type { TlsInfo } from "./handler.ts";
 import type { ServerSettings } from "./options.ts";
 import type { Outcome } from "./outcome.ts";
 import { parseCommand } from "./parse-command.ts";
@@ -64,10 +64,6 @@ export class Session<User> {
       perform: (outcome) => this.#perform(outcome),
     });
     this.#endsAt = performance.now() + settings.deadlines.sessionMs;
-  }
-
-  get info(): SessionInfo<User> {
-    return this.#conversation;
   }
 
   /** Whether it takes more input now. If not, it will call the port's `flush` when it does. */
