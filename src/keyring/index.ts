@@ -31,6 +31,7 @@ export { keysFromFile, keysFromUrl } from "./credentials/issuer-keys.ts";
 export type { PasswordCheckerOptions } from "./credentials/password-checker.ts";
 export { TokenVerifier, type TokenVerifierOptions } from "./credentials/token-verifier.ts";
 export { KEY_TRANSITIONS } from "./key-lifecycle.ts";
+export { KeyStanding } from "./key-standing.ts";
 export { KeyStatements, type KeyStatementsOptions } from "./key-statements.ts";
 export { Keyring, type KeyringOptions, type RecipientUsage } from "./keyring.ts";
 export {

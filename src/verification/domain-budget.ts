@@ -6,17 +6,23 @@ interface Usage {
   readonly startedAtMs: number[];
 }
 
-const MAX_IN_FLIGHT = 10;
-const MAX_PER_MINUTE = 60;
+export interface Budget {
+  readonly inFlight: number;
+  readonly perMinute: number;
+}
+
+export const DEFAULT_BUDGET: Budget = { inFlight: 10, perMinute: 60 };
 const MINUTE_MS = 60_000;
 
 /** How much forged mail can make us ask one domain's servers (CCH-6). */
 export class DomainBudget {
   readonly #usage = new LRUCache<string, Usage>({ max: 10_000 });
   readonly #nowMs: () => number;
+  readonly #budget: Budget;
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, budget: Budget) {
     this.#nowMs = nowMs;
+    this.#budget = budget;
   }
 
   /** Begins a lookup, to be ended by {@link end}; or says why there may be none now. */
@@ -28,8 +34,9 @@ export class DomainBudget {
     }
     const now = this.#nowMs();
     while ((usage.startedAtMs[0] ?? Number.POSITIVE_INFINITY) <= now - MINUTE_MS) usage.startedAtMs.shift();
-    if (usage.inFlight >= MAX_IN_FLIGHT) return `${MAX_IN_FLIGHT} lookups are under way`;
-    if (usage.startedAtMs.length >= MAX_PER_MINUTE) return `${MAX_PER_MINUTE} lookups in a minute`;
+    const { inFlight, perMinute } = this.#budget;
+    if (usage.inFlight >= inFlight) return `${inFlight} lookups are under way`;
+    if (usage.startedAtMs.length >= perMinute) return `${perMinute} lookups in a minute`;
     usage.inFlight++;
     usage.startedAtMs.push(now);
     return null;

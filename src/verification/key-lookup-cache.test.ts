@@ -167,6 +167,18 @@ describe("caching (CCH)", () => {
     assert.deepEqual(tally(await many(1, 201)), { "no-key": 1 });
   });
 
+  test("who asks about keys of his own may want newer answers, and more of them", async () => {
+    const { directory } = await net.keyServer(mx1, ["mx1.someisp.tld"], { ttlSeconds: 600 });
+    const lookup = net.lookup({ maxStatementSeconds: 60, domainBudget: { inFlight: 20, perMinute: 20 } });
+    assert.equal(await ask(lookup), "key host");
+    net.nowMs += 60_000;
+    directory.changed.push("someisp.tld");
+    assert.equal(await ask(lookup, { now: NOW + 60 }), "key host");
+    assert.equal(directory.asked, 2);
+    const others = Array.from({ length: 20 }, (_, n) => ask(lookup, { identity: asIf(`u${n}`) }));
+    assert.deepEqual(tally(await Promise.all(others)), { "no-key": 19, temperror: 1 });
+  });
+
   test("forget makes everything be asked again", async () => {
     const lookup = fresh();
     assert.equal(await ask(lookup), "temperror");

@@ -5,7 +5,7 @@ import { type Dialer, judgeStatement, KEY_PORT } from "../key-protocol/index.ts"
 import { encodeAddress } from "../message/index.ts";
 import type { KeyAnswer, KeySource, Trust } from "../signature/index.ts";
 import { ConnectionPool } from "./connection-pool.ts";
-import { DomainBudget } from "./domain-budget.ts";
+import { type Budget, DEFAULT_BUDGET, DomainBudget } from "./domain-budget.ts";
 import { type Fetched, fetchStatement, type LookupPolicy, policyFingerprint } from "./fetch-statement.ts";
 import type { Answered, LookupQuestion, LookupReport } from "./lookup-report.ts";
 import { RememberedAnswers } from "./remembered-answers.ts";
@@ -34,6 +34,10 @@ export interface KeyLookupOptions {
   readonly deadlines?: Partial<LookupDeadlines>;
   /** Statements and refusals held in memory. Default 50000. */
   readonly maxRemembered?: number;
+  /** No statement is remembered for longer, whatever it says (CCH-4). Default 3600, at least 60. */
+  readonly maxStatementSeconds?: number;
+  /** Most lookups of one domain. Default CCH-6: what forged mail may make us ask. */
+  readonly domainBudget?: Budget;
   /** Milliseconds since the epoch. */
   readonly nowMs?: () => number;
   /** 0 ≤ x < 1. */
@@ -66,6 +70,7 @@ export class KeyLookup implements KeySource {
   readonly #allowPrivateAddresses: boolean;
   readonly #requiredTrust: Trust;
   readonly #lookupMs: number;
+  readonly #maxStatementSeconds: number;
   readonly #random: () => number;
   readonly #pool: ConnectionPool;
   readonly #budget: DomainBudget;
@@ -87,6 +92,7 @@ export class KeyLookup implements KeySource {
     this.#allowPrivateAddresses = options.allowPrivateAddresses ?? false;
     this.#requiredTrust = options.requiredTrust ?? "host";
     this.#lookupMs = options.deadlines?.lookupMs ?? 25_000;
+    this.#maxStatementSeconds = options.maxStatementSeconds ?? MAX_STATEMENT_SECONDS;
     this.#random = options.random ?? Math.random;
     this.#pool = new ConnectionPool({
       dialer: options.dialer ?? new MappingDialer(),
@@ -97,7 +103,7 @@ export class KeyLookup implements KeySource {
         for (const trail of this.#listeners) trail({ kind: "line", from, text });
       },
     });
-    this.#budget = new DomainBudget(nowMs);
+    this.#budget = new DomainBudget(nowMs, options.domainBudget ?? DEFAULT_BUDGET);
     this.#targetMemory = new TargetMemory(nowMs);
     this.#domainMemory = new TargetMemory(nowMs);
     this.#notHere = new RememberedAnswers(10_000, nowMs);
@@ -216,7 +222,8 @@ export class KeyLookup implements KeySource {
     try {
       const fetched = await fetching;
       if (fetched.kind === "no-keyserver") this.#noKeyserver.keep(domainKey, fetched, NO_KEYSERVER_SECONDS);
-      else if (fetched.kind !== "temperror") this.#remembered.keep(key, fetched, keepSeconds(fetched));
+      else if (fetched.kind !== "temperror")
+        this.#remembered.keep(key, fetched, keepSeconds(fetched, this.#maxStatementSeconds));
       return fetched;
     } finally {
       this.#underWay.delete(key);
@@ -235,10 +242,10 @@ function cacheKeys({ identity, kid }: LookupQuestion, policy: LookupPolicy) {
 }
 
 /** CCH-1, CCH-4 */
-function keepSeconds(fetched: Fetched): number {
+function keepSeconds(fetched: Fetched, max: number): number {
   if (fetched.kind !== "statement" || !fetched.parsed.ok) return NO_KEY_SECONDS;
   const { ttlSeconds } = fetched.parsed.statement;
-  return Math.min(Math.max(ttlSeconds, MIN_STATEMENT_SECONDS), MAX_STATEMENT_SECONDS);
+  return Math.min(Math.max(ttlSeconds, MIN_STATEMENT_SECONDS), max);
 }
 
 /** A remembered statement may have grown stale by the verifier's clock, which is not that of the memory. */
