@@ -102,9 +102,9 @@ test("enrolled, they log users in and sign; they have neither key store nor mast
   assert.ok(!uses.includes("ss:near sign"));
 });
 
-test("a bounce is signed by the vault for whoever may ASSERT (PRV-9)", async () => {
+test("a report is signed by the vault for whoever may ASSERT (PRV-9)", async () => {
   await send("far", "nobody@dest.test");
-  await submission.far?.line((line) => line.msg === "bounced");
+  await submission.far?.line((line) => line.msg === "reported");
   await eventually(async () => {
     assert.match(newestMail("allice"), /^VSMTP-Signature: v=1;.* i=mailer-daemon@someisp\.test;/m);
   });

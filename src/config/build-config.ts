@@ -57,6 +57,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
         listeners.buildSmtp("submission", written, ["submission", "listen", index]),
       ),
       staple: settings.submission.staple,
+      stoppedMail: settings.submission.stopped_mail,
       eightBit: settings.submission.eight_bit,
       dkim: buildDkim(settings.submission.dkim, folder, report),
       vault:
@@ -146,6 +147,7 @@ function buildDelivery(written: Settings["delivery"], report: Report): DeliveryS
   }
   return {
     giveUpAfterMs: written.give_up_after,
+    warnAfterMs: Number.isFinite(written.warn_after) ? written.warn_after : null,
     retryFirstMs: written.retry_first,
     retryMostMs: written.retry_most,
     connectionsPerDestination: written.connections_per_destination,

@@ -59,6 +59,7 @@ test("the least configuration gets every default", () => {
         { address: null, port: 587, tls: "starttls", tlsFiles },
       ],
       staple: false,
+      stoppedMail: "hold",
       eightBit: "convert",
       dkim: [],
       vault: null,
@@ -88,6 +89,7 @@ test("the least configuration gets every default", () => {
     policy: { stage: "enforce", actions: {} },
     delivery: {
       giveUpAfterMs: 432_000_000,
+      warnAfterMs: 14_400_000,
       retryFirstMs: 300_000,
       retryMostMs: 14_400_000,
       connectionsPerDestination: 10,
@@ -126,6 +128,7 @@ scram = true
 tokens = { jwks = "jwks.json", issuer = "https://login.test", audience = "mail", claim = "upn", scope = "send" }
 [submission]
 staple = true
+stopped_mail = "remove"
 eight_bit = "keep"
 dkim = [
   { domain = "BÜCHER.example", selector = "S1.a", key = "dkim/rsa.pem" },
@@ -175,6 +178,7 @@ stage = "observe"
 actions.revoked = "quarantine"
 [delivery]
 give_up_after = "36h"
+warn_after = "never"
 retry_first = "1m"
 retry_most = "1h"
 connections_per_destination = 3
@@ -221,7 +225,7 @@ idle_timeout = "90s"
   });
   assert.deepEqual(config.submission.listeners[0]?.address, "127.0.0.1");
   assert.equal(config.submission.staple, true);
-  assert.equal(config.submission.eightBit, "keep");
+  assert.deepEqual([config.submission.stoppedMail, config.submission.eightBit], ["remove", "keep"]);
   assert.deepEqual(config.submission.dkim, [
     { domain: "xn--bcher-kva.example", selector: "s1.a", keyFile: "/etc/vsmtp/dkim/rsa.pem" },
     { domain: "xn--bcher-kva.example", selector: "2026", keyFile: "/dkim/ed25519.pem" },
@@ -326,6 +330,7 @@ idle_timeout = "90s"
   assert.deepEqual(config.policy, { stage: "observe", actions: { revoked: "quarantine" } });
   assert.deepEqual(config.delivery, {
     giveUpAfterMs: 36 * 3_600_000,
+    warnAfterMs: null,
     retryFirstMs: 60_000,
     retryMostMs: 3_600_000,
     connectionsPerDestination: 3,

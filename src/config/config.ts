@@ -30,6 +30,8 @@ export interface Config {
     readonly listeners: readonly SmtpListener[];
     /** Messages bring the key statements of their signatures along (STP-1). */
     readonly staple: boolean;
+    /** What becomes of queued mail of accounts that were suspended, removed or re-keyed. */
+    readonly stoppedMail: "hold" | "remove";
     /** Bodies in 8 bits are converted, as far as they may (MSG-16), or sent as they come. */
     readonly eightBit: "convert" | "keep";
     /** DKIM keys that sign after ours (SIG-58). */
@@ -109,6 +111,8 @@ export type SecretSource =
 
 export interface DeliverySettings {
   readonly giveUpAfterMs: number;
+  /** When a sender hears that a message is delayed; null: never. */
+  readonly warnAfterMs: number | null;
   /** How long a message that could not be delivered waits at first, and at most. */
   readonly retryFirstMs: number;
   readonly retryMostMs: number;

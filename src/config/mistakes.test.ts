@@ -150,6 +150,14 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     [`${least}[limits]\nmessage_size = -5`, '10: limits.message_size must be a size such as "50MiB"'],
     [`${least}[limits]\nidle_timeout = 300`, "10: limits.idle_timeout must be a text in quotes, not 300"],
     [
+      `${least}[delivery]\nwarn_after = "later"`,
+      '10: delivery.warn_after must be a time such as "90s", "5m", "12h" or "5d", or "never", not "later"',
+    ],
+    [
+      `${least}[submission]\nstopped_mail = "bounce"`,
+      '10: submission.stopped_mail must be "hold" or "remove", not "bounce"',
+    ],
+    [
       `${least}[delivery]\ngive_up_after = "0d"`,
       '10: delivery.give_up_after must be a time such as "90s", "5m", "12h" or "5d", not "0d"',
     ],

@@ -5,6 +5,7 @@ import {
   dkimSelector,
   domainName,
   durationMs,
+  durationMsOrNever,
   filePath,
   hostAndPort,
   keySetSource,
@@ -100,6 +101,7 @@ export const schema = z.strictObject({
     .strictObject({
       listen: listeners({ tls: z.enum(["implicit", "starttls"]).optional() }, ["*:465", "*:587"]),
       staple: z.boolean().default(false),
+      stopped_mail: z.enum(["hold", "remove"]).default("hold"),
       eight_bit: z.enum(["convert", "keep"]).default("convert"),
       dkim: z
         .array(z.strictObject({ domain: domainName, selector: dkimSelector, key: filePath }))
@@ -158,6 +160,7 @@ export const schema = z.strictObject({
   delivery: z
     .strictObject({
       give_up_after: durationMs.default(5 * 24 * HOUR_MS),
+      warn_after: durationMsOrNever.default(4 * HOUR_MS),
       retry_first: durationMs.default(HOUR_MS / 12),
       retry_most: durationMs.default(4 * HOUR_MS),
       connections_per_destination: z.int().min(1).max(1000).default(10),

@@ -161,11 +161,18 @@ export const octets = z.unknown().transform((written, context) => {
   return z.NEVER;
 });
 
-export const durationMs = textOf('a time such as "90s", "5m", "12h" or "5d"', (text) => {
+export const durationMs = textOf('a time such as "90s", "5m", "12h" or "5d"', parseDuration);
+
+/** Infinity for "never". */
+export const durationMsOrNever = textOf('a time such as "90s", "5m", "12h" or "5d", or "never"', (text) =>
+  text === "never" ? Number.POSITIVE_INFINITY : parseDuration(text),
+);
+
+function parseDuration(text: string): number | null {
   const [, number, unit] = /^(\d{1,6}) ?([smhd])$/.exec(text) ?? [];
   const milliseconds = Number(number) * durationUnits[unit as keyof typeof durationUnits];
   return milliseconds > 0 ? milliseconds : null;
-});
+}
 
 /** A-labels in lower case, or null. */
 export function parseDomain(text: string): string | null {

@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { HeaderReader } from "../message/index.ts";
-import { type LeasedMessage, piecesOf, type QueueClock, systemClock } from "../queue/index.ts";
+import { type LeasedMessage, type QueueClock, systemClock } from "../queue/index.ts";
 import { type AttemptTools, attempt } from "./attempt.ts";
 import { AttemptContent } from "./attempt-content.ts";
-import { type Bounce, formatBounce } from "./bounce.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { ContentBudget } from "./content-budget.ts";
 import { Destinations } from "./destinations.ts";
@@ -15,17 +13,20 @@ import {
   defaultDeliveryLimits,
 } from "./options.ts";
 import { type Reach, RemoteDelivery, type RemoteOutcome } from "./remote-delivery.ts";
-import { describe, forEach, ownResult, type RecipientResult } from "./result.ts";
+import { Reporter } from "./reports/reporter.ts";
+import { resultsWithoutAttempt } from "./reports/without-attempt.ts";
+import { describe, forEach, ownResult } from "./result.ts";
 import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
+import { readHeader, stoppedResult } from "./sender-standing.ts";
 
 /** Messages of a destination of which nothing is known that are in work at a time. */
 const firstMessages = 5;
 
 /**
  * Drains the queue: to Maildirs of this host, to configured servers, to the mail hosts of other domains. Who will never
- * get a message is reported to its sender before the queue forgets it, so a crash in between repeats the report and
- * loses nothing.
+ * get a message is reported to its sender in the transaction that makes the queue forget it, so a crash neither loses nor
+ * repeats a report.
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -33,6 +34,7 @@ export class Delivery {
   readonly #limits: DeliveryLimits;
   readonly #pool: ConnectionPool;
   readonly #tools: AttemptTools;
+  readonly #reporter: Reporter;
   readonly #budget: ContentBudget;
   readonly #destinations: Destinations;
   readonly #scheduler: Scheduler;
@@ -70,6 +72,14 @@ export class Delivery {
         signal: this.#aborted.signal,
       },
     };
+    this.#reporter = new Reporter({
+      hostname,
+      signer: options.reportSigner,
+      warnAfterMs: options.warnAfterMs,
+      standing: options.standing,
+      now: () => this.#clock.now(),
+      newId: options.newId ?? randomUUID,
+    });
     this.#budget = new ContentBudget(this.#limits.contentOctets);
     this.#destinations = new Destinations(this.#windows());
     this.#scheduler = new Scheduler({
@@ -125,14 +135,11 @@ export class Delivery {
 
   async #finish(message: LeasedMessage, content: AttemptContent, leave: () => void): Promise<void> {
     const { queue } = this.#options;
-    if (message.purpose === "warn") {
-      await queue.settle(message, { outcomes: [], attempted: false, warned: true, reports: [] });
-      return;
-    }
-    const { results: found, reach } = await this.#try(message, content);
-    let results = found;
+    if (await this.#isStopped(message, content)) return;
+    const attempted = message.purpose === "attempt";
+    const { results, reach } = attempted ? await this.#try(message, content) : untried(message);
     // Broken off by us: where nothing was delivered there is nothing to record, and the next process tries at once.
-    if (this.#aborted.signal.aborted && results.every(({ kind }) => kind === "deferred")) return;
+    if (this.#aborted.signal.aborted && attempted && results.every(({ kind }) => kind === "deferred")) return;
     const told = this.#tellDestination(message, reach);
     // After a failure the next one begins when the queue knows of it.
     if (reach.kind === "worked") leave();
@@ -141,38 +148,30 @@ export class Delivery {
       this.#report({ kind: "postponed", message, results });
       return;
     }
-    const tooOld = message.purpose === "expired" || message.expiresAt <= this.#clock.now();
-    const lost = results.filter(({ kind }) => kind === "failed" || (tooOld && kind === "deferred"));
-    const unreported = lost.length > 0 && !(await this.#tellSender(message, content, lost));
-    if (unreported) {
-      results = results.map((result) =>
-        result.kind === "failed" ? { ...result, kind: "deferred" } : result,
-      );
-    }
-    const outcomes = results.map((result) => ({
-      index: result.index,
-      kind: tooOld && !unreported && result.kind === "deferred" ? ("failed" as const) : result.kind,
-      detail: describe(result),
-    }));
-    const settled = await queue.settle(message, {
-      outcomes,
-      attempted: message.purpose !== "bounce",
-      warned: false,
-      reports: [],
-      unreported,
-    });
+    const conclusion = await this.#reporter.conclude(message, results, content.get);
+    const { reports, warned, unreported, event } = conclusion;
+    // Without an attempt those that are left stay as they are.
+    const changed = conclusion.results.filter(({ kind }) => attempted || kind === "failed");
+    const outcomes = changed.map((one) => ({ index: one.index, kind: one.kind, detail: describe(one) }));
+    const settled = await queue.settle(message, { outcomes, attempted, warned, reports, unreported });
     await told;
-    this.#report({ kind: "attempted", message, results, settled });
+    if (event !== null) this.#report(event);
+    if (changed.length > 0) this.#report({ kind: "attempted", message, results: changed, settled });
+  }
+
+  /** Whether the account that sent it was stopped, and the message with it. What the operator returns is returned. */
+  async #isStopped(message: LeasedMessage, content: AttemptContent): Promise<boolean> {
+    if (message.kids.length === 0 || message.purpose === "bounce") return false;
+    const { queue, standing, stoppedMail } = this.#options;
+    const because = await standing.problem(message, () => readHeader(content.get));
+    if (because === null) return false;
+    await queue.settle(message, stoppedResult(message, because, stoppedMail));
+    const fate = stoppedMail === "hold" ? "held" : "removed";
+    this.#report({ kind: "stopped", message, because, fate });
+    return true;
   }
 
   async #try(message: LeasedMessage, content: AttemptContent): Promise<RemoteOutcome> {
-    if (message.purpose !== "attempt") {
-      const result =
-        message.purpose === "bounce"
-          ? ownResult("5.7.0", "given up by the operator")
-          : ownResult("4.4.7", message.destinationFailure ?? "there was no attempt in time");
-      return { results: forEach(message.recipients, result), reach: { kind: "unknown" } };
-    }
     try {
       return await attempt(message, content.get, this.#tools);
     } catch (cause) {
@@ -194,49 +193,13 @@ export class Delivery {
     }
   }
 
-  /** Whether the failures may be forgotten: the sender is told, or there is none (RFC 5321 §4.5.5). */
-  async #tellSender(
-    message: LeasedMessage,
-    content: AttemptContent,
-    failed: readonly RecipientResult[],
-  ): Promise<boolean> {
-    if (message.sender === "") {
-      this.#report({ kind: "undeliverable", message, failed });
-      return true;
-    }
-    try {
-      const bounce = await this.#makeBounce(message, content, failed);
-      await this.#options.onBounce(bounce);
-      this.#report({ kind: "bounced", message, bounce });
-      return true;
-    } catch (cause) {
-      this.#report({ kind: "bounce-failed", message, cause });
-      return false;
-    }
-  }
-
-  async #makeBounce(
-    message: LeasedMessage,
-    original: AttemptContent,
-    failed: readonly RecipientResult[],
-  ): Promise<Bounce> {
-    const { hostname, bounceFrom, newId } = this.#options;
-    const reader = new HeaderReader();
-    for await (const piece of piecesOf(await original.get())) {
-      if (reader.write(piece).length > 0) break;
-    }
-    const content = formatBounce(message, failed, reader.finish(), {
-      hostname,
-      from: bounceFrom?.(message) ?? `mailer-daemon@${hostname}`,
-      now: new Date(this.#clock.now()),
-      id: newId?.() ?? randomUUID(),
-    });
-    return { recipient: message.sender, account: message.account, messageId: message.id, failed, content };
-  }
-
   #report(event: DeliveryEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+function untried(message: LeasedMessage): RemoteOutcome {
+  return { results: resultsWithoutAttempt(message), reach: { kind: "unknown" } };
 }
 
 /** The settings give passwords to whoever made them; without them there are none. */

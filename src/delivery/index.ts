@@ -1,5 +1,4 @@
-// Drains the queue: Maildirs of this host, configured servers, mail hosts of other domains; bounces.
-export type { Bounce } from "./bounce.ts";
+// Drains the queue: Maildirs of this host, configured servers, mail hosts of other domains; reports.
 export { Delivery } from "./delivery.ts";
 export type { FindMaildir } from "./local-delivery.ts";
 export { type MaildirMessage, storeInMaildir } from "./maildir.ts";
@@ -9,4 +8,6 @@ export {
   type DeliveryOptions,
   defaultDeliveryLimits,
 } from "./options.ts";
+export type { ReportOrder, ReportSigner, SignedReport } from "./reports/report-signer.ts";
 export { describe, type RecipientResult, type Result } from "./result.ts";
+export { everythingGoes, type SenderStanding } from "./sender-standing.ts";

@@ -3,13 +3,15 @@ import type { Resolver } from "../dns/index.ts";
 import type { LeasedMessage, Queue, QueueClock, Settled } from "../queue/index.ts";
 import type { ClientDeadlines, Dialer, DialTarget } from "../smtp/index.ts";
 import type { MtaStsPolicies } from "../transport-security/index.ts";
-import type { Bounce } from "./bounce.ts";
 import type { FindMaildir } from "./local-delivery.ts";
+import type { ReportSigner } from "./reports/report-signer.ts";
+import type { ReportEvent } from "./reports/reporter.ts";
 import type { RecipientResult } from "./result.ts";
+import type { SenderStanding } from "./sender-standing.ts";
 
 export interface DeliveryOptions {
   readonly queue: Queue;
-  /** This host's name: for EHLO, in bounces and Maildir file names, and to know itself among mail hosts. */
+  /** This host's name: for EHLO, in reports and Maildir file names, and to know itself among mail hosts. */
   readonly hostname: string;
   readonly domains: readonly HostedDomain[];
   readonly routes: readonly Route[];
@@ -30,13 +32,13 @@ export interface DeliveryOptions {
   readonly ca?: readonly string[] | null;
   /** Of the next hops that have credentials. */
   readonly passwordOf?: (credentials: NextHopCredentials) => string;
-  /**
-   * Sends a bounce: signs it for its own From and queues it with an empty reverse path. Resolves when that is durable;
-   * when it rejects, permanent failures are tried once more later instead of being forgotten.
-   */
-  readonly onBounce: (bounce: Bounce) => Promise<void>;
-  /** The From address of the bounce of a message; by default mailer-daemon at this host. */
-  readonly bounceFrom?: (message: { readonly sender: string; readonly account: string | null }) => string;
+  /** Signs what senders are told. */
+  readonly reportSigner: ReportSigner;
+  /** How old a message is when its sender hears that it is delayed; null: never. The queue's own. */
+  readonly warnAfterMs: number | null;
+  readonly standing: SenderStanding;
+  /** What becomes of a message whose account was stopped. */
+  readonly stoppedMail: "hold" | "remove";
   /** For the log. Must not throw. */
   readonly onEvent?: (event: DeliveryEvent) => void;
   /** The SMTP dialogue with each target, line by line; messages in work at one time mix. */
@@ -79,7 +81,7 @@ export const defaultDeliveryLimits: DeliveryLimits = {
 
 export type DeliveryEvent =
   | {
-      /** One attempt and what it came to; recipients that were given up are among `failed` of `settled`. */
+      /** What an attempt came to, or the end of what is not tried any more. */
       readonly kind: "attempted";
       readonly message: LeasedMessage;
       readonly results: readonly RecipientResult[];
@@ -91,14 +93,14 @@ export type DeliveryEvent =
       readonly message: LeasedMessage;
       readonly results: readonly RecipientResult[];
     }
-  | { readonly kind: "bounced"; readonly message: LeasedMessage; readonly bounce: Bounce }
-  /** Recipients failed of a message that has nobody to be told: its reverse path is empty. */
+  | ReportEvent
+  /** It is not sent, since the account that sent it was stopped. */
   | {
-      readonly kind: "undeliverable";
+      readonly kind: "stopped";
       readonly message: LeasedMessage;
-      readonly failed: readonly RecipientResult[];
+      readonly because: string;
+      readonly fate: "held" | "removed";
     }
-  | { readonly kind: "bounce-failed"; readonly message: LeasedMessage; readonly cause: unknown }
   /** Something broke here: the message stays in the queue. */
   | { readonly kind: "attempt-failed"; readonly message: LeasedMessage; readonly cause: unknown }
   | { readonly kind: "queue-failed"; readonly cause: unknown };

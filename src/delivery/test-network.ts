@@ -12,7 +12,7 @@ import { type NewMessage, Queue, RetrySchedule } from "../queue/index.ts";
 import { reply, type SmtpHandler, SmtpServer, type SmtpServerOptions } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
-import { type Bounce, Delivery, type DeliveryEvent, type DeliveryOptions, describe } from "./index.ts";
+import { Delivery, type DeliveryEvent, type DeliveryOptions, describe, everythingGoes } from "./index.ts";
 
 export const content = Buffer.from("From: a@here.test\r\nSubject: x\r\n\r\n.dot\r\nHello\r\n");
 
@@ -149,7 +149,7 @@ export async function startDelivery(
     ...(options.maxAgeMs === undefined ? {} : { giveUpAfterMs: options.maxAgeMs }),
   });
   const events: DeliveryEvent[] = [];
-  const bounces: Bounce[] = [];
+  const reports: string[] = [];
   const dialled: string[] = [];
   const sockets: Socket[] = [];
   const open = { most: 0 };
@@ -171,7 +171,16 @@ export async function startDelivery(
       },
     },
     allowPrivateAddresses: true,
-    onBounce: async (bounce) => void bounces.push(bounce),
+    reportSigner: {
+      isRole: () => false,
+      sign: async (order) => {
+        reports.push(order.compose("mailer-daemon@mail.here.test").toString());
+        return { kind: "ready", messages: [], signedBy: null };
+      },
+    },
+    warnAfterMs: null,
+    standing: everythingGoes,
+    stoppedMail: "hold",
     onEvent: (event) => events.push(event),
     newId: () => "id1",
     ...options,
@@ -196,5 +205,5 @@ export async function startDelivery(
       await sleep(5);
     }
   }
-  return { folder, spool, queue, delivery, events, bounces, dialled, open, attempts };
+  return { folder, spool, queue, delivery, events, reports, dialled, open, attempts };
 }

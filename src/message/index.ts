@@ -30,4 +30,5 @@ export { HeaderReader } from "./header-reader.ts";
 export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";
 export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
 export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";
+export { QuotedPrintableEncoder } from "./seven-bit/quoted-printable-encoder.ts";
 export type { SevenBitPlan } from "./seven-bit/seven-bit-plan.ts";

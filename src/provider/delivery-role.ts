@@ -2,29 +2,48 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createSecureContext, getCACertificates } from "node:tls";
 import type { Config } from "../config/index.ts";
-import { Delivery, type DeliveryEvent } from "../delivery/index.ts";
+import { Delivery, type SenderStanding } from "../delivery/index.ts";
+import type { KeyringStore } from "../keyring/index.ts";
 import type { Queue } from "../queue/index.ts";
-import type { Vault } from "../signing/index.ts";
+import type { DkimSigners, Vault } from "../signing/index.ts";
 import { MtaStsPolicies, mtaStsFetcher, openMtaStsFile } from "../transport-security/index.ts";
-import { bounceSender } from "./bounce-sender.ts";
+import { DeliveryLog } from "./delivery-log.ts";
+import { openKeyLookup } from "./key-lookup.ts";
+import { KeyringStanding } from "./keyring-standing.ts";
+import { LookedUpStanding } from "./looked-up-standing.ts";
 import { maildirOf } from "./mailboxes.ts";
 import { readNextHopPasswords } from "./next-hop-passwords.ts";
+import { RoleReportSigner } from "./report-signer.ts";
 import type { Running, Shared } from "./role.ts";
+
+export interface DeliverySources {
+  /** Signs reports; null: nobody does. */
+  readonly vault: Vault | null;
+  readonly dkim: DkimSigners;
+  /** Says how senders' keys stand; null: it is elsewhere, and key servers are asked. */
+  readonly keyring: KeyringStore | null;
+}
 
 /**
  * Takes messages from the queue to Maildirs, next hops and other domains' mail hosts.
  *
  * @throws Error that says which password of a next hop cannot be read
  */
-export async function startDelivery(shared: Shared, queue: Queue, vault: Vault | null): Promise<Running> {
-  const { config, log, network, watchers } = shared;
-  const bounces = bounceSender(config.hostname, queue, vault);
+export async function startDelivery(
+  shared: Shared,
+  queue: Queue,
+  { vault, dkim, keyring }: DeliverySources,
+): Promise<Running> {
+  const { config, network, watchers } = shared;
+  const { hostname, submission } = config;
+  const { standing, close } = openStanding(shared, keyring);
+  const log = new DeliveryLog(shared.log);
   const { onWire } = watchers;
   const ca = network.ca === null ? null : [...getCACertificates("default"), network.ca];
   const sts = config.delivery.mtaSts ? openMtaSts(shared, ca) : null;
   const delivery = new Delivery({
     queue,
-    hostname: config.hostname,
+    hostname,
     domains: config.domains,
     routes: config.routes,
     passwordOf: await readNextHopPasswords(config),
@@ -40,10 +59,12 @@ export async function startDelivery(shared: Shared, queue: Queue, vault: Vault |
       messages: config.delivery.messages,
       connectionsPerDestination: config.delivery.connectionsPerDestination,
     },
-    onBounce: bounces.send,
-    bounceFrom: bounces.from,
+    reportSigner: new RoleReportSigner({ hostname, vault, staple: submission.staple, dkim }),
+    warnAfterMs: config.delivery.warnAfterMs,
+    standing,
+    stoppedMail: submission.stoppedMail,
     onEvent: (event) => {
-      logEvent(log, event);
+      log.note(event);
       watchers.onDelivery?.(event);
     },
     ...(onWire ? { transcript: (target, line) => onWire("delivery", target.host, line) } : {}),
@@ -53,6 +74,8 @@ export async function startDelivery(shared: Shared, queue: Queue, vault: Vault |
     places: [],
     stop: async () => {
       await delivery.stop();
+      close();
+      log.end();
       await sts?.close();
     },
   };
@@ -100,30 +123,18 @@ function ownAddresses({ roles, network }: Config): (address: string) => boolean 
   };
 }
 
-function logEvent(log: Shared["log"], event: DeliveryEvent): void {
-  const role = "delivery";
-  if (event.kind === "queue-failed") {
-    log.error({ role, err: event.cause }, event.kind);
-    return;
-  }
-  const { message } = event;
-  const { id } = message;
-  if (event.kind === "attempted") {
-    const common = {
-      role,
-      id,
-      destination: message.destination,
-      attempt: message.attempts + 1,
-      delayMs: Date.now() - message.enqueuedAt,
-    };
-    for (const { address, kind, code, enhanced, text, remote, via } of event.results) {
-      const way = via && { host: via.host, address: via.address, tls: via.tls };
-      log.info({ ...common, recipient: address, code, enhanced, text, remote, ...way }, kind);
-    }
-  } else if (event.kind === "postponed") {
-    log.debug({ role, id, destination: message.destination, text: event.results[0]?.text }, event.kind);
-  } else if (event.kind === "bounced") log.info({ role, id, to: event.bounce.recipient }, event.kind);
-  else if (event.kind === "undeliverable")
-    log.warn({ role, id, recipients: event.failed.length }, event.kind);
-  else log.error({ role, id, err: event.cause }, event.kind);
+/** Answers are as good as new for a minute; and keys of ours are nobody's forgeries, so that more may be asked for. */
+const lookupLimits = {
+  maxStatementSeconds: 60,
+  domainBudget: { inFlight: 50, perMinute: 3000 },
+  deadlines: { lookupMs: 5000 },
+};
+
+function openStanding(
+  { config, network }: Shared,
+  keyring: KeyringStore | null,
+): { readonly standing: SenderStanding; close(): void } {
+  if (keyring !== null) return { standing: new KeyringStanding(keyring), close: () => {} };
+  const { keys } = openKeyLookup(config.network, network, lookupLimits);
+  return { standing: new LookedUpStanding(keys), close: () => keys.close() };
 }

@@ -58,14 +58,19 @@ export async function startProvider(
     }
     const vault = queue && (await openSubmissionVault(shared, access));
     if (vault) closers.push(() => vault.close());
-    if (queue && config.roles.has("delivery")) started.push(await startDelivery(shared, queue, vault));
+    const dkim = await openDkim(config.submission.dkim);
+    if (queue && config.roles.has("delivery")) {
+      // Where the vault is elsewhere, so are the keys that sign, whatever a key server here has.
+      const keys = config.submission.vault === null ? keyring : null;
+      started.push(await startDelivery(shared, queue, { vault, dkim, keyring: keys?.store ?? null }));
+    }
     if (config.roles.has("key-server")) {
       const secrets = await keyServerSecrets(config, keyring, closers);
       started.push(await startPublicInterface(shared, secrets, closers));
     }
     if (mail && config.roles.has("mx")) started.push(await startMx(shared, mail));
     if (mail && vault && config.roles.has("submission")) {
-      started.push(await startSubmission(shared, mail, vault, await openDkim(config.submission.dkim)));
+      started.push(await startSubmission(shared, mail, vault, dkim));
     }
     const places = started.flatMap((running) => running.places);
     return { places, keyring: keyring?.keyring ?? null, queue, stop };
@@ -93,7 +98,7 @@ function needsKeyring({ roles, keyServer, submission }: Config): boolean {
   return submitsHere || roles.has("vault") || (roles.has("key-server") && makesDecoys);
 }
 
-/** Where users log in, and who signs bounces; null where nobody does. */
+/** Where users log in, and who signs reports; null where nobody does. */
 async function openSubmissionVault(
   { config, log }: Shared,
   access: KeyringAccess | null,
@@ -146,8 +151,8 @@ async function openMailStore(
 ): Promise<MailStore> {
   const spool = await Spool.open(config.store.spool);
   const store = await openQueueStore(await queueLocation(config.store.queue), spool);
-  const { giveUpAfterMs } = config.delivery;
-  const queue = new Queue({ store, ...waits, hostname: config.hostname, giveUpAfterMs });
+  const { giveUpAfterMs, warnAfterMs } = config.delivery;
+  const queue = new Queue({ store, ...waits, hostname: config.hostname, giveUpAfterMs, warnAfterMs });
   closers.push(
     () => store.close(),
     () => queue.close(),

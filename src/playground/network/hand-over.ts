@@ -39,7 +39,11 @@ export async function handOver(message: Uint8Array, options: HandOver): Promise<
       ...(credentials === undefined ? {} : { credentials }),
     },
   );
-  if (!opened.ok) return { ...opened.failure, wire };
+  if (!opened.ok) {
+    const { code, enhanced, text } = opened.failure;
+    // The client takes a refused login for temporary, whatever the server says; here its own words count.
+    return { code, enhanced: code === null ? enhanced : `${code}`.charAt(0) + enhanced.slice(1), text, wire };
+  }
   const [outcome] = await opened.client.send({
     reversePath,
     recipients: recipients.map((address) => ({ address })),

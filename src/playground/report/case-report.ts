@@ -22,7 +22,8 @@ export function printCase(terminal: Terminal, shown: Case): void {
   section("wire", attempt.wire, "dim");
   for (const report of attempt.lookups) section("keys", lookupLines(report), "dim");
   section("verdict", verdictLines(shown), verdictStyle(observed.verdict));
-  section("reply", [`S: ${observed.reply ?? ""} ${attempt.reply.text}`]);
+  const { text } = attempt.reply;
+  section("reply", [observed.reply === null ? `none: ${text}` : `S: ${observed.reply} ${text}`]);
   section("mailbox", mailboxLines(shown));
   for (const fault of faults) section("", [`NOT AS EXPECTED: ${fault}`], "red");
   terminal.line();

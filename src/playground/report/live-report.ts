@@ -53,8 +53,12 @@ function reportJudgement(terminal: Terminal, at: string, event: MxEvent): void {
 }
 
 function reportDelivery(terminal: Terminal, at: string, event: DeliveryEvent): void {
+  if (event.kind === "stopped") {
+    say(terminal, `${at} has ${event.fate} a message of <${event.message.sender}> in its queue`);
+    detail(terminal, event.because);
+  }
   if (event.kind !== "attempted") return;
-  const what = event.message.sender === "" ? "a bounce" : "it";
+  const what = event.message.sender === "" ? "a report" : "it";
   for (const { kind, address, code, enhanced, text, remote } of event.results) {
     if (kind === "delivered") {
       const done =

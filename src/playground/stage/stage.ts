@@ -146,6 +146,21 @@ export class Stage {
     this.network.dns.fail("dest.test", null);
   }
 
+  /** Waits until its provider has stopped it in the queue: the account that sent it may not send any more. */
+  async stopped({ queueId, provider, recipient }: Submission): Promise<Attempt> {
+    const { name } = provider.plan;
+    const text = await this.#recording.until(`${name} to stop what waits for ${recipient}`, (all) => {
+      for (const happening of all) {
+        if (happening.at !== name || happening.kind !== "delivery") continue;
+        const { event } = happening;
+        if (event.kind === "stopped" && event.message.id === queueId)
+          return `${event.fate}: ${event.because}`;
+      }
+      return undefined;
+    });
+    return { reply: { code: null, enhanced: "", text }, judged: null, wire: [], lookups: [] };
+  }
+
   /** Waits until an attempt was the last: the message was taken or refused for good. */
   async finalAttempt(submission: Submission): Promise<Attempt> {
     for (;;) {
