@@ -152,7 +152,7 @@ test("suspend tells what happens to mail and that the user is to be told (LIF-10
   assert.equal(both.status, 2);
   assert.match(
     both.stdout,
-    /^allice@someisp\.test is suspended[\s\S]*waits in the queue[\s\S]*Tell the user by another way/,
+    /^allice@someisp\.test is suspended[\s\S]*waits in this host's queue[\s\S]*Tell the user by another way/,
   );
   assert.match(both.stderr, /^vsmtp: nobody@someisp\.test: no account has this address or id\n$/);
   await cli.refuses("account suspend allice@someisp.test", /^vsmtp: allice@someisp\.test is suspended/);

@@ -5,8 +5,13 @@ import { Spool } from "../spool/index.ts";
 import { openQueueStore, queueLocation } from "../store/index.ts";
 
 /** Whether these settings are of a host with a queue that has ever been used; a file is not made to find it empty. */
-export function hasQueue({ roles, store }: Config): boolean {
-  if (store.queue.kind === "file") return existsSync(store.queue.path);
+export function hasQueue(config: Config): boolean {
+  const { queue } = config.store;
+  return queue.kind === "file" ? existsSync(queue.path) : usesQueue(config);
+}
+
+/** Whether roles of these settings use a queue. */
+export function usesQueue({ roles }: Config): boolean {
   return roles.has("submission") || roles.has("mx") || roles.has("delivery");
 }
 

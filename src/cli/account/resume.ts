@@ -11,7 +11,7 @@ export function defineResume(parent: Command, done: Done): void {
     .description("let a suspended account send again, with a new key");
   administer(command, done, {
     about: [
-      "The account gets a new key, and every older one is revoked (LIF-13): whoever had the use of the old key does not get it back, and mail that was signed before the suspension and is still under way is refused. If its password was stolen, change it first (vsmtp account passwd), and remove app passwords that nobody knows (vsmtp account show).",
+      "The account gets a new key, and every older one is revoked (LIF-13): whoever had the use of the old key does not get it back, and mail that was signed before the suspension and is still under way is refused. What was held of it in the queue stays held, since its signatures are void: look at it with vsmtp queue list, then return it to its sender (vsmtp queue bounce) or remove it. If its password was stolen, change it first (vsmtp account passwd), and remove app passwords that nobody knows (vsmtp account show).",
     ],
     examples: [["vsmtp account resume allice@example.org", "prints the id of the new key"]],
     json: {
@@ -26,7 +26,11 @@ export function defineResume(parent: Command, done: Done): void {
         const { kid } = succeeded(await keyring.resume(id));
         await printer.print(
           { address: primaryAddress, id, state: "active", kid },
-          `${primaryAddress} is active again\nkey       ${kid}   (older keys are revoked)`,
+          [
+            `${primaryAddress} is active again`,
+            `key       ${kid}   (older keys are revoked)`,
+            "What is held of it in the queue stays held: its signatures are void.",
+          ].join("\n"),
         );
       });
     },
