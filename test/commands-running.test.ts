@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createTransport } from "nodemailer";
 import { DnsServer } from "../src/dns/index.ts";
 import { createAuthority } from "./support/certificates.ts";
 import { CommandLine } from "./support/command-line.ts";
+import { freePorts } from "./support/free-ports.ts";
 import { RunningProgram, vsmtp } from "./support/program.ts";
 
 // Commands beside a running `vsmtp serve`: what they change is so at once, and nothing is restarted (LIF-7).
@@ -19,7 +19,7 @@ let network: string[] = [];
 let kid = "";
 
 before(async () => {
-  for (const name of ["smtps", "key"] as const) ports[name] = await freePort();
+  [ports.smtps = 0, ports.key = 0] = await freePorts(2);
   dns.set("someisp.test", { MX: [[10, "mx.someisp.test"]] });
   dns.set("mx.someisp.test", { A: ["127.0.0.1"] });
   const dnsPort = (await dns.listen(0, "127.0.0.1")).port;
@@ -150,11 +150,3 @@ test("audit list --follow shows logins as they come", async (context) => {
   assert.equal(await follower.stop("SIGINT"), 0);
   assert.equal((await cli.object("audit verify")).whole, true);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

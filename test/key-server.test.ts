@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -14,6 +14,7 @@ import {
 import { type KeyConnection, openKeyConnection, parseStatement } from "../src/key-protocol/index.ts";
 import { KeyServerControl, type KeyServerProcess } from "../src/provider/index.ts";
 import { createAuthority } from "./support/certificates.ts";
+import { freePorts } from "./support/free-ports.ts";
 import { RunningProgram, vsmtp } from "./support/program.ts";
 
 // The public interface alone, in two processes that share its port, as an operator runs and drains it.
@@ -35,7 +36,7 @@ before(async () => {
   oldClient = createSecureContext({ ca: authority.cert, maxVersion: "TLSv1.2" });
   writeFileSync(join(folder, "cert.pem"), cert);
   writeFileSync(join(folder, "key.pem"), key, { mode: 0o600 });
-  port = await freePort();
+  [port = 0] = await freePorts(1);
   const common = `roles = ["key-server"]
 hostname = "mx.someisp.test"
 data_directory = "data"
@@ -288,12 +289,4 @@ async function isResumed(session: Buffer): Promise<boolean> {
 
 function soon(): AbortSignal {
   return AbortSignal.timeout(10_000);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { createTransport } from "nodemailer";
 import { DnsServer } from "../src/dns/index.ts";
 import { createAuthority } from "./support/certificates.ts";
+import { freePorts } from "./support/free-ports.ts";
 import { RunningProgram, vsmtp } from "./support/program.ts";
 
 // One installation that sends and receives, run as an operator runs it: settings, commands, a process, signals.
@@ -30,7 +31,7 @@ before(async () => {
   dns.set("mx.someisp.test", { A: ["127.0.0.1"] });
   dns.set("_vsmtp.someisp.test", { TXT: ["v=VSMTP1; p=reject"] });
   dnsPort = (await dns.listen(0, "127.0.0.1")).port;
-  for (const name of ["smtps", "mx", "key"] as const) ports[name] = await freePort();
+  [ports.smtps = 0, ports.mx = 0, ports.key = 0] = await freePorts(3);
   for (const user of ["allice", "bob"]) mkdirSync(join(folder, "mail", user), { recursive: true });
   writeFileSync(
     settings,
@@ -230,12 +231,4 @@ function client(user = "allice@someisp.test", pass = password): ReturnType<typeo
     auth: { user, pass },
     tls: { ca: readFileSync(caFile), servername: "mx.someisp.test" },
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createTransport } from "nodemailer";
 import { createAuthority } from "./support/certificates.ts";
+import { freePorts } from "./support/free-ports.ts";
 import { RunningProgram, vsmtp } from "./support/program.ts";
 
 // A vault and two submission servers, each a process with a folder of its own: one beyond TLS in mode sign, one at a
@@ -24,7 +24,7 @@ before(async () => {
   writeFileSync(join(folder, "ca.pem"), authority.cert);
   writeFileSync(join(folder, "cert.pem"), cert);
   writeFileSync(join(folder, "key.pem"), key, { mode: 0o600 });
-  for (const name of ["vault", "far", "near"] as const) ports[name] = await freePort();
+  [ports.vault = 0, ports.far = 0, ports.near = 0] = await freePorts(3);
   for (const user of ["bob", "allice"]) mkdirSync(join(folder, "mail", user), { recursive: true });
   writeFileSync(
     vaultSettings,
@@ -176,12 +176,4 @@ function newestMail(user: string): string {
   const names = readdirSync(maildir).sort();
   assert.ok(names.length > 0);
   return readFileSync(join(maildir, names.at(-1) ?? ""), "latin1");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
