@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { BufferedSink, OctetBudget, reply, SmtpServer } from "../../src/smtp/index.ts";
+import {
+  BufferedSink,
+  OctetBudget,
+  reply,
+  SmtpServer,
+  type SmtpServerOptions,
+} from "../../src/smtp/index.ts";
 
 /** The last hop: an SMTP server that keeps each message by its recipient. */
 export class MailSink {
@@ -8,8 +14,9 @@ export class MailSink {
   readonly #server: SmtpServer;
   port = 0;
 
-  constructor() {
+  constructor(options: Pick<SmtpServerOptions<unknown>, "withheld"> = {}) {
     this.#server = new SmtpServer({
+      ...options,
       hostname: "mx.dest.test",
       tlsMode: "plain",
       handler: {

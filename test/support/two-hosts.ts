@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createTransport } from "nodemailer";
+import { createTransport, type SendMailOptions } from "nodemailer";
 import { DnsServer } from "../../src/dns/index.ts";
 import { type Authority, createAuthority } from "./certificates.ts";
 import { freePorts } from "./free-ports.ts";
@@ -34,6 +34,8 @@ export interface Arrived {
 export interface Submitted {
   readonly octets: Uint8Array;
   readonly recipients: readonly string[];
+  /** What the author wants to hear of it (RFC 3461). */
+  readonly dsn?: SendMailOptions["dsn"];
 }
 
 /**
@@ -126,7 +128,7 @@ ${Object.entries(routes)
   }
 
   /** Hands a message in at the sending host. */
-  async submit({ octets, recipients }: Submitted): Promise<void> {
+  async submit({ octets, recipients, dsn }: Submitted): Promise<void> {
     const client = createTransport({
       host: "127.0.0.1",
       port: this.#smtpsPort,
@@ -135,7 +137,7 @@ ${Object.entries(routes)
       tls: { ca: this.authority.cert, servername: "mx.someisp.test" },
     });
     const envelope = { from: author, to: [...recipients], use8BitMime: true };
-    await client.sendMail({ raw: Buffer.from(octets), envelope });
+    await client.sendMail({ raw: Buffer.from(octets), envelope, ...(dsn ? { dsn } : {}) });
   }
 
   /** Waits until the receiving host has put a message that fits into the mailbox of an address. */
@@ -165,6 +167,11 @@ ${Object.entries(routes)
     );
     const { result, reason, align, rcpt, detail } = judged;
     return { text, result, reason, align, rcpt, detail };
+  }
+
+  /** What the receiving MX said of a message; null when it did not come in there. */
+  resultOf(id: unknown): unknown {
+    return this.#receiver?.lines.find((line) => line.role === "mx" && line.queuedAs === id)?.result ?? null;
   }
 
   /** What both hosts wrote about their work. */
