@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -314,4 +314,15 @@ test("RFC 3461, RFC 8689 the envelope's parameters go into the queue; a recipien
     ],
   );
   assert.deepEqual([message?.leased.envelopeId, message?.leased.returned], ["id+2B1", "full"]);
+});
+
+test("a spool that cannot store answers 451, and says why to the log", async () => {
+  const large = signed(MESSAGE + `${"x".repeat(76)}\r\n`.repeat(8000));
+  rmSync(spoolFolder, { recursive: true });
+  assert.match((await send(large))[0] ?? "", /^451 4\.3\.0 The message cannot be stored now/);
+  assert.ok(refusals[0]?.cause instanceof Error || events[0]?.cause instanceof Error);
+  assert.match((await send(signed()))[0] ?? "", /^250/, "small ones need no spool");
+  mkdirSync(spoolFolder);
+  assert.match((await send(large))[0] ?? "", /^250/);
+  assert.equal((await queued()).length, 2);
 });
