@@ -18,7 +18,7 @@ import { resultsWithoutAttempt } from "./reports/without-attempt.ts";
 import { describe, forEach, ownResult } from "./result.ts";
 import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
-import { readHeader, stoppedResult } from "./sender-standing.ts";
+import { everythingGoes, readHeader, type SenderStanding, stoppedResult } from "./sender-standing.ts";
 
 /** Messages of a destination of which nothing is known that are in work at a time. */
 const firstMessages = 5;
@@ -35,6 +35,7 @@ export class Delivery {
   readonly #pool: ConnectionPool;
   readonly #tools: AttemptTools;
   readonly #reporter: Reporter;
+  readonly #standing: SenderStanding;
   readonly #budget: ContentBudget;
   readonly #destinations: Destinations;
   readonly #scheduler: Scheduler;
@@ -72,11 +73,12 @@ export class Delivery {
         signal: this.#aborted.signal,
       },
     };
+    this.#standing = options.standing ?? everythingGoes;
     this.#reporter = new Reporter({
       hostname,
       signer: options.reportSigner,
       warnAfterMs: options.warnAfterMs,
-      standing: options.standing,
+      standing: this.#standing,
       now: () => this.#clock.now(),
       newId: options.newId ?? randomUUID,
     });
@@ -162,8 +164,8 @@ export class Delivery {
   /** Whether the account that sent it was stopped, and the message with it. What the operator returns is returned. */
   async #isStopped(message: LeasedMessage, content: AttemptContent): Promise<boolean> {
     if (message.kids.length === 0 || message.purpose === "bounce") return false;
-    const { queue, standing, stoppedMail } = this.#options;
-    const because = await standing.problem(message, () => readHeader(content.get));
+    const { queue, stoppedMail } = this.#options;
+    const because = await this.#standing.problem(message, () => readHeader(content.get));
     if (because === null) return false;
     await queue.settle(message, stoppedResult(message, because, stoppedMail));
     const fate = stoppedMail === "hold" ? "held" : "removed";

@@ -10,4 +10,4 @@ export {
 } from "./options.ts";
 export type { ReportOrder, ReportSigner, SignedReport } from "./reports/report-signer.ts";
 export { describe, type RecipientResult, type Result } from "./result.ts";
-export { everythingGoes, type SenderStanding } from "./sender-standing.ts";
+export type { SenderStanding } from "./sender-standing.ts";

@@ -36,7 +36,8 @@ export interface DeliveryOptions {
   readonly reportSigner: ReportSigner;
   /** How old a message is when its sender hears that it is delayed; null: never. The queue's own. */
   readonly warnAfterMs: number | null;
-  readonly standing: SenderStanding;
+  /** Whether senders' keys are still good; without this nobody asks. */
+  readonly standing?: SenderStanding;
   /** What becomes of a message whose account was stopped. */
   readonly stoppedMail: "hold" | "remove";
   /** For the log. Must not throw. */

@@ -12,7 +12,7 @@ import { type NewMessage, Queue, RetrySchedule } from "../queue/index.ts";
 import { reply, type SmtpHandler, SmtpServer, type SmtpServerOptions } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
-import { Delivery, type DeliveryEvent, type DeliveryOptions, describe, everythingGoes } from "./index.ts";
+import { Delivery, type DeliveryEvent, type DeliveryOptions, describe } from "./index.ts";
 
 export const content = Buffer.from("From: a@here.test\r\nSubject: x\r\n\r\n.dot\r\nHello\r\n");
 
@@ -146,6 +146,7 @@ export async function startDelivery(
     retry,
     hostname: options.hostname ?? "mail.here.test",
     pollMs: 50,
+    warnAfterMs: options.warnAfterMs ?? null,
     ...(options.maxAgeMs === undefined ? {} : { giveUpAfterMs: options.maxAgeMs }),
   });
   const events: DeliveryEvent[] = [];
@@ -179,7 +180,6 @@ export async function startDelivery(
       },
     },
     warnAfterMs: null,
-    standing: everythingGoes,
     stoppedMail: "hold",
     onEvent: (event) => events.push(event),
     newId: () => "id1",

@@ -13,7 +13,7 @@ import { agentFor, maySignAs, mayWriteFrom, ownsAddress } from "./rights.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import type { User } from "./user.ts";
 
-/** Who writes the bounces of a domain: a role account that nobody can log in to (PRV-9). */
+/** Who writes the reports of a domain: a role account that nobody can log in to (PRV-9). */
 export const SYSTEM_SENDER = "mailer-daemon";
 
 export interface UserKeysOptions {
@@ -228,7 +228,7 @@ export class UserKeys {
     return term && this.#clock.now() < endsAt * 1000 ? rights : { kind: "ended" };
   }
 
-  /** Bounces, for which nobody logged in with a password, are as many as they are. */
+  /** Reports, for which nobody logged in with a password, are as many as they are. */
   #take(user: User, recipients: number): Use["take"] {
     const { account, credential } = user;
     if (credential === null && account.primaryAddress.startsWith(`${SYSTEM_SENDER}@`)) return null;

@@ -55,7 +55,7 @@ export interface Vault {
   /** Null for a mechanism it does not have. */
   logIn(mechanism: string, context: LoginContext): LoginExchange | null;
   /**
-   * A login without a password, for mail of the system itself such as bounces (PRV-9): for `mailer-daemon@` a hosted
+   * A login without a password, for mail of the system itself such as reports (PRV-9): for `mailer-daemon@` a hosted
    * domain the account is made when there is none. Null when the address is nobody's or that is not allowed.
    */
   assert(address: Address, context: LoginContext): Promise<Login | null | Unavailable>;

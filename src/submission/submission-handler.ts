@@ -81,7 +81,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
     session.user?.end();
   }
 
-  /** The reverse path gets the bounces: it has to be the account's own, granted to it, or empty. */
+  /** The reverse path gets the reports: it has to be the account's own, granted to it, or empty. */
   async mail(session: SessionInfo<Login>, { reversePath }: Envelope): Promise<Reply | null> {
     const login = submitter(session);
     const parsed = reversePath === null ? null : parseAddress(reversePath.text);
