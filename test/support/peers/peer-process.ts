@@ -18,7 +18,7 @@ export interface PeerProgram {
   /** Files in `folder` that it writes about its work, besides what it prints. */
   readonly logs?: readonly string[];
   /** What ends it; SIGKILL where nothing is lost by it. */
-  readonly signal?: NodeJS.Signals;
+  readonly signal?: "SIGTERM" | "SIGKILL";
 }
 
 /** A server of others, from its start until nothing of it is left. */
@@ -29,11 +29,12 @@ export class PeerProcess {
 
   private constructor(program: PeerProgram) {
     this.#program = program;
-    const signal = (program.signal ?? "SIGKILL").slice("SIG".length);
+    const signal = program.signal ?? "SIGKILL";
+    const command = signal === "SIGTERM" ? underShell(program.command) : program.command;
     const output = openSync(join(program.folder, "output"), "a");
     // In a process group of its own: some servers signal their whole group when they end. And it ends with us, however
     // we do.
-    this.#child = spawn("setpriv", ["--pdeathsig", signal, "--", ...program.command], {
+    this.#child = spawn("setpriv", ["--pdeathsig", signal.slice("SIG".length), "--", ...command], {
       detached: true,
       stdio: ["ignore", output, output],
       env: program.env ?? process.env,
@@ -87,6 +88,12 @@ export class PeerProcess {
       await sleep(50);
     }
   }
+}
+
+/** Servers that change their user lose the signal at our death; a shell keeps it, and passes it on. */
+function underShell(command: readonly string[]): string[] {
+  const script = `trap 'kill "$child"' TERM; "$@" & child=$!; wait "$child"; wait "$child"`;
+  return ["sh", "-c", script, "sh", ...command];
 }
 
 function greets(port: number): Promise<boolean> {
