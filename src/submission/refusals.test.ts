@@ -277,11 +277,11 @@ async function breakKeys(): Promise<void> {
 
 function fillDisk(): void {
   const filler = openSync(join(folder, "filler"), "w");
-  try {
-    for (;;) writeSync(filler, Buffer.alloc(4096));
-  } catch {
-    closeSync(filler);
-  }
+  const block = Buffer.alloc(1 << 20);
+  assert.throws(() => {
+    while (writeSync(filler, block) > 0);
+  }, /ENOSPC/);
+  closeSync(filler);
 }
 
 function emptyDisk(): void {
@@ -291,7 +291,7 @@ function emptyDisk(): void {
 /** Why a small file system cannot be had; null where it was mounted. */
 function mountSmall(place: string): string | null {
   if (process.getuid?.() !== 0) return "only root can mount a small file system";
-  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", place]);
+  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=40m", "tmpfs", place]);
   return status === 0 ? null : "a small file system cannot be mounted here";
 }
 
