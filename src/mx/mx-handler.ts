@@ -68,6 +68,8 @@ export interface MxRefusal extends Pick<MxEvent, "session" | "reply" | "cause"> 
 export interface MxOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
   readonly hostname: string;
+  /** Who gets what is for `<Postmaster>` and postmaster@`hostname`. Without this the latter, if it is hosted. */
+  readonly postmaster?: string;
   /** @param localPart canonical, unencoded */
   readonly mailbox: (localPart: string, domain: string) => MailboxAnswer;
   readonly verification: Pick<Verification, "verify">;
@@ -83,7 +85,7 @@ export interface MxOptions {
   readonly onRefused?: (refusal: MxRefusal) => void;
 }
 
-/** RFC 5321 §4.5.1: the one mailbox that is named without a domain is this host's. */
+/** RFC 5321 §4.5.1: every host that takes mail has one; it may be named without a domain. */
 const POSTMASTER = "postmaster";
 
 /** The MX: every check is made inside the session, before the reply to DATA (VER-13); nothing bounces (ACT-2). */
@@ -208,19 +210,25 @@ export class MxHandler implements SmtpHandler {
   /** Who is named twice gets the message once, as he was named first. */
   #recipients({ recipients }: Envelope): NewRecipient[] {
     const byAddress = new Map<string, NewRecipient>();
-    for (const { text, domain, notify, originalRecipient } of recipients) {
-      const address = domain === "" ? `${POSTMASTER}@${this.#options.hostname}` : text;
+    for (const recipient of recipients) {
+      const { notify, originalRecipient } = recipient;
+      const address = this.#mailboxOf(recipient);
       if (!byAddress.has(address)) byAddress.set(address, { address, notify, originalRecipient });
     }
     return [...byAddress.values()];
   }
 
   #lookUp(recipient: Mailbox): MailboxAnswer {
-    const parsed = parseAddress(recipient.text);
+    const parsed = parseAddress(this.#mailboxOf(recipient));
     if (parsed.ok) return this.#options.mailbox(parsed.address.localPart, parsed.address.domain);
-    if (recipient.domain === "") return this.#options.mailbox(POSTMASTER, this.#options.hostname);
     const domain = canonicalDomain(recipient.domain);
     return domain === null ? { kind: "not-hosted" } : this.#options.mailbox(recipient.localPart, domain);
+  }
+
+  #mailboxOf({ text, localPart, domain }: Mailbox): string {
+    const { hostname, postmaster = `${POSTMASTER}@${hostname}` } = this.#options;
+    if (localPart.toLowerCase() !== POSTMASTER) return text;
+    return domain === "" || canonicalDomain(domain) === hostname ? postmaster : text;
   }
 }
 

@@ -65,6 +65,7 @@ before(async () => {
   });
   handler = new MxHandler({
     hostname: "mx.dest.test",
+    postmaster: "postmaster@dest.test",
     mailbox: (localPart, domain) => {
       const settings = domains[domain];
       if (!settings) return { kind: "not-hosted" };
@@ -285,6 +286,25 @@ test("a message without the empty line stays without it (MSG-13)", async () => {
   const headerOnly = signed("From: allice@someisp.test\r\nTo: bob@dest.test\r\n");
   assert.match((await send(headerOnly))[0] ?? "", /^250/);
   assert.ok((await queued())[0]?.text.endsWith(headerOnly.toString("latin1")));
+});
+
+test("RFC 5321 §4.5.1 mail for the host's postmaster is taken, with and without a domain", async () => {
+  const to = [
+    "Postmaster",
+    "POSTMASTER@MX.dest.test",
+    "postmaster@dest.test",
+    "postmaster@dest.test.mx.dest.test",
+  ];
+  const answers = await transmit({ recipients: to.map((address) => ({ address })), content: signed() });
+  assert.deepEqual(
+    answers.map((answer) => answer.slice(0, 9)),
+    ["250 2.0.0", "250 2.0.0", "250 2.0.0", "550 5.7.1"],
+  );
+  const stored = await queued();
+  assert.deepEqual(
+    stored.map(({ recipients }) => recipients),
+    [["postmaster@dest.test"]],
+  );
 });
 
 test("RFC 3461, RFC 8689 the envelope's parameters go into the queue; a recipient named twice counts once", async () => {

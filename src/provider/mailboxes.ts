@@ -26,6 +26,13 @@ export function mailboxAnswers(config: Config): (localPart: string, domain: stri
   };
 }
 
+/** Who is this host's postmaster: where its name is no domain of ours, the first domain's that has one. */
+export function postmasterOf({ hostname, domains }: Config): string {
+  const names = domains.map(({ name }) => name);
+  const first = domains.find((domain) => hasMailbox(domain, "postmaster"))?.name;
+  return `postmaster@${names.includes(hostname) ? hostname : (first ?? hostname)}`;
+}
+
 function hasMailbox({ target }: HostedDomain, localPart: string): boolean {
   // What an inner server has it says itself; it is asked when the message is handed on.
   return target.kind === "next-hop" || maildirOf(target.mailboxes, localPart) !== null;

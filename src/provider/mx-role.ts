@@ -1,7 +1,7 @@
 import { type MxEvent, MxHandler } from "../mx/index.ts";
 import { type KeyLookup, type StapleKeySource, Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
-import { mailboxAnswers } from "./mailboxes.ts";
+import { mailboxAnswers, postmasterOf } from "./mailboxes.ts";
 import type { MailStore, Running, Shared, Watchers } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
@@ -11,6 +11,7 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
   const { keys, policies } = openKeyLookup(config.network, shared.network);
   const handler = new MxHandler({
     hostname: config.hostname,
+    postmaster: postmasterOf(config),
     mailbox: mailboxAnswers(config),
     verification: new Verification({ keys: watched(keys, watchers), policies }),
     actions: config.policy.actions,
