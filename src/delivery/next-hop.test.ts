@@ -185,10 +185,10 @@ test("LMTP at a Unix socket: an answer for each recipient", async (t) => {
       .toSorted((one, two) => one.index - two.index)
       .map(({ address, kind, code, remote, via, onward }) => [address, kind, code, remote, via?.tls, onward]),
     [
-      ["a@dest.test", "delivered", 250, "localhost", "none", "mailbox"],
-      ["nobody@dest.test", "failed", 550, "localhost", "none", undefined],
-      ["full@dest.test", "deferred", 452, "localhost", "none", undefined],
-      ["gone@dest.test", "failed", 550, "localhost", "none", undefined],
+      ["a@dest.test", "delivered", 250, "mail.here.test", "none", "mailbox"],
+      ["nobody@dest.test", "failed", 550, "mail.here.test", "none", undefined],
+      ["full@dest.test", "deferred", 452, "mail.here.test", "none", undefined],
+      ["gone@dest.test", "failed", 550, "mail.here.test", "none", undefined],
     ],
   );
   assert.equal(results[0]?.via?.address, path);

@@ -13,11 +13,12 @@ import { addressesToTry, noTargets, type Target, type TargetOptions, type Target
 export async function findNextHop(
   { place, protocol, tls, credentials }: NextHop,
   requireTls: boolean,
-  { resolver, dane, signal }: Pick<TargetOptions, "resolver" | "dane" | "signal">,
+  { hostname, resolver, dane, signal }: Pick<TargetOptions, "hostname" | "resolver" | "dane" | "signal">,
 ): Promise<Targets> {
   if (place.kind === "unix") {
     if (requireTls && protocol === "smtp") return noTls(place.path);
-    const target = { host: "localhost", path: place.path };
+    // Senders read who refused their mail.
+    const target = { host: hostname, path: place.path };
     return {
       kind: "targets",
       targets: [{ place: target, protocol, security: { kind: "none" }, credentials }],
