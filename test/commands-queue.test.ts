@@ -168,6 +168,7 @@ test("orders: retry, hold, release, bounce, remove", async () => {
   );
   await cli.refuses(`queue bounce ${ids[0]}`, /not done without --yes: 1 message goes back to its sender\./);
   await cli.does(`queue bounce ${ids[0]} --yes`, /^1 message goes back to its sender\.\n$/);
+  await cli.does("queue list", / goes back to its sender\n/);
   const [bounced] = await queue.lease({ limit: 1, perDestination: () => 1, inWork: new Map() });
   assert.deepEqual([bounced?.id, bounced?.purpose], [ids[0], "bounce"]);
   await cli.refuses("queue remove --all", /not done without --yes: 3 messages are removed\./);
@@ -192,6 +193,10 @@ test("stats counts, and names destinations that rest", async () => {
   ]);
   await queue.enqueue([message("allice@someisp.test", ["a@up.test"])]);
   await queue.destinationFailed("down.test", "4.4.1 cannot connect");
+  await cli.does(
+    "queue list --destination down.test",
+    / a@down\.test +its destination rests: see vsmtp queue/,
+  );
   await cli.does(
     "queue stats",
     /^3 messages, \d+ B, the oldest \ds old:\n3 messages queued, 0 leased, 0 held; 0 recipients[\s\S]*\ndown\.test +2 +0 +0 +\ds +in \S+ +1 +4\.4\.1 cannot connect\nup\.test +1 /,

@@ -58,7 +58,7 @@ function columns(now: number): Column<ListedMessage>[] {
     },
     { heading: "SENDER", cell: ({ sender }) => senderText(sender), yields: true },
     { heading: "RECIPIENTS", cell: recipientsText, yields: true },
-    { heading: "WHY", cell: whyHere, yields: true },
+    { heading: "WHY", cell: (message) => whyHere(message, now), yields: true },
   ];
 }
 

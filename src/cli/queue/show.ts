@@ -25,7 +25,7 @@ export function defineShow(parent: Command, done: Done): void {
     about: ["The text of a message is its sender's secret: look at it for a reason that you could tell him."],
     examples: [
       ["vsmtp queue show 1M85MSH588YTNX5W", "recipients, attempts, what other servers said"],
-      ["vsmtp queue show 1M85MSH588YTNX5W --header | vsmtp explain", "what its signature covers"],
+      ["vsmtp queue show 1M85MSH588YTNX5W --content | vsmtp explain", "whether its signature is whole"],
     ],
     json: messageFields,
     async run({ queue, printer }, { header, content }: Options, id: string) {

@@ -32,11 +32,17 @@ export function senderText(sender: string): string {
   return sender === "" ? "<>" : sender;
 }
 
-/** What keeps a message here, in a few words. */
-export function whyHere({ state, heldBecause, pendingOrder, recipients }: ListedMessage): string {
+/** What keeps a message here, in a few words. @param now Unix milliseconds */
+export function whyHere(
+  { state, heldBecause, pendingOrder, dueAt, attempts, recipients }: ListedMessage,
+  now: number,
+): string {
   if (heldBecause !== null) return heldBecause;
-  if (pendingOrder !== null) return `after this attempt: ${pendingOrder}`;
+  if (pendingOrder !== null && state === "leased") return `after this attempt: ${pendingOrder}`;
+  if (pendingOrder === "bounce") return "goes back to its sender";
   if (state === "leased") return "delivery is at it";
+  // A message that was never tried is due, unless nobody can be talked to there.
+  if (attempts === 0 && dueAt !== null && dueAt > now) return "its destination rests: see vsmtp queue stats";
   return recipients.find(({ state: of, detail }) => of === "deferred" && detail !== null)?.detail ?? "";
 }
 
