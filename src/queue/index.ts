@@ -2,6 +2,7 @@
 export { destinationOf } from "./destination.ts";
 export type { DirectTaker } from "./direct-hand-over.ts";
 export { newMessageId } from "./message-id.ts";
+export { orderAll } from "./order-all.ts";
 export { type LeaseLimits, Queue, type QueueOptions, type Settled } from "./queue.ts";
 export { type QueueClock, systemClock } from "./queue-clock.ts";
 export {

@@ -17,6 +17,7 @@ import {
   RetrySchedule,
 } from "./index.ts";
 import { newOwner, processHost } from "./lease-owner.ts";
+import { orderAll } from "./order-all.ts";
 import { TestClock } from "./test-clock.ts";
 import { newMessage, octetsOf } from "./test-messages.ts";
 
@@ -347,6 +348,19 @@ test("orders reach all that match, wake the delivery, and wait for leased ones",
   await queue.settle(one, outcomes(one, "deferred"));
   const [listed] = await queue.list({ ids: [one.id] }, 1);
   deepEqual([listed?.state, listed?.heldBecause], ["held", "again"]);
+});
+
+test("an order is for what is there when it is given", async (t) => {
+  const { queue, store, clock } = await open(t);
+  await queue.enqueue(Array.from({ length: 600 }, () => newMessage()));
+  const now = clock.now();
+  await clock.advance(1);
+  await queue.enqueue([newMessage()]);
+  const steps: number[] = [];
+  const hold = { kind: "hold", because: "a spam run" } as const;
+  equal(await orderAll(store, {}, hold, now, (messages) => steps.push(messages)), 600);
+  deepEqual(steps, [500, 600]);
+  equal((await queue.counts()).queued, 1);
 });
 
 test("too old, to be warned, to be returned: taken though its destination rests, each for its reason", async (t) => {

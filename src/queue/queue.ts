@@ -5,6 +5,7 @@ import { DirectHandOver, type DirectTaker, leasedAsNew } from "./direct-hand-ove
 import { isGone, processHost } from "./lease-owner.ts";
 import { type Lease, Leases } from "./leases.ts";
 import { newMessageId } from "./message-id.ts";
+import { orderAll } from "./order-all.ts";
 import { type QueueClock, systemClock } from "./queue-clock.ts";
 import { QueueCommits } from "./queue-commits.ts";
 import {
@@ -73,8 +74,6 @@ export type Settled =
 const hour = 3_600_000;
 /** How long a settlement that the store refused waits before it is tried again. */
 const settleAgainMs = 2_000;
-/** An order goes through the queue in steps that leave room for others. */
-const orderedAtATime = 500;
 
 const nothingDone: WorkResult = { outcomes: [], attempted: false, warned: false, reports: [] };
 
@@ -251,15 +250,7 @@ export class Queue {
 
   /** Carries out an operator's order for all messages that match. @returns for how many */
   async order(filter: QueueFilter, order: QueueOrder): Promise<number> {
-    // One time for all: what it was carried out for once is not found again.
-    const now = this.#clock.now();
-    let all = 0;
-    for (;;) {
-      const some = await this.#store.order(filter, order, now, orderedAtATime);
-      all += some;
-      this.#work.wake();
-      if (some === 0) return all;
-    }
+    return await orderAll(this.#store, filter, order, this.#clock.now(), () => this.#work.wake());
   }
 
   /** Gives back what is still leased, so that the next process need not wait. The store stays open. */

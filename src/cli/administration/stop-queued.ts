@@ -3,7 +3,7 @@ import type { Config } from "../../config/index.ts";
 import { type KeyringStore, KeyStanding } from "../../keyring/index.ts";
 import {
   type ListedMessage,
-  type QueueFilter,
+  orderAll,
   type QueueOrder,
   type QueueStore,
   QueueStoreError,
@@ -29,7 +29,7 @@ export interface StoppedMail {
 export const stoppedFields = {
   queued: "what was to become of its mail in this host's queue: hold, remove or leave",
   queued_messages:
-    "how many messages that became; null: it was left alone, there is no queue here, or it could not be used",
+    "how many messages it happened to; null: they were left alone, there is no queue here, or it could not be used",
   queued_problem: "why the queue could not be used; null: it could",
 } as const;
 
@@ -81,7 +81,7 @@ export async function stopQueued(
     await using open = await openQueue(config);
     const messages =
       "account" in what
-        ? await stopAll(open.queue, { account: what.account }, order)
+        ? await orderAll(open.queue, { account: what.account }, order, Date.now())
         : await stopSigned(open.queue, what.keysOf, new KeyStanding(what.store), order);
     return { fate, messages, problem: null };
   } catch (error) {
@@ -93,16 +93,6 @@ export async function stopQueued(
 }
 
 const HELD_BECAUSE = "its account was suspended, removed or re-keyed: what it signed is refused everywhere";
-
-async function stopAll(queue: QueueStore, filter: QueueFilter, order: QueueOrder): Promise<number> {
-  const now = Date.now();
-  let messages = 0;
-  for (;;) {
-    const some = await queue.order({ ...filter, before: now }, order, now, AT_A_TIME);
-    messages += some;
-    if (some === 0) return messages;
-  }
-}
 
 async function stopSigned(
   queue: QueueStore,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { QueueFilter, QueueOrder, QueueStore } from "../../queue/index.ts";
+import { orderAll, type QueueFilter, type QueueOrder, type QueueStore } from "../../queue/index.ts";
 import { countText } from "../administration/count-text.ts";
 import { showProgress } from "../administration/progress.ts";
 import { EXIT } from "../exit-status.ts";
@@ -18,15 +18,13 @@ interface Verb {
   readonly summary: string;
   readonly about: readonly string[];
   readonly examples: readonly (readonly [line: string, purpose: string])[];
-  /** Done without a question. */
+  /** It cannot be undone. */
   readonly asks?: true;
-  /** `they are held`, after a number of messages. */
+  /** `is held` and `are held`, after a number of messages. */
   readonly outcome: { readonly one: string; readonly many: string };
   order(options: Options): QueueOrder;
 }
 
-/** How many messages one transaction takes, so that the servers on this queue need not wait. */
-const AT_A_TIME = 500;
 /** Nobody reads more digits before saying yes. */
 const COUNTED_AT_MOST = 10_000;
 
@@ -114,7 +112,8 @@ function defineOrder(parent: Command, done: Done, name: string, verb: Verb): voi
       }
       const missing = await missingIds(queue, ids);
       for (const id of missing) process.stderr.write(`vsmtp: ${id}: no such message in the queue\n`);
-      if (verb.asks) await confirm(await consequence(queue, filter, verb));
+      const question = verb.asks ? await consequence(queue, filter, verb) : null;
+      if (question !== null) await confirm(question);
       const messages = await carryOut(queue, filter, verb.order(options), json);
       await printer.print({ order: name, messages }, sentence(messages, verb));
       return missing.length > 0 ? EXIT.usage : EXIT.ok;
@@ -128,17 +127,9 @@ async function carryOut(
   order: QueueOrder,
   json: boolean,
 ): Promise<number> {
-  // One time for all: what it was carried out for once is not found again.
-  const now = Date.now();
   const progress = await showProgress(order.kind, "messages", json);
-  let messages = 0;
   try {
-    for (;;) {
-      const some = await queue.order(filter, order, now, AT_A_TIME);
-      if (some === 0) return messages;
-      messages += some;
-      progress.report(messages, null);
-    }
+    return await orderAll(queue, filter, order, Date.now(), (messages) => progress.report(messages, null));
   } finally {
     progress.end();
   }
@@ -151,13 +142,14 @@ async function missingIds(queue: QueueStore, ids: readonly string[]): Promise<st
   return ids.filter((id) => !there.has(id));
 }
 
-async function consequence(queue: QueueStore, filter: QueueFilter, verb: Verb): Promise<string> {
+/** Null: there is nothing to ask about. */
+async function consequence(queue: QueueStore, filter: QueueFilter, verb: Verb): Promise<string | null> {
   let count = 0;
   for await (const _ of matching(queue, filter)) if (++count > COUNTED_AT_MOST) break;
   if (count > COUNTED_AT_MOST) {
     return `More than ${countText(COUNTED_AT_MOST, "message")} ${verb.outcome.many}.`;
   }
-  return `${sentence(count, verb)}`;
+  return count === 0 ? null : sentence(count, verb);
 }
 
 function sentence(messages: number, { outcome }: Verb): string {
