@@ -166,6 +166,7 @@ test("orders: retry, hold, release, bounce, remove", async () => {
     [missing.status, missing.stdout, missing.stderr],
     [2, "1 message waits for delivery again.\n", "vsmtp: 0000000000000000: no such message in the queue\n"],
   );
+  await cli.does("queue bounce --destination nowhere.test", /^No message matches/); // nothing to ask about
   await cli.refuses(`queue bounce ${ids[0]}`, /not done without --yes: 1 message goes back to its sender\./);
   await cli.does(`queue bounce ${ids[0]} --yes`, /^1 message goes back to its sender\.\n$/);
   await cli.does("queue list", / goes back to its sender\n/);
@@ -209,4 +210,7 @@ test("stats counts, and names destinations that rest", async () => {
   await cli.does("queue retry --destination down.test", /^2 messages are due now/);
   const [, awake] = await cli.objects("queue stats");
   assert.ok(awake?.rests_until === null || Number(awake?.rests_until) <= Date.now() / 1000);
+  await queue.enqueue([message("allice@someisp.test", ["a@bücher.test"])]);
+  const [book] = await cli.objects("queue list --destination BÜCHER.test");
+  assert.equal(book?.destination, "xn--bcher-kva.test");
 });

@@ -3,6 +3,7 @@ import type { AccountRecord, AccountState, Keyring } from "../../keyring/index.t
 import { administer } from "../administration/administer.ts";
 import { canonicalAddress } from "../administration/find-account.ts";
 import { domainName } from "../administration/find-domain.ts";
+import { firstOf } from "../administration/first-of.ts";
 import { isoDate } from "../administration/time-text.ts";
 import { countArgument } from "../arguments.ts";
 import type { Done } from "../run-command.ts";
@@ -103,14 +104,6 @@ async function* withKeys(
 async function withActiveKeys(keyring: Keyring, account: AccountRecord): Promise<Row> {
   const keys = await keyring.keyHistory(account.id);
   return { account, kids: keys.filter(({ state }) => state === "active").map(({ kid }) => kid) };
-}
-
-async function* firstOf<T>(rows: AsyncIterable<T>, count: number): AsyncGenerator<T> {
-  let left = count;
-  for await (const row of rows) {
-    yield row;
-    if (--left === 0) return;
-  }
 }
 
 function stateArgument(text: string): AccountState {

@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../../config/index.ts";
+import { canonicalDomain } from "../../message/index.ts";
 import type { ListedMessage, QueueFilter, QueueStore } from "../../queue/index.ts";
 import { findAccount } from "../administration/find-account.ts";
+import { withStoreErrors } from "../administration/store-errors.ts";
 import { timeArgument } from "../arguments.ts";
 import { openKeyring, usesKeyStore } from "../configuration.ts";
 import { UsageError } from "../usage-error.ts";
@@ -47,11 +49,16 @@ export async function filterOf(
     ...(ids.length > 0 ? { ids } : {}),
     ...(sender === undefined ? {} : { sender }),
     ...(recipient === undefined ? {} : { recipient }),
-    ...(destination === undefined ? {} : { destination: destination.toLowerCase() }),
+    ...(destination === undefined ? {} : { destination: destinationName(destination) }),
     ...(account === undefined ? {} : { account: await accountId(config, account) }),
     ...(state === undefined ? {} : { state }),
     ...(before === undefined ? {} : { before: before * 1000 }),
   };
+}
+
+/** An address literal is a destination, too. */
+function destinationName(text: string): string {
+  return canonicalDomain(text) ?? text.toLowerCase();
 }
 
 /** Queued messages know the id of their account only, which outlives its addresses. */
@@ -62,8 +69,10 @@ async function accountId(config: Config, name: string): Promise<string> {
       `this host has no key store that knows whose ${name} is: give the account's id, as vsmtp queue show tells it, or --sender`,
     );
   }
-  await using open = await openKeyring(config);
-  return (await findAccount(open.keyring, name)).id;
+  return withStoreErrors(async () => {
+    await using open = await openKeyring(config);
+    return (await findAccount(open.keyring, name)).id;
+  });
 }
 
 const PAGE = 500;

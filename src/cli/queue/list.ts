@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { ListedMessage } from "../../queue/index.ts";
+import { firstOf } from "../administration/first-of.ts";
 import type { Column } from "../administration/table.ts";
 import { countArgument } from "../arguments.ts";
 import type { Done } from "../run-command.ts";
@@ -60,12 +61,4 @@ function columns(now: number): Column<ListedMessage>[] {
     { heading: "RECIPIENTS", cell: recipientsText, yields: true },
     { heading: "WHY", cell: (message) => whyHere(message, now), yields: true },
   ];
-}
-
-async function* firstOf<T>(rows: AsyncIterable<T>, count: number): AsyncGenerator<T> {
-  let left = count;
-  for await (const row of rows) {
-    yield row;
-    if (--left === 0) return;
-  }
 }

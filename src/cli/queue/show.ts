@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { HeaderReader } from "../../message/index.ts";
-import type { ListedMessage, QueueStore } from "../../queue/index.ts";
+import { type ListedMessage, piecesOf, type QueueStore } from "../../queue/index.ts";
 import { formatFacts } from "../administration/facts.ts";
 import { isoMinute } from "../administration/time-text.ts";
 import type { Done } from "../run-command.ts";
@@ -42,13 +42,12 @@ async function printContent(queue: QueueStore, id: string, headerOnly: boolean):
   const content = await queue.content(id);
   if (content === null) throw notThere(id);
   const reader = headerOnly ? new HeaderReader() : null;
-  for (const piece of content.inline) {
+  for await (const piece of piecesOf(content)) {
     if (reader === null) await writeOut(piece);
     // What follows the header begins the body.
     else if (reader.write(piece).length > 0) break;
   }
-  if (reader !== null) return writeOut(reader.finish());
-  for await (const piece of content.rest()) await writeOut(piece);
+  if (reader !== null) await writeOut(reader.finish());
 }
 
 function notThere(id: string): UsageError {
