@@ -1,5 +1,5 @@
 import { HeaderReader } from "../message/index.ts";
-import type { LeasedMessage, StoredContent, WorkResult } from "../queue/index.ts";
+import { type LeasedMessage, piecesOf, type StoredContent, type WorkResult } from "../queue/index.ts";
 
 /**
  * Whether the keys that signed a message are still good: their accounts may have been suspended or given new keys since
@@ -30,9 +30,7 @@ export function stoppedResult(message: LeasedMessage, because: string, fate: "ho
 
 /** The header of a message, as far as it is in memory or must be read. */
 export async function readHeader(content: () => Promise<StoredContent>): Promise<Buffer> {
-  const { inline, restOctets, rest } = await content();
   const reader = new HeaderReader();
-  for (const piece of inline) if (reader.write(piece).length > 0) return reader.finish();
-  if (restOctets > 0) for await (const piece of rest()) if (reader.write(piece).length > 0) break;
+  for await (const piece of piecesOf(await content())) if (reader.write(piece).length > 0) break;
   return reader.finish();
 }

@@ -1,5 +1,5 @@
 import { fieldText, HeaderReader, parseHeader } from "../../message/index.ts";
-import type { StoredContent } from "../../queue/index.ts";
+import { piecesOf, type StoredContent } from "../../queue/index.ts";
 
 /** What a report needs of the message that it is about. */
 export interface Original {
@@ -40,9 +40,4 @@ export async function readOriginal(
     subject: only("subject"),
     messageId: only("message-id"),
   };
-}
-
-async function* piecesOf({ inline, restOctets, rest }: StoredContent): AsyncGenerator<Uint8Array> {
-  yield* inline;
-  if (restOctets > 0) yield* rest();
 }

@@ -1,6 +1,7 @@
 import type { MessageContent, StoredMessage } from "../../queue/index.ts";
 import { integer } from "../sql/columns.ts";
 import { all, allIn, first, insertRows, type Program, type Row, run, type SqlValue } from "../sql/program.ts";
+import { byOctets } from "./destinations.ts";
 
 /** A content that is in several messages, or in one. */
 export interface PlacedContent {
@@ -60,7 +61,7 @@ export function* deleteContents(gone: readonly Row[]): Program<string[]> {
   const ids = gone.map(({ id }) => id as string);
   const deleted = [...(yield* allIn("DELETE FROM content WHERE id IN (*) RETURNING file", ids))];
   // In one order in all processes, so that two that end copies of the same messages do not wait for each other.
-  for (const [id, count] of [...leavers].sort(byKey)) {
+  for (const [id, count] of [...leavers].sort(([a], [b]) => byOctets(a, b))) {
     yield* run("UPDATE content SET holders = holders - ? WHERE id = ?", count, id);
     deleted.push(...(yield* all("DELETE FROM content WHERE id = ? AND holders = 0 RETURNING file", id)));
   }
@@ -92,8 +93,4 @@ export function* contentOf(id: string): Program<ContentParts | null> {
     file: last.file as string | null,
     restOctets: integer(last, "rest_octets"),
   };
-}
-
-function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
