@@ -140,6 +140,13 @@ test("words behind the reply to STARTTLS are an attack (RFC 3207 §5)", async (t
     await failure(port, { tls }),
     /^deferred at starttls: null 4\.4\.2 (?:octets follow|a reply to nothing)/,
   );
+  // Whole lines of a reply that goes on inside TLS: they would have been the server's extensions.
+  const begun = await scripted(
+    t,
+    "220 x\r\n",
+    answers({ STARTTLS: "220 go\r\n250-x\r\n250-REQUIRETLS\r\n" }, "250-x\r\n250 STARTTLS\r\n"),
+  );
+  assert.match(await failure(begun, { tls, deadlines: { tlsMs: 500 } }), /^deferred at .* octets follow/);
   const silent = await scripted(
     t,
     "220 x\r\n",

@@ -28,12 +28,16 @@ export class ReplyReader {
   #lines: string[] = [];
 
   push(chunk: Buffer): void {
-    this.#buffer = this.hasOctets ? Buffer.concat([this.#buffer.subarray(this.#at), chunk]) : chunk;
+    this.#buffer = this.#hasOctets ? Buffer.concat([this.#buffer.subarray(this.#at), chunk]) : chunk;
     this.#at = 0;
   }
 
-  /** Whether octets wait behind the last complete reply. */
-  get hasOctets(): boolean {
+  /** Whether anything came behind the last complete reply: octets, or lines of a reply that goes on. */
+  get inReply(): boolean {
+    return this.#hasOctets || this.#lines.length > 0;
+  }
+
+  get #hasOctets(): boolean {
     return this.#at < this.#buffer.length;
   }
 

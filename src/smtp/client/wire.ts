@@ -95,7 +95,7 @@ export class Wire {
   async secure(options: ConnectionOptions, deadlineMs: number): Promise<TLSSocket> {
     if (this.#error !== null) throw this.#error;
     // RFC 3207 §5: what was sent in clear behind the reply to STARTTLS must not be taken for the server's words.
-    if (this.#reader.hasOctets || this.#early.length > 0 || this.#socket.readableLength > 0) {
+    if (this.#reader.inReply || this.#early.length > 0 || this.#socket.readableLength > 0) {
       this.fail("octets follow the reply to STARTTLS");
       throw this.#error;
     }
