@@ -1,6 +1,6 @@
 import { FreshCache } from "./fresh-cache.ts";
 import type { KeyringStore } from "./keyring-store.ts";
-import type { KeyState } from "./records.ts";
+import type { AccountRecord, KeyState } from "./records.ts";
 
 interface Standing {
   readonly state: KeyState | "suspended";
@@ -8,10 +8,12 @@ interface Standing {
 }
 
 const REMEMBERED_KEYS = 20_000;
+const REMEMBERED_ACCOUNTS = 10_000;
 
-/** How keys stand now, for whoever holds mail that they signed: remembered until their account changes. */
+/** How keys and their users stand now, for whoever holds mail of theirs: remembered until the account changes. */
 export class KeyStanding {
   readonly #standings: FreshCache<Standing>;
+  readonly #accounts: FreshCache<AccountRecord>;
 
   constructor(store: KeyringStore) {
     this.#standings = new FreshCache<Standing>(
@@ -26,6 +28,12 @@ export class KeyStanding {
       },
       ({ accountId }) => [accountId],
     );
+    this.#accounts = new FreshCache<AccountRecord>(
+      store,
+      REMEMBERED_ACCOUNTS,
+      (id) => store.account(id),
+      ({ id }) => [id],
+    );
   }
 
   /**
@@ -35,5 +43,14 @@ export class KeyStanding {
    */
   async stateOf(kid: string): Promise<KeyState | "suspended" | null> {
     return (await this.#standings.get(kid))?.state ?? null;
+  }
+
+  /**
+   * Null: there is no such account.
+   *
+   * @throws KeyringStoreError
+   */
+  account(accountId: string): Promise<AccountRecord | null> {
+    return this.#accounts.get(accountId);
   }
 }

@@ -1,5 +1,5 @@
 import type { SenderStanding } from "../delivery/index.ts";
-import { type KeyringStore, KeyringStoreError, KeyStanding } from "../keyring/index.ts";
+import { type AccountRecord, type KeyringStore, KeyringStoreError, KeyStanding } from "../keyring/index.ts";
 import type { LeasedMessage } from "../queue/index.ts";
 
 /** Where the key store is in reach it says how keys stand, at once after every change. */
@@ -10,19 +10,28 @@ export class KeyringStanding implements SenderStanding {
     this.#keys = new KeyStanding(store);
   }
 
-  async problem({ kids }: LeasedMessage): Promise<string | null> {
+  async problem({ kids, account, enqueuedAt }: LeasedMessage): Promise<string | null> {
     try {
       for (const kid of kids) {
         const state = await this.#keys.stateOf(kid);
         if (state !== "active" && state !== "retired") return keyProblems[state ?? "no-key"];
       }
-      return null;
+      // Whoever sends as somebody else (SUB-2) has that account's key sign, which stays good when he is stopped.
+      const sender = account === null ? null : await this.#keys.account(account);
+      return sender && senderProblem(sender, enqueuedAt);
     } catch (error) {
       // Receivers look too: mail does not wait for a key store that cannot answer now.
       if (error instanceof KeyringStoreError) return null;
       throw error;
     }
   }
+}
+
+/** As with the keys of an account (LIF-13), what is older than the end of its suspension is not sent either. */
+function senderProblem({ state, stateSince, createdAt }: AccountRecord, enqueuedAt: number): string | null {
+  if (state !== "active") return `the account that sent it is ${state}`;
+  const wasSuspended = stateSince > createdAt && enqueuedAt < stateSince * 1000;
+  return wasSuspended ? "the account that sent it was suspended since" : null;
 }
 
 /** Why what a key signed is not sent any more, for people. */

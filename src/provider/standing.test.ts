@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Keyring } from "../keyring/index.ts";
 import type { LeasedMessage } from "../queue/index.ts";
 import type { KeyAnswer, KeyQuery } from "../signature/index.ts";
 import { KeyringStanding } from "./keyring-standing.ts";
@@ -17,8 +18,8 @@ before(async () => {
 
 after(() => here.close());
 
-function leased(kids: readonly string[], enqueuedAt: number): LeasedMessage {
-  return { kids, enqueuedAt } as LeasedMessage;
+function leased(kids: readonly string[], enqueuedAt: number, account: string | null = null): LeasedMessage {
+  return { kids, enqueuedAt, account } as LeasedMessage;
 }
 
 test("a key store in reach tells at once how senders' keys stand", async () => {
@@ -38,6 +39,32 @@ test("a key store in reach tells at once how senders' keys stand", async () => {
   assert.match((await problem()) ?? "", /is revoked/);
   assert.match((await standing.problem(leased(["AAAAAAAAAAAAAAAAAAAAAA"], 0))) ?? "", /is unknown/);
   assert.equal(await standing.problem(leased([], 0)), null);
+});
+
+test("an account that is stopped sends nothing under another's key either", async () => {
+  const { store, masterKey } = here;
+  let now = 1_800_000_000_000;
+  const keyring = await Keyring.open({ store, masterKey, clock: { now: () => now } });
+  const dave = await keyring.addAccount({ address: "dave@here.test" });
+  const erin = await keyring.addAccount({ address: "erin@here.test" });
+  assert.ok(dave.ok && erin.ok);
+  const { id } = dave.account;
+  // Who may send as erin has her key sign.
+  const [key] = await keyring.keyHistory(erin.account.id);
+  const standing = new KeyringStanding(store);
+  const problem = (enqueuedAt: number) => standing.problem(leased([key?.kid ?? ""], enqueuedAt, id));
+  const sentAt = now;
+  assert.equal(await problem(sentAt), null);
+  now += 60_000;
+  assert.ok((await keyring.suspend(id, null)).ok);
+  assert.equal(await problem(sentAt), "the account that sent it is suspended");
+  now += 60_000;
+  assert.ok((await keyring.resume(id)).ok);
+  assert.equal(await problem(sentAt), "the account that sent it was suspended since");
+  assert.equal(await problem(now), null);
+  assert.ok((await keyring.removeAccount(id)).ok);
+  assert.equal(await problem(now), "the account that sent it is removed");
+  assert.equal(await standing.problem(leased([key?.kid ?? ""], now)), null, "reports have no account");
 });
 
 test("elsewhere key servers are asked, unless the message was signed just now", async () => {

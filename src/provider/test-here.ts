@@ -20,6 +20,7 @@ export async function openHere() {
   const vault = new KeyringVault({ authenticator, keys: new UserKeys({ store, masterKey, audit }) });
   return {
     store,
+    masterKey,
     keyring,
     vault,
     async close(): Promise<void> {
