@@ -5,7 +5,7 @@ import { Gate } from "./gate.ts";
 /** So many connections are opened before one has shown that the server bears more. */
 const firstConnections = 5;
 /** How long a server that had enough is not asked for more. */
-const contentMs = 60_000;
+const satisfiedMs = 60_000;
 const maxLanes = 20;
 
 /** A connection without work; it closes itself after a while. */
@@ -126,7 +126,7 @@ export class ConnectionPlace {
   /** The server had enough of us. @param to how many it bears, as far as it has shown */
   shrink(to = this.#window - 1): void {
     this.#window = Math.max(1, Math.min(this.#window, Math.floor(to)));
-    this.#growsFrom = this.#clock.now() + contentMs;
+    this.#growsFrom = this.#clock.now() + satisfiedMs;
   }
 
   /** Many domains may share a host, and each demand something else of connections to it. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type LeasedMessage, type QueueClock, systemClock } from "../queue/index.ts";
+import { headerOf, type LeasedMessage, type QueueClock, systemClock } from "../queue/index.ts";
 import { type AttemptTools, attempt } from "./attempt.ts";
 import { AttemptContent } from "./attempt-content.ts";
 import { ConnectionPool } from "./connection-pool.ts";
@@ -18,7 +18,7 @@ import { resultsWithoutAttempt } from "./reports/without-attempt.ts";
 import { describe, forEach, ownResult } from "./result.ts";
 import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
-import { everythingGoes, readHeader, type SenderStanding, stoppedResult } from "./sender-standing.ts";
+import { everythingGoes, type SenderStanding, stoppedResult } from "./sender-standing.ts";
 
 /** Messages of a destination of which nothing is known that are in work at a time. */
 const firstMessages = 5;
@@ -165,7 +165,7 @@ export class Delivery {
   async #isStopped(message: LeasedMessage, content: AttemptContent): Promise<boolean> {
     if (message.kids.length === 0 || message.purpose === "bounce") return false;
     const { queue, stoppedMail } = this.#options;
-    const because = await this.#standing.problem(message, () => readHeader(content.get));
+    const because = await this.#standing.problem(message, async () => headerOf(await content.get()));
     if (because === null) return false;
     await queue.settle(message, stoppedResult(message, because, stoppedMail));
     const fate = stoppedMail === "hold" ? "held" : "removed";

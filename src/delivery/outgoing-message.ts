@@ -1,6 +1,11 @@
 import { isAscii } from "node:buffer";
-import { HeaderReader } from "../message/index.ts";
-import { type LeasedMessage, piecesOf, type QueuedRecipient, type StoredContent } from "../queue/index.ts";
+import {
+  headerOf,
+  type LeasedMessage,
+  piecesOf,
+  type QueuedRecipient,
+  type StoredContent,
+} from "../queue/index.ts";
 import type { OutgoingMessage } from "../smtp/index.ts";
 import { forwardPath } from "./forward-path.ts";
 
@@ -34,14 +39,6 @@ export async function outgoingMessage(
     // servers without it (RFC 6531 §3.6).
     smtputf8: message.smtputf8 && (await needsUtf8()),
   };
-}
-
-async function headerOf(content: StoredContent): Promise<Buffer> {
-  const header = new HeaderReader();
-  for await (const piece of piecesOf(content)) {
-    if (header.write(piece).length > 0) break;
-  }
-  return header.finish();
 }
 
 function asContent(content: StoredContent, size: number): OutgoingMessage["content"] {

@@ -1,5 +1,4 @@
-import { HeaderReader } from "../message/index.ts";
-import { type LeasedMessage, piecesOf, type StoredContent, type WorkResult } from "../queue/index.ts";
+import type { LeasedMessage, WorkResult } from "../queue/index.ts";
 
 /**
  * Whether the keys that signed a message are still good: their accounts may have been suspended or given new keys since
@@ -26,11 +25,4 @@ export function stoppedResult(message: LeasedMessage, because: string, fate: "ho
   }));
   const nothing = { attempted: false, warned: false, reports: [] };
   return fate === "hold" ? { ...nothing, outcomes: [], hold: because } : { ...nothing, outcomes };
-}
-
-/** The header of a message, as far as it is in memory or must be read. */
-export async function readHeader(content: () => Promise<StoredContent>): Promise<Buffer> {
-  const reader = new HeaderReader();
-  for await (const piece of piecesOf(await content())) if (reader.write(piece).length > 0) break;
-  return reader.finish();
 }

@@ -27,6 +27,7 @@ export {
   parseHeader,
 } from "./header.ts";
 export { HeaderReader } from "./header-reader.ts";
+export { formatMailDate } from "./mail-date.ts";
 export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";
 export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
 export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";

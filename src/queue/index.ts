@@ -32,4 +32,4 @@ export {
 } from "./queue-store.ts";
 export { type RetryOptions, RetrySchedule } from "./retry-schedule.ts";
 export type { RecipientOutcome, WorkResult } from "./settlement.ts";
-export { piecesOf } from "./stored-content.ts";
+export { headerOf, piecesOf } from "./stored-content.ts";

@@ -5,6 +5,7 @@ import {
   claimsAuthservId,
   fieldText,
   formatAddress,
+  formatMailDate,
   type Header,
   parseHeader,
 } from "../message/index.ts";
@@ -31,7 +32,7 @@ export interface HeaderEditOptions {
 export function editHeader(header: Header, options: HeaderEditOptions): Header {
   const has = (name: string): boolean => header.fields.some((field) => field.name === name);
   let added = "";
-  if (!has("date")) added += `Date: ${formatDate(options.now)}\r\n`;
+  if (!has("date")) added += `Date: ${formatMailDate(options.now)}\r\n`;
   if (!has("message-id")) {
     added += `Message-ID: <${randomBytes(18).toString("base64url")}@${options.identity.domain}>\r\n`;
   }
@@ -55,9 +56,4 @@ function goes(name: string, value: () => string, authservIds: readonly string[])
   if (name !== "authentication-results") return false;
   const text = value();
   return authservIds.some((id) => claimsAuthservId(text, id));
-}
-
-/** RFC 5322 §3.3 date-time in UTC; `toUTCString` differs in the zone only, whose name is obsolete syntax. */
-function formatDate(now: number): string {
-  return new Date(now).toUTCString().replace(/GMT$/, "+0000");
 }

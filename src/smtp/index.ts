@@ -46,4 +46,4 @@ export { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimit
 export type { CloseReason, ServerEvent, SmtpServerOptions, TlsMode } from "./server/options.ts";
 export type { OptionalExtension } from "./server/parse-parameters.ts";
 export { SmtpServer } from "./server/server.ts";
-export { decodeUtf8Address, decodeXtext } from "./xtext.ts";
+export { decodeUtf8Address, decodeXtext, encodeUtf8Address } from "./xtext.ts";

@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { formatMailDate } from "../message/index.ts";
 import { isDomainOrLiteral } from "./mailbox.ts";
 import type { Envelope, SessionInfo } from "./server/handler.ts";
 
@@ -27,7 +28,7 @@ export function formatReceivedField(
     `id ${envelope.id}`,
     ...(single ? [`for <${recipient.text}>`] : []),
   ];
-  const date = options.date.toUTCString().replace("GMT", "+0000"); // RFC 5322 §3.3
+  const date = formatMailDate(options.date.getTime());
   return `Received: ${lines.join("\r\n ")};\r\n ${date}\r\n`;
 }
 

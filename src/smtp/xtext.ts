@@ -53,5 +53,6 @@ export function encodeUtf8Address(address: string): string {
 }
 
 function escaped(character: string): string {
-  return `\\x{${(character.codePointAt(0) as number).toString(16).toUpperCase()}}`;
+  const hex = (character.codePointAt(0) as number).toString(16).toUpperCase();
+  return `\\x{${hex.padStart(2, "0")}}`;
 }

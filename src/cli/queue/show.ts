@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { HeaderReader } from "../../message/index.ts";
-import { type ListedMessage, piecesOf, type QueueStore } from "../../queue/index.ts";
+import { headerOf, type ListedMessage, piecesOf, type QueueStore } from "../../queue/index.ts";
 import { formatFacts } from "../administration/facts.ts";
 import { isoMinute } from "../administration/time-text.ts";
 import type { Done } from "../run-command.ts";
@@ -41,13 +40,8 @@ export function defineShow(parent: Command, done: Done): void {
 async function printContent(queue: QueueStore, id: string, headerOnly: boolean): Promise<void> {
   const content = await queue.content(id);
   if (content === null) throw notThere(id);
-  const reader = headerOnly ? new HeaderReader() : null;
-  for await (const piece of piecesOf(content)) {
-    if (reader === null) await writeOut(piece);
-    // What follows the header begins the body.
-    else if (reader.write(piece).length > 0) break;
-  }
-  if (reader !== null) await writeOut(reader.finish());
+  if (headerOnly) return writeOut(await headerOf(content));
+  for await (const piece of piecesOf(content)) await writeOut(piece);
 }
 
 function notThere(id: string): UsageError {

@@ -1,4 +1,4 @@
-import { decodeUtf8Address, decodeXtext } from "../../smtp/index.ts";
+import { decodeUtf8Address, decodeXtext, encodeUtf8Address } from "../../smtp/index.ts";
 import { printable } from "./lines.ts";
 
 // Addresses in a report's fields, with their type: RFC 3464 §2.3.1 and §2.3.2, RFC 6533 §3.
@@ -6,7 +6,7 @@ import { printable } from "./lines.ts";
 /** @param utf8 the report may hold UTF-8 as it is */
 export function addressField(address: string, utf8: boolean): string {
   if (!/[^\0-\x7f]/.test(address)) return `rfc822; ${printable(address, false)}`;
-  return `utf-8; ${utf8 ? printable(address, true) : encoded(address)}`;
+  return `utf-8; ${utf8 ? printable(address, true) : encodeUtf8Address(address)}`;
 }
 
 /**
@@ -18,12 +18,4 @@ export function originalRecipient(orcpt: string, utf8: boolean): string | null {
   const address = type.toLowerCase() === "utf-8" ? decodeUtf8Address(text) : decodeXtext(text);
   if (address === null) return null;
   return type.toLowerCase() === "utf-8" ? addressField(address, utf8) : `${type}; ${address}`;
-}
-
-/** utf-8-addr-xtext (RFC 6533 §3). */
-function encoded(address: string): string {
-  return address.replaceAll(/[^\x21-\x7e]|[\\+=]/gu, (character) => {
-    const hex = (character.codePointAt(0) as number).toString(16).toUpperCase();
-    return `\\x{${hex.padStart(2, "0")}}`;
-  });
 }

@@ -1,6 +1,7 @@
 import { isAscii } from "node:buffer";
+import { formatMailDate } from "../../message/index.ts";
 import type { LeasedMessage } from "../../queue/index.ts";
-import { mailDate, printable } from "./lines.ts";
+import { printable } from "./lines.ts";
 import type { Original } from "./original.ts";
 import type { Action, ReportedRecipient } from "./reported-recipient.ts";
 import { returnedPart } from "./returned-part.ts";
@@ -66,7 +67,7 @@ export function formatReport(
     `From: Mail delivery <${from}>`,
     `To: <${message.sender}>`,
     `Subject: ${subjectOf(recipients)}`,
-    `Date: ${mailDate(now)}`,
+    `Date: ${formatMailDate(now)}`,
     `Message-ID: <${id}@${hostname}>`,
     ...references(original),
     "Auto-Submitted: auto-replied", // RFC 3834 §5

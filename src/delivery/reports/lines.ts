@@ -28,8 +28,3 @@ export function printable(text: string, utf8: boolean): string {
   if (kept.length <= MAX_WORDS) return kept;
   return `${kept.slice(0, MAX_WORDS).toWellFormed()}...`;
 }
-
-/** RFC 5322 §3.3 date-time in UTC. @param time Unix milliseconds */
-export function mailDate(time: number): string {
-  return new Date(time).toUTCString().replace(/GMT$/, "+0000");
-}

@@ -1,6 +1,6 @@
-import type { LeasedMessage, NewMessage, StoredContent } from "../../queue/index.ts";
+import { headerOf, type LeasedMessage, type NewMessage, type StoredContent } from "../../queue/index.ts";
 import type { RecipientResult } from "../result.ts";
-import { readHeader, type SenderStanding } from "../sender-standing.ts";
+import type { SenderStanding } from "../sender-standing.ts";
 import { fatesOf, finalResult, untoldResult } from "./fate.ts";
 import { formatReport, wantsWhole } from "./format-report.ts";
 import { type Original, readOriginal } from "./original.ts";
@@ -109,7 +109,7 @@ export class Reporter {
     content: () => Promise<StoredContent>,
   ): Promise<"operator" | "account"> {
     if (message.purpose !== "bounce") return "operator";
-    return (await this.#options.standing.problem(message, () => readHeader(content))) === null
+    return (await this.#options.standing.problem(message, async () => headerOf(await content()))) === null
       ? "operator"
       : "account";
   }

@@ -1,7 +1,8 @@
+import { formatMailDate } from "../../message/index.ts";
 import type { LeasedMessage } from "../../queue/index.ts";
 import { decodeXtext } from "../../smtp/index.ts";
 import { addressField, originalRecipient } from "./address-field.ts";
-import { mailDate, printable } from "./lines.ts";
+import { printable } from "./lines.ts";
 import type { ReportedRecipient } from "./reported-recipient.ts";
 
 export interface StatusOptions {
@@ -22,7 +23,7 @@ export function statusPart(
   return [
     ...(envelopeId === null ? [] : [`Original-Envelope-Id: ${envelopeId}`]),
     `Reporting-MTA: dns; ${options.hostname}`,
-    `Arrival-Date: ${mailDate(message.enqueuedAt)}`,
+    `Arrival-Date: ${formatMailDate(message.enqueuedAt)}`,
     ...recipients.flatMap((one) => ["", ...recipientFields(message, one, options)]),
   ];
 }
@@ -43,9 +44,9 @@ function recipientFields(
   ];
   if (result.remote !== null) fields.push(`Remote-MTA: dns; ${printable(result.remote, false)}`);
   fields.push(`Diagnostic-Code: ${diagnostic(result, utf8)}`);
-  if (attemptedAt !== null) fields.push(`Last-Attempt-Date: ${mailDate(attemptedAt)}`);
+  if (attemptedAt !== null) fields.push(`Last-Attempt-Date: ${formatMailDate(attemptedAt)}`);
   fields.push(`Final-Log-ID: ${message.id}`);
-  if (action === "delayed") fields.push(`Will-Retry-Until: ${mailDate(message.expiresAt)}`);
+  if (action === "delayed") fields.push(`Will-Retry-Until: ${formatMailDate(message.expiresAt)}`);
   return fields;
 }
 

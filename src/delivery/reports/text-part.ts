@@ -1,5 +1,6 @@
+import { formatMailDate } from "../../message/index.ts";
 import type { LeasedMessage } from "../../queue/index.ts";
-import { mailDate, printable, wrap } from "./lines.ts";
+import { printable, wrap } from "./lines.ts";
 import { plainReason } from "./plain-reason.ts";
 import type { Action, ReportedRecipient } from "./reported-recipient.ts";
 
@@ -48,7 +49,7 @@ const introductions: Readonly<Record<Action, (whom: string, message: LeasedMessa
   {
     failed: (whom) => `Your message could not be delivered to ${whom}, and will not be tried again:`,
     delayed: (whom, { enqueuedAt, expiresAt }, now) =>
-      `Your message has been under way for ${duration(now - enqueuedAt)} and could not be delivered yet to ${whom}. You need not do anything: it is tried again until ${mailDate(expiresAt)}, and you hear if it has to be given up.`,
+      `Your message has been under way for ${duration(now - enqueuedAt)} and could not be delivered yet to ${whom}. You need not do anything: it is tried again until ${formatMailDate(expiresAt)}, and you hear if it has to be given up.`,
     relayed: (whom) =>
       `Your message was handed on for ${whom} to a server that does not tell when it arrives. You will hear no more unless it fails:`,
     delivered: (whom) => `Your message was delivered to ${whom}:`,
@@ -89,7 +90,7 @@ function explanation(message: LeasedMessage, { action, ending, result }: Reporte
 
 function aboutMessage(message: LeasedMessage, { returned, subject, utf8 }: TextOptions): string {
   const about = subject === null ? "" : ` with the subject "${printable(subject, utf8)}"`;
-  const came = `Your message${about} was taken on ${mailDate(message.enqueuedAt)}.`;
+  const came = `Your message${about} was taken on ${formatMailDate(message.enqueuedAt)}.`;
   switch (returned) {
     case "whole":
       return `${came} It is attached.`;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { formatMailDate } from "../../message/index.ts";
 
 export interface Letter {
   readonly messageId: string;
@@ -28,7 +29,7 @@ export function writeLetter(options: {
   ];
   const header = [
     ...shown,
-    `Date: ${new Date().toUTCString().replace(/GMT$/, "+0000")}`,
+    `Date: ${formatMailDate(Date.now())}`,
     `Message-ID: ${messageId}`,
     "MIME-Version: 1.0",
     "Content-Type: text/plain; charset=us-ascii",
