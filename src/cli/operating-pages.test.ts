@@ -6,7 +6,7 @@ import { formatProblem, loadConfig } from "../config/index.ts";
 import { allCommands } from "./test-commands-page.ts";
 
 const root = join(import.meta.dirname, "../..");
-const pages = ["README.md", "docs/operating.md", "docs/incidents.md"].map((name) => ({
+const pages = ["README.md", "docs/operating.md", "docs/sending.md", "docs/incidents.md"].map((name) => ({
   name,
   text: readFileSync(join(root, name), "utf8"),
 }));
@@ -23,7 +23,7 @@ test("the settings on the operator's pages are accepted", () => {
       count++;
     }
   }
-  assert.ok(count >= 7, `${count} settings files found`);
+  assert.ok(count >= 10, `${count} settings files found`);
 });
 
 test("the commands on the operator's pages exist, with their options", async () => {
