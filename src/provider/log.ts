@@ -10,7 +10,16 @@ export function createLog(level: string, destination: NodeJS.WritableStream): Lo
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorLine },
     },
     destination,
   );
+}
+
+/** An error that has its cause's text in its own, as those of our stores have, says it once. */
+function errorLine(error: unknown): object {
+  const line = pino.stdSerializers.err(error as Error);
+  if (!(error instanceof Error && error.cause instanceof Error)) return line;
+  if (!error.message.includes(error.cause.message)) return line;
+  return { ...line, message: error.message, stack: error.stack };
 }
