@@ -1,7 +1,7 @@
 import { canonicalDomain } from "../message/index.ts";
-import type { LeasedMessage, StoredContent } from "../queue/index.ts";
+import type { LeasedMessage } from "../queue/index.ts";
 import type { LocalDelivery } from "./local-delivery.ts";
-import type { RemoteDelivery, RemoteOutcome } from "./remote-delivery.ts";
+import type { Outgoing, RemoteDelivery, RemoteOutcome } from "./remote-delivery.ts";
 import { describe, forEach, ownResult } from "./result.ts";
 import type { Router } from "./router.ts";
 import type { TargetOptions } from "./target.ts";
@@ -18,7 +18,7 @@ export interface AttemptTools {
 /** One attempt to deliver one message to all recipients that are left: a result for each. */
 export async function attempt(
   message: LeasedMessage,
-  content: () => Promise<StoredContent>,
+  outgoing: Outgoing,
   { router, local, remote, targets }: AttemptTools,
 ): Promise<RemoteOutcome> {
   const { destination, recipients, requireTls } = message;
@@ -30,11 +30,11 @@ export async function attempt(
   }
   const hop = router.route(destination);
   if (hop.kind === "maildir") {
-    const results = await local.deliver(message, recipients, hop.mailboxes, content);
+    const results = await local.deliver(message, recipients, hop.mailboxes, outgoing.content);
     return { results, reach: { kind: "worked" } };
   }
   const found = await findTargets(destination, hop, requireTls, targets);
-  if (found.kind === "targets") return remote.deliver(message, recipients, found.targets, content);
+  if (found.kind === "targets") return remote.deliver(message, recipients, found.targets, outgoing);
   const { result } = found;
   // What is wrong with the DNS or a policy of the domain is so for all mail to it.
   const reach =

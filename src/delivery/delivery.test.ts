@@ -150,6 +150,20 @@ test("what was signed by a key that is not good any more is held or removed, and
   }
 });
 
+test("what waits for a server when its account is stopped does not leave", async (t) => {
+  const { port, taken } = await startServer(t, {
+    connect: () => new Promise((resolve) => setTimeout(resolve, 700, null)),
+  });
+  let because: string | null = null;
+  const standing = { problem: async () => because };
+  const { queue, events, dialled } = await startDelivery(t, { "mx.dest.test": port }, { standing });
+  await queue.enqueue([message({ kids: ["k1"] })]);
+  while (dialled.length === 0) await sleep(5);
+  because = "its account is suspended";
+  while (events.length === 0) await sleep(5);
+  assert.deepEqual([events[0]?.kind, taken.length, (await queue.counts()).held], ["stopped", 0, 1]);
+});
+
 test("Maildir: durable files with their octets, folder for quarantine, one copy a mailbox", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "vsmtp-maildir-"));
   t.after(() => rmSync(root, { recursive: true }));

@@ -15,13 +15,16 @@ import {
 import { type Reach, RemoteDelivery, type RemoteOutcome } from "./remote-delivery.ts";
 import { Reporter } from "./reports/reporter.ts";
 import { resultsWithoutAttempt } from "./reports/without-attempt.ts";
-import { describe, forEach, ownResult } from "./result.ts";
+import { describe, forEach, ownResult, type RecipientResult } from "./result.ts";
 import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
 import { everythingGoes, type SenderStanding, stoppedResult } from "./sender-standing.ts";
 
 /** Messages of a destination of which nothing is known that are in work at a time. */
 const firstMessages = 5;
+
+/** So long an answer counts that a message may go. */
+const goodMs = 500;
 
 /**
  * Drains the queue: to Maildirs of this host, to configured servers, to the mail hosts of other domains. Who will never
@@ -137,9 +140,12 @@ export class Delivery {
 
   async #finish(message: LeasedMessage, content: AttemptContent, leave: () => void): Promise<void> {
     const { queue } = this.#options;
-    if (await this.#isStopped(message, content)) return;
+    const askedAt = this.#clock.now();
+    const because = await this.#problem(message, content);
+    if (because !== null) return this.#stop(message, because, []);
     const attempted = message.purpose === "attempt";
-    const { results, reach } = attempted ? await this.#try(message, content) : untried(message);
+    const { results, reach } = attempted ? await this.#try(message, content, askedAt) : untried(message);
+    if (reach.kind === "stopped") return this.#stop(message, reach.because, results);
     // Broken off by us: where nothing was delivered there is nothing to record, and the next process tries at once.
     if (this.#aborted.signal.aborted && attempted && results.every(({ kind }) => kind === "deferred")) return;
     const told = this.#tellDestination(message, reach);
@@ -161,21 +167,26 @@ export class Delivery {
     if (changed.length > 0) this.#report({ kind: "attempted", message, results: changed, settled });
   }
 
-  /** Whether the account that sent it was stopped, and the message with it. What the operator returns is returned. */
-  async #isStopped(message: LeasedMessage, content: AttemptContent): Promise<boolean> {
-    if (message.kids.length === 0 || message.purpose === "bounce") return false;
-    const { queue, stoppedMail } = this.#options;
-    const because = await this.#standing.problem(message, async () => headerOf(await content.get()));
-    if (because === null) return false;
-    await queue.settle(message, stoppedResult(message, because, stoppedMail));
-    const fate = stoppedMail === "hold" ? "held" : "removed";
-    this.#report({ kind: "stopped", message, because, fate });
-    return true;
+  /** Why it must not go: the account that sent it was stopped. What the operator returns is returned. */
+  async #problem(message: LeasedMessage, content: AttemptContent): Promise<string | null> {
+    if (message.kids.length === 0 || message.purpose === "bounce") return null;
+    return this.#standing.problem(message, async () => headerOf(await content.get()));
   }
 
-  async #try(message: LeasedMessage, content: AttemptContent): Promise<RemoteOutcome> {
+  async #stop(message: LeasedMessage, because: string, results: readonly RecipientResult[]): Promise<void> {
+    const { queue, stoppedMail } = this.#options;
+    await queue.settle(message, stoppedResult(message, because, stoppedMail, results));
+    const fate = stoppedMail === "hold" ? "held" : "removed";
+    this.#report({ kind: "stopped", message, because, fate });
+  }
+
+  /** @param askedAt when it was asked whether it may go, Unix milliseconds */
+  async #try(message: LeasedMessage, content: AttemptContent, askedAt: number): Promise<RemoteOutcome> {
+    // Hundreds may wait for slow servers when their account is stopped.
+    const problem = async (): Promise<string | null> =>
+      this.#clock.now() < askedAt + goodMs ? null : this.#problem(message, content);
     try {
-      return await attempt(message, content.get, this.#tools);
+      return await attempt(message, { content: content.get, problem }, this.#tools);
     } catch (cause) {
       this.#report({ kind: "attempt-failed", message, cause });
       const result = ownResult("4.3.0", "the attempt failed on this host");

@@ -14,7 +14,16 @@ export type Reach =
   | { readonly kind: "failed"; readonly detail: string }
   /** There was no connection to be had: nothing was tried. */
   | { readonly kind: "busy" }
+  /** The account that sent it was stopped while it waited for its turn: whoever has not got it gets nothing. */
+  | { readonly kind: "stopped"; readonly because: string }
   | { readonly kind: "unknown" };
+
+/** What is sent, read or asked for when its turn has come. */
+export interface Outgoing {
+  readonly content: () => Promise<StoredContent>;
+  /** Why it must not go; null: it may. */
+  readonly problem: () => Promise<string | null>;
+}
 
 export interface RemoteOutcome {
   readonly results: readonly RecipientResult[];
@@ -37,15 +46,16 @@ export class RemoteDelivery {
     message: LeasedMessage,
     recipients: readonly QueuedRecipient[],
     targets: readonly Target[],
-    content: () => Promise<StoredContent>,
+    outgoing: Outgoing,
   ): Promise<RemoteOutcome> {
     const results: RecipientResult[] = [];
     const reaches: Reach[] = [];
     for (let from = 0; from < recipients.length; from += recipientsPerTransaction) {
       const some = recipients.slice(from, from + recipientsPerTransaction);
-      const attempt = new TargetSearch(this.#pool, message, content);
+      const attempt = new TargetSearch(this.#pool, message, outgoing);
       results.push(...(await attempt.run(some, targets)));
       reaches.push(attempt.reach);
+      if (attempt.reach.kind === "stopped") break;
     }
     return { results, reach: mostTelling(reaches) };
   }
@@ -53,7 +63,7 @@ export class RemoteDelivery {
 
 /** Of an attempt in several transactions: only where all found the servers busy was nothing tried. */
 function mostTelling(reaches: readonly Reach[]): Reach {
-  for (const kind of ["worked", "failed", "unknown"] as const) {
+  for (const kind of ["stopped", "worked", "failed", "unknown"] as const) {
     const found = reaches.find((reach) => reach.kind === kind);
     if (found !== undefined) return found;
   }
@@ -68,13 +78,13 @@ function mostTelling(reaches: readonly Reach[]): Reach {
 class TargetSearch {
   readonly #pool: ConnectionPool;
   readonly #message: LeasedMessage;
-  readonly #content: () => Promise<StoredContent>;
+  readonly #outgoing: Outgoing;
   reach: Reach = { kind: "unknown" };
 
-  constructor(pool: ConnectionPool, message: LeasedMessage, content: () => Promise<StoredContent>) {
+  constructor(pool: ConnectionPool, message: LeasedMessage, outgoing: Outgoing) {
     this.#pool = pool;
     this.#message = message;
-    this.#content = content;
+    this.#outgoing = outgoing;
   }
 
   async run(recipients: readonly QueuedRecipient[], targets: readonly Target[]): Promise<RecipientResult[]> {
@@ -83,6 +93,7 @@ class TargetSearch {
     let left = recipients;
     for (const target of targets) {
       const answers = await this.#try(target, left);
+      if (answers === "stopped") return settled;
       if (answers === "busy") {
         // Less preferred servers are for when this one does not answer, not for when it has much to do.
         for (const recipient of left) {
@@ -111,7 +122,10 @@ class TargetSearch {
     ];
   }
 
-  async #try(target: Target, recipients: readonly QueuedRecipient[]): Promise<readonly Answer[] | "busy"> {
+  async #try(
+    target: Target,
+    recipients: readonly QueuedRecipient[],
+  ): Promise<readonly Answer[] | "busy" | "stopped"> {
     for (let fresh = false; ; fresh = true) {
       const lease = await this.#pool.lease(target, this.#message.destination, fresh);
       if (lease.kind === "busy") {
@@ -128,7 +142,12 @@ class TargetSearch {
       const { client, reused } = lease;
       let outcomes: RecipientOutcome[] = [];
       try {
-        const content = await this.#content();
+        const content = await this.#outgoing.content();
+        const because = await this.#outgoing.problem();
+        if (because !== null) {
+          this.reach = { kind: "stopped", because };
+          return "stopped";
+        }
         outcomes = await client.send(
           await outgoingMessage(this.#message, recipients, content, target.protocol),
         );

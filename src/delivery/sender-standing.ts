@@ -1,4 +1,5 @@
 import type { LeasedMessage, WorkResult } from "../queue/index.ts";
+import { describe, type RecipientResult } from "./result.ts";
 
 /**
  * Whether the keys that signed a message are still good: their accounts may have been suspended or given new keys since
@@ -16,13 +17,23 @@ export interface SenderStanding {
 /** Where nobody's standing is asked for. */
 export const everythingGoes: SenderStanding = { problem: async () => null };
 
-/** What becomes of a message that must not be sent: nobody is told, for its account is not whose it was. */
-export function stoppedResult(message: LeasedMessage, because: string, fate: "hold" | "remove"): WorkResult {
-  const outcomes = message.recipients.map(({ index }) => ({
-    index,
-    kind: "failed" as const,
-    detail: because,
-  }));
+/**
+ * What becomes of a message that must not be sent: nobody is told, for its account is not whose it was.
+ *
+ * @param results of those to whom it was sent before it was stopped
+ */
+export function stoppedResult(
+  message: LeasedMessage,
+  because: string,
+  fate: "hold" | "remove",
+  results: readonly RecipientResult[],
+): WorkResult {
+  const delivered = results
+    .filter(({ kind }) => kind === "delivered")
+    .map((result) => ({ index: result.index, kind: "delivered" as const, detail: describe(result) }));
   const nothing = { attempted: false, warned: false, reports: [] };
-  return fate === "hold" ? { ...nothing, outcomes: [], hold: because } : { ...nothing, outcomes };
+  if (fate === "hold") return { ...nothing, outcomes: delivered, hold: because };
+  const others = message.recipients.filter(({ index }) => delivered.every((one) => one.index !== index));
+  const failed = others.map(({ index }) => ({ index, kind: "failed" as const, detail: because }));
+  return { ...nothing, outcomes: [...delivered, ...failed] };
 }

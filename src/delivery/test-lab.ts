@@ -178,7 +178,7 @@ export async function openLab(t: TestContext, options: LabOptions = {}) {
   function outcome(overrides: Partial<LeasedMessage> = {}) {
     const message = leased(overrides);
     const stored = { inline: [content], restOctets: 0, rest: () => content as never };
-    return attempt(message, async () => stored, tools);
+    return attempt(message, { content: async () => stored, problem: async () => null }, tools);
   }
   return { dns, places, dialled, pool, send, outcome };
 }
