@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { parseLoadLine } from "../account/load-line.ts";
 import { ageArgument, countArgument, periodEndArgument, timeArgument, unixNow } from "../arguments.ts";
 import { headArgument } from "../audit/head-argument.ts";
+import { ShownOctets } from "../terminal-text.ts";
 import { UsageError } from "../usage-error.ts";
 import { formatFacts } from "./facts.ts";
 import { Table } from "./table.ts";
@@ -40,6 +41,22 @@ test("facts are aligned; those without a value are left out", () => {
     ]),
     "title\n  one    1\n  many   a\n         b",
   );
+});
+
+test("strangers' words do nothing to a terminal", () => {
+  const address = "\u202egro.elpmaxe@eve\x1b]0;x\x07\x9b2J";
+  const shown = "\u{fffd}gro.elpmaxe@eve\u{fffd}]0;x\u{fffd}\u{fffd}2J";
+  assert.equal(new Table(columns, null).format([[address, "1"]]).split("\n")[1], `${shown}  1`);
+  assert.equal(formatFacts("title", [["one", address]]), `title\n  one  ${shown}`);
+  const octets = new ShownOctets();
+  // C1 characters are octets of their own for some terminals, and two in UTF-8.
+  const pieces = [
+    [0x1b, 0x5b, 0x48, 0x0d, 0x0a, 0x09, 0xc2],
+    [0x9b, 0xc3],
+    [0xbc, 0x9b, 0xc3],
+  ];
+  const text = pieces.map((piece) => octets.write(Uint8Array.from(piece))).join("") + octets.end();
+  assert.equal(text, "\u{fffd}[H\r\n\t\u{fffd}ü\u{fffd}\u{fffd}");
 });
 
 test("times on the command line", () => {

@@ -4,6 +4,7 @@ import { formatFacts } from "../administration/facts.ts";
 import { isoMinute } from "../administration/time-text.ts";
 import type { Done } from "../run-command.ts";
 import { writeOut } from "../standard-output.ts";
+import { ShownOctets } from "../terminal-text.ts";
 import { UsageError } from "../usage-error.ts";
 import { messageFields, messageObject, seconds } from "./message-object.ts";
 import { onQueue } from "./on-queue.ts";
@@ -40,8 +41,14 @@ export function defineShow(parent: Command, done: Done): void {
 async function printContent(queue: QueueStore, id: string, headerOnly: boolean): Promise<void> {
   const content = await queue.content(id);
   if (content === null) throw notThere(id);
-  if (headerOnly) return writeOut(await headerOf(content));
-  for await (const piece of piecesOf(content)) await writeOut(piece);
+  const pieces = headerOnly ? [await headerOf(content)] : piecesOf(content);
+  if (!process.stdout.isTTY) {
+    for await (const piece of pieces) await writeOut(piece);
+    return;
+  }
+  const shown = new ShownOctets();
+  for await (const piece of pieces) await writeOut(shown.write(piece));
+  await writeOut(shown.end());
 }
 
 function notThere(id: string): UsageError {
