@@ -1,9 +1,9 @@
-import { fieldText, HeaderReader, parseHeader } from "../../message/index.ts";
+import { fieldText, type Header, HeaderReader, parseHeader } from "../../message/index.ts";
 import { piecesOf, type StoredContent } from "../../queue/index.ts";
 
 /** What a report needs of the message that it is about. */
 export interface Original {
-  /** Its header with the last CRLF, whole: its signature can be checked. */
+  /** Its header with the last CRLF: whole, so that its signature can be checked, unless that is too large as well. */
   readonly header: Buffer;
   /** All of it; null where it was not wanted, or is larger than {@link MAX_RETURNED_OCTETS}. */
   readonly whole: Buffer | null;
@@ -35,9 +35,15 @@ export async function readOriginal(
     return field === undefined || more.length > 0 ? null : fieldText(header, field);
   };
   return {
-    header: header.octets,
+    header: bounded(header),
     whole: keepsAll ? Buffer.concat(pieces) : null,
     subject: only("subject"),
     messageId: only("message-id"),
   };
+}
+
+/** What this host put before a header comes back in any case, and as many of the fields behind it as there is room for. */
+function bounded({ octets, fields }: Header): Buffer {
+  if (octets.length <= MAX_RETURNED_OCTETS) return octets;
+  return octets.subarray(0, fields.findLast(({ end }) => end <= MAX_RETURNED_OCTETS)?.end ?? 0);
 }

@@ -21,7 +21,8 @@ export class OutsideLimit {
       this.#inAll = 0;
       this.#began = now;
     }
-    const key = sender.toLowerCase();
+    // What stands behind a plus sign comes to the same mailbox (RFC 5233), whatever a forger puts there.
+    const key = sender.toLowerCase().replace(/\+[^@]*(?=@[^@]*$)/, "");
     const count = this.#perSender.get(key) ?? 0;
     if (count >= PER_SENDER) return `${PER_SENDER} reports went to this sender in an hour`;
     if (this.#inAll >= IN_ALL) return `${IN_ALL} reports went to senders elsewhere in an hour`;

@@ -212,6 +212,13 @@ test("RET: the whole message where it is asked for and small enough, else its he
   await conclude(large, resultsOf(large, unknown), contentOf(HEADER, "\r\nAt noon.\r\n", "x"));
   assert.match(text(), /the whole of it, which you asked\r\nfor, is too large/);
   assert.match(text(), /text\/rfc822-headers\r\n\r\nVSMTP[\s\S]*Lunch\?\r\n\r\n--=_id1--\r\n$/);
+  const manyFields = "X-Field: a line of a header\r\n".repeat(30_000);
+  await conclude(large, resultsOf(large, unknown), contentOf(HEADER, manyFields, "\r\nAt noon.\r\n"));
+  assert.ok(text().length < 70_000, "nor is a header that is too large");
+  assert.match(
+    text(),
+    /text\/rfc822-headers\r\n\r\nVSMTP[\s\S]*\r\nX-Field: a line of a header\r\n\r\n--=_id1--\r\n$/,
+  );
   const delay = leased({ returned: "full", purpose: "warn" });
   await conclude(delay, resultsWithoutAttempt(delay));
   assert.match(text(), /text\/rfc822-headers/);
@@ -312,6 +319,12 @@ test("senders elsewhere get ten reports an hour, unsigned rather than late", asy
     (await conclude(leased(), resultsOf(leased(), unknown))).event?.kind,
     "reported",
     "our own always",
+  );
+  const tagged = leased({ account: null, sender: "Eve+1@elsewhere.test" });
+  assert.equal(
+    (await conclude(tagged, resultsOf(tagged, unknown))).event?.kind,
+    "report-dropped",
+    "the same mailbox",
   );
   setTime(ARRIVED + 3 * HOUR);
   assert.equal((await conclude(message, resultsOf(message, unknown))).event?.kind, "reported");
