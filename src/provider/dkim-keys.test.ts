@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -11,9 +11,10 @@ after(() => rmSync(folder, { recursive: true }));
 
 const pkcs8 = { type: "pkcs8", format: "pem" } as const;
 
-function keyFile(name: string, octets: string | Buffer): string {
+function keyFile(name: string, octets: string | Buffer, mode = 0o640): string {
   const path = join(folder, name);
   writeFileSync(path, octets);
+  chmodSync(path, mode);
   return path;
 }
 
@@ -47,6 +48,11 @@ test("a DKIM key that cannot be used is told with its setting and its file", asy
       "a.test",
       keyFile("short", generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey.export(pkcs8)),
       /^submission\.dkim\[1\]\.key: \S+short: an RSA key of 1024 bits/,
+    ],
+    [
+      "a.test",
+      keyFile("open", generateKeyPairSync("ed25519").privateKey.export(pkcs8), 0o644),
+      /^submission\.dkim\[1\]\.key: \S+open can be read by anybody; run chmod o= on it$/,
     ],
     ["A.test", good, /^submission\.dkim\[1\]: "A\.test" is no domain in canonical form/],
   ];

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import type { DkimSettings } from "../config/index.ts";
 import { type DkimKey, type DkimName, DkimSigner, loadDkimKey } from "../signature/index.ts";
 import type { DkimSigners } from "../signing/index.ts";
@@ -12,9 +12,12 @@ export async function openDkim(settings: readonly DkimSettings[]): Promise<DkimS
   const signers = new Map<string, DkimSigner[]>();
   for (const [index, { domain, selector, keyFile }] of settings.entries()) {
     const setting = `submission.dkim[${index}]`;
-    const pem = await readFile(keyFile).catch((cause) => {
+    const [{ mode }, pem] = await Promise.all([stat(keyFile), readFile(keyFile)]).catch((cause) => {
       throw new Error(`${setting}.key: ${keyFile} cannot be read: ${cause.message}`, { cause });
     });
+    if ((mode & 0o007) !== 0) {
+      throw new Error(`${setting}.key: ${keyFile} can be read by anybody; run chmod o= on it`);
+    }
     const loaded = loadDkimKey(pem);
     if (!loaded.ok) throw new Error(`${setting}.key: ${keyFile}: ${loaded.detail}`);
     signers.set(domain, [
