@@ -9,6 +9,9 @@ import type { SevenBitPlan } from "./seven-bit-plan.ts";
 /** What is nested deeper is left as it is. */
 const MAX_DEPTH = 50;
 
+/** How often a line may be compared with a delimiter: a body of such lines, within many multiparts, would take minutes. */
+const MAX_LOOKS = 1 << 20;
+
 /** What transport must be able to carry; a set of bits. */
 const EIGHT_BIT = 1;
 const BINARY = 2;
@@ -51,6 +54,7 @@ export class SevenBitPlanner implements PartHandler {
   readonly #edits = new EditList();
   #region: Region | null = null;
   #openMultiparts = 0;
+  #looks = 0;
   #needsBefore = 0;
   #needsAfter = 0;
   /** What the body begins with. */
@@ -62,7 +66,7 @@ export class SevenBitPlanner implements PartHandler {
   }
 
   get hasOpenMultipart(): boolean {
-    return this.#openMultiparts > 0;
+    return this.#openMultiparts > 0 && !this.#edits.hasOverflown;
   }
 
   header(octets: Buffer | null, start: number, bodyStart: number): Next {
@@ -83,6 +87,9 @@ export class SevenBitPlanner implements PartHandler {
   }
 
   dashLine(line: Buffer, contentEnd: number, after: number): Next | null {
+    this.#looks += this.#containers.length;
+    if (this.#looks > MAX_LOOKS) this.#edits.hasOverflown = true;
+    if (this.#edits.hasOverflown) return null;
     for (let depth = this.#containers.length - 1; depth >= 0; depth--) {
       const container = this.#containers[depth] as Container;
       const kind = container.delimiter === null ? "none" : delimiterKind(line, container.delimiter);

@@ -186,6 +186,19 @@ test("MSG-16 what is nested deeper than 50 levels stays; so does a message of mo
   assert.deepEqual(scan(manyParts(10_001)), { plan: null, staysEightBit: true });
 });
 
+test("MSG-16 so does a message of too many lines that may be delimiters, as far as they would cost time", () => {
+  const boundary = (level: number): string => `like-this-${level + 10}`;
+  const opened = Array.from(
+    { length: 50 },
+    (_, level) => `Content-Type: multipart/mixed; boundary=${boundary(level)}||--${boundary(level)}|`,
+  );
+  const closed = Array.from({ length: 50 }, (_, level) => `--${boundary(49 - level)}--|`);
+  const withLines = (count: number): Buffer =>
+    message(`${opened.join("")}|${TEXT}|${"--like-this-too|".repeat(count)}${closed.join("")}`);
+  assert.notEqual(scan(withLines(20_000)).plan, null);
+  assert.deepEqual(scan(withLines(21_000)), { plan: null, staysEightBit: true });
+});
+
 test("MSG-16 comments and quoted words in Content-Type; boundaries that are no words", async () => {
   for (const type of [
     'Multipart/Mixed (a "comment" (nested) \\) ;) ; boundary="b"; x=y',
