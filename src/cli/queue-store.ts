@@ -1,18 +1,12 @@
 import { existsSync } from "node:fs";
-import type { Config } from "../config/index.ts";
+import { type Config, usesQueue } from "../config/index.ts";
 import type { QueueStore } from "../queue/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore, queueLocation } from "../store/index.ts";
 
 /** Whether these settings are of a host with a queue that has ever been used; a file is not made to find it empty. */
-export function hasQueue(config: Config): boolean {
-  const { queue } = config.store;
-  return queue.kind === "file" ? existsSync(queue.path) : usesQueue(config);
-}
-
-/** Whether roles of these settings use a queue. */
-export function usesQueue({ roles }: Config): boolean {
-  return roles.has("submission") || roles.has("mx") || roles.has("delivery");
+export function hasQueue({ store: { queue }, roles }: Config): boolean {
+  return queue.kind === "file" ? existsSync(queue.path) : usesQueue(roles);
 }
 
 /** The queue's storage, beside the servers that use it. */

@@ -7,14 +7,13 @@ import type {
   HostAndPort,
   HostedDomain,
   Mailboxes,
-  MasterKeySource,
   RemoteVaultSettings,
   Route,
-  StoreSource,
   TokenSettings,
 } from "./config.ts";
 import { ListenerBuilder } from "./listener-builder.ts";
 import { formatPath, type Report } from "./problems.ts";
+import { resolveFile } from "./resolve-file.ts";
 import type { Settings } from "./schema.ts";
 import type { SettingPath } from "./toml-lines.ts";
 import { parseDomain, parseTarget } from "./values.ts";
@@ -131,11 +130,6 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     );
   }
   return config;
-}
-
-/** A file's path becomes absolute. */
-function resolveFile<Source extends StoreSource | MasterKeySource>(source: Source, folder: string): Source {
-  return source.kind === "file" ? { ...source, path: resolve(folder, source.path) } : source;
 }
 
 function buildDelivery(written: Settings["delivery"], report: Report): DeliverySettings {

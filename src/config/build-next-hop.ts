@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
 import type { NextHop, NextHopCredentials } from "./config.ts";
 import { formatPath, type Report } from "./problems.ts";
+import { resolveFile } from "./resolve-file.ts";
 import type { Settings } from "./schema.ts";
 import type { SettingPath } from "./toml-lines.ts";
 
@@ -55,7 +55,5 @@ function buildCredentials(
     report([...path, given as string], `${formatPath([...path, missing as string])} is missing beside this`);
     return null;
   }
-  const passwordSource =
-    password.kind === "file" ? { ...password, path: resolve(folder, password.path) } : password;
-  return { user, passwordSource };
+  return { user, passwordSource: resolveFile(password, folder) };
 }

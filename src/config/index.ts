@@ -26,4 +26,5 @@ export type {
 } from "./config.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
 export { formatProblem, type Problem } from "./problems.ts";
+export { usesQueue } from "./uses-queue.ts";
 export { parseRedirectTarget } from "./values.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import type { Config, Role } from "../config/index.ts";
+import { type Config, usesQueue } from "../config/index.ts";
 import type { Keyring } from "../keyring/index.ts";
 import { Queue, RetrySchedule } from "../queue/index.ts";
 import type { Vault } from "../signing/index.ts";
@@ -49,7 +49,7 @@ export async function startProvider(
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const mail = needsQueue(config.roles) ? await openMailStore(shared, closers) : null;
+    const mail = usesQueue(config.roles) ? await openMailStore(shared, closers) : null;
     const queue = mail?.queue ?? null;
     const keyring = needsKeyring(config) ? await openKeyring(config, closers) : null;
     const access = keyring && (await accessTo(keyring, shared));
@@ -82,10 +82,6 @@ export async function startProvider(
 
 function retryOf({ delivery }: Config): RetrySchedule {
   return new RetrySchedule({ firstDelayMs: delivery.retryFirstMs, maxDelayMs: delivery.retryMostMs });
-}
-
-function needsQueue(roles: ReadonlySet<Role>): boolean {
-  return roles.has("submission") || roles.has("mx") || roles.has("delivery");
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { Config } from "../../config/index.ts";
+import { type Config, usesQueue } from "../../config/index.ts";
 import { type KeyringStore, KeyStanding } from "../../keyring/index.ts";
 import {
   type ListedMessage,
@@ -10,7 +10,7 @@ import {
 } from "../../queue/index.ts";
 import { SpoolError } from "../../spool/index.ts";
 import { StoreMismatchError } from "../../store/index.ts";
-import { hasQueue, openQueue, usesQueue } from "../queue-store.ts";
+import { hasQueue, openQueue } from "../queue-store.ts";
 import { countText } from "./count-text.ts";
 
 // Suspending and re-keying reach what waits in this host's queue at once; delivery looks before each attempt all the same.
@@ -75,7 +75,7 @@ export async function stopQueued(
 ): Promise<StoppedMail> {
   const fate = queued ?? config.submission.stoppedMail;
   if (fate === "leave") return { fate, messages: null, problem: null };
-  if (!hasQueue(config)) return { fate, messages: usesQueue(config) ? 0 : null, problem: null };
+  if (!hasQueue(config)) return { fate, messages: usesQueue(config.roles) ? 0 : null, problem: null };
   const order: QueueOrder = fate === "hold" ? { kind: "hold", because: HELD_BECAUSE } : { kind: "remove" };
   try {
     await using open = await openQueue(config);

@@ -1,0 +1,10 @@
+import { resolve } from "node:path";
+import type { SecretSource, StoreSource } from "./config.ts";
+
+/** A file's path becomes absolute. */
+export function resolveFile<Source extends StoreSource | SecretSource>(
+  source: Source,
+  folder: string,
+): Source {
+  return source.kind === "file" ? { ...source, path: resolve(folder, source.path) } : source;
+}
