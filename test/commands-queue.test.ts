@@ -183,7 +183,7 @@ test("orders: retry, hold, release, bounce, remove", async () => {
   );
   assert.ok(bounced);
   await queue.settle(bounced, { outcomes: [], attempted: false, warned: false, reports: [] });
-  await cli.does("queue list", /^no such messages\n$/);
+  await cli.does("queue list", /^the queue is empty\n$/);
 });
 
 test("stats counts, and names destinations that rest", async () => {

@@ -10,7 +10,11 @@ import type { NewMessage, NewRecipient } from "./queue-store.ts";
 export function destinationOf(address: string, hostname: string): string {
   const at = address.lastIndexOf("@");
   if (at === -1) return hostname;
-  const domain = address.slice(at + 1);
+  return destinationName(address.slice(at + 1));
+}
+
+/** @param domain what stands behind the "@" of an address */
+export function destinationName(domain: string): string {
   return canonicalDomain(domain) ?? domain.toLowerCase();
 }
 

@@ -1,5 +1,5 @@
 // Durable queue: its states stand in ARCHITECTURE.md, its storage is behind QueueStore.
-export { destinationOf } from "./destination.ts";
+export { destinationName } from "./destination.ts";
 export type { DirectTaker } from "./direct-hand-over.ts";
 export { newMessageId } from "./message-id.ts";
 export { orderAll } from "./order-all.ts";

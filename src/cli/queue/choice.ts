@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../../config/index.ts";
-import { canonicalDomain } from "../../message/index.ts";
-import type { ListedMessage, QueueFilter, QueueStore } from "../../queue/index.ts";
+import { destinationName, type ListedMessage, type QueueFilter, type QueueStore } from "../../queue/index.ts";
 import { findAccount } from "../administration/find-account.ts";
 import { withStoreErrors } from "../administration/store-errors.ts";
 import { timeArgument } from "../arguments.ts";
@@ -23,7 +22,7 @@ const STATES: readonly NonNullable<QueueFilter["state"]>[] = ["queued", "leased"
 /** Adds the options that choose messages. */
 export function addChoice(command: Command): Command {
   return command
-    .option("--sender ADDRESS", 'of this envelope sender; "@example.org": of a domain; "<>": bounces')
+    .option("--sender ADDRESS", 'of this envelope sender; "@example.org": of a domain; "<>": of reports')
     .option("--recipient ADDRESS", 'to this recipient, who is left; "@example.org": to a domain')
     .option("--destination DOMAIN", "to this domain")
     .option("--account ADDRESS", "submitted by this account, by any of its addresses or its id")
@@ -54,11 +53,6 @@ export async function filterOf(
     ...(state === undefined ? {} : { state }),
     ...(before === undefined ? {} : { before: before * 1000 }),
   };
-}
-
-/** An address literal is a destination, too. */
-function destinationName(text: string): string {
-  return canonicalDomain(text) ?? text.toLowerCase();
 }
 
 /** Queued messages know the id of their account only, which outlives its addresses. */

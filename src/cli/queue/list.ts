@@ -39,7 +39,7 @@ export function defineList(parent: Command, done: Done): void {
         printer.printAll(firstOf(matching(queue, filter), limit), {
           json: messageObject,
           columns: columns(Date.now()),
-          nothing: "no such messages",
+          nothing: Object.keys(filter).length === 0 ? "the queue is empty" : "no such messages",
         }),
       );
     },
