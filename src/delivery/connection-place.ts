@@ -17,7 +17,8 @@ export interface Idle {
 /** Connections that may be used for one another. */
 export interface Lane {
   readonly idle: Idle[];
-  /** Until then, Unix milliseconds, `failure` is the answer to whoever wants a connection. */
+  /** When it was found out, Unix milliseconds, and until when `failure` is the answer to whoever wants a connection. */
+  failedAt: number;
   avoidedUntil: number;
   failure: Failure | null;
 }
@@ -67,7 +68,7 @@ export class ConnectionPlace {
   lane(key: string): Lane {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { idle: [], avoidedUntil: 0, failure: null };
+      lane = { idle: [], failedAt: 0, avoidedUntil: 0, failure: null };
       this.#lanes.set(key, lane);
     }
     return lane;

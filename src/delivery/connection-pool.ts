@@ -43,6 +43,15 @@ export type Lease =
   /** Others use all connections that the server takes. */
   | { readonly kind: "busy" };
 
+interface Wish {
+  /** See lease. */
+  readonly fresh: boolean;
+  /** How long it waits for its turn, Unix milliseconds. */
+  readonly until: number;
+  /** Failures that were found out before, Unix milliseconds, do not count. */
+  readonly since: number;
+}
+
 /** More addresses than these are not remembered for their failures. */
 const maxRemembered = 1000;
 /** So often a server may take back what it had before, until the attempt gives up. */
@@ -70,17 +79,23 @@ export class ConnectionPool {
    *
    * @param destination those who wait for one target take turns by it
    * @param fresh wants a new one: a kept one turned out to be dead
+   * @param trial is to find out whether the destination can be talked to again: failures of before do not count
    */
-  async lease(target: Target, destination: string, fresh = false): Promise<Lease> {
+  async lease(
+    target: Target,
+    destination: string,
+    { fresh = false, trial = false }: { readonly fresh?: boolean; readonly trial?: boolean } = {},
+  ): Promise<Lease> {
     const { clock, waitMs } = this.#options;
-    const until = clock.now() + waitMs;
-    const avoided = this.#avoided(this.#placeOf(target).lane(keyOf(target)));
+    const now = clock.now();
+    const wish = { fresh, until: now + waitMs, since: trial ? now : Number.NEGATIVE_INFINITY };
+    const avoided = this.#avoided(this.#placeOf(target).lane(keyOf(target)), wish);
     if (avoided !== null) return avoided;
     const gate = this.#gateOf(destination);
     if (!(await gate.enter("", waitMs))) return { kind: "busy" };
     let lease: Lease = { kind: "busy" };
     try {
-      lease = await this.#leaseAt(target, destination, fresh, until);
+      lease = await this.#leaseAt(target, destination, wish);
     } finally {
       if (lease.kind !== "leased") this.#leaveGate(destination, gate);
     }
@@ -127,16 +142,16 @@ export class ConnectionPool {
   }
 
   /** With the right to one of the destination's connections. */
-  async #leaseAt(target: Target, destination: string, fresh: boolean, until: number): Promise<Lease> {
+  async #leaseAt(target: Target, destination: string, wish: Wish): Promise<Lease> {
     const { clock } = this.#options;
     const place = this.#placeOf(target);
     const key = keyOf(target);
-    if (fresh) this.#retireIdle(place, place.lane(key));
+    if (wish.fresh) this.#retireIdle(place, place.lane(key));
     for (let refusals = 0; refusals < maxRefusals && !this.#closed; refusals++) {
-      if (!(await place.enter(destination, Math.max(0, until - clock.now())))) break;
+      if (!(await place.enter(destination, Math.max(0, wish.until - clock.now())))) break;
       let lease: Lease | null = null;
       try {
-        lease = await this.#take(target, place, place.lane(key));
+        lease = await this.#take(target, place, place.lane(key), wish);
       } finally {
         if (lease?.kind !== "leased") this.#leave(target, place);
       }
@@ -146,9 +161,9 @@ export class ConnectionPool {
   }
 
   /** With the right to a connection. Null: the server bears fewer than we thought; one of others has to be waited for. */
-  async #take(target: Target, place: ConnectionPlace, lane: Lane): Promise<Lease | null> {
+  async #take(target: Target, place: ConnectionPlace, lane: Lane, wish: Wish): Promise<Lease | null> {
     // Whoever had the turn before may have found out that nobody is there.
-    const avoided = this.#avoided(lane);
+    const avoided = this.#avoided(lane, wish);
     if (avoided !== null) return avoided;
     const kept = this.#takeKept(place, lane);
     if (kept !== undefined) return { kind: "leased", client: kept, reused: true };
@@ -172,13 +187,14 @@ export class ConnectionPool {
       return null;
     }
     lane.failure = opened.failure;
-    lane.avoidedUntil = this.#options.clock.now() + this.#options.avoidMs;
+    lane.failedAt = this.#options.clock.now();
+    lane.avoidedUntil = lane.failedAt + this.#options.avoidMs;
     return { kind: "failed", failure: opened.failure };
   }
 
-  #avoided(lane: Lane): Lease | null {
+  #avoided(lane: Lane, { since }: Wish): Lease | null {
     const { failure } = lane;
-    return failure !== null && isAvoided(lane, this.#options.clock.now())
+    return failure !== null && lane.failedAt >= since && isAvoided(lane, this.#options.clock.now())
       ? { kind: "failed", failure }
       : null;
   }

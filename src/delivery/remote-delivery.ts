@@ -126,8 +126,10 @@ class TargetSearch {
     target: Target,
     recipients: readonly QueuedRecipient[],
   ): Promise<readonly Answer[] | "busy" | "stopped"> {
+    const { destination, destinationFailures } = this.#message;
+    const trial = destinationFailures > 0;
     for (let fresh = false; ; fresh = true) {
-      const lease = await this.#pool.lease(target, this.#message.destination, fresh);
+      const lease = await this.#pool.lease(target, destination, { fresh, trial });
       if (lease.kind === "busy") {
         if (this.reach.kind === "unknown") this.reach = { kind: "busy" };
         return "busy";

@@ -130,6 +130,18 @@ test("a destination that works again gets all that waited", async (t) => {
   assert.ok(!queue.isResting("dest.test"));
 });
 
+test("a trial is a connection, whatever is remembered of the address", async (t) => {
+  let up = false;
+  const { port, taken } = await startServer(t, { connect: () => (up ? null : reply(421, "4.3.2", "Later")) });
+  const limits = { avoidMs: 1e6 };
+  const { queue, attempts } = await startDelivery(t, { "mx.dest.test": port }, { retryMs: 1e6, limits });
+  await queue.enqueue([message()]);
+  await attempts(1);
+  up = true;
+  await queue.order({}, { kind: "retry" });
+  await until(() => taken.length === 1);
+});
+
 test("greylisting is the message's matter: the destination does not rest", async (t) => {
   const seen = new Set<string>();
   const { port, taken } = await startServer(t, {
