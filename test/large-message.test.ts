@@ -11,7 +11,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -19,6 +18,7 @@ import { MappingDialer } from "../src/dialer/index.ts";
 import { DnsServer } from "../src/dns/index.ts";
 import { openSmtp } from "../src/smtp/index.ts";
 import { createAuthority } from "./support/certificates.ts";
+import { freePorts } from "./support/free-ports.ts";
 import { RunningProgram, vsmtp } from "./support/program.ts";
 
 // A message of 100 MiB from a mail program over TLS to the Maildir of another provider, through programs as they are
@@ -49,7 +49,7 @@ before(async () => {
   }
   dns.set("_vsmtp.someisp.test", { TXT: ["v=VSMTP1; p=reject"] });
   const { port: dnsPort } = await dns.listen(0, "127.0.0.1");
-  for (const name of ["smtps", "mx", "key"] as const) ports[name] = await freePort();
+  [ports.smtps = 0, ports.mx = 0, ports.key = 0] = await freePorts(3);
   mkdirSync(join(folder, "mail/bob"), { recursive: true });
   const common = `
 [limits]
@@ -204,12 +204,4 @@ function peakResidentOctets(program: RunningProgram): number {
   const [, kibibytes] =
     /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${program.child.pid}/status`, "utf8")) ?? [];
   return Number(kibibytes) * 1024;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +10,7 @@ import { Spool } from "../src/spool/index.ts";
 import { openQueueStore } from "../src/store/index.ts";
 import { createAuthority } from "./support/certificates.ts";
 import { CommandLine } from "./support/command-line.ts";
+import { freePorts } from "./support/free-ports.ts";
 import { RunningProgram, vsmtp } from "./support/program.ts";
 
 // Accounts are stopped while their mail waits in the queue of a running server, whose destination is dead.
@@ -24,7 +24,7 @@ let network: string[] = [];
 const kids = new Map<string, string>();
 
 before(async () => {
-  for (const name of ["smtps", "key", "dead"] as const) ports[name] = await freePort();
+  [ports.smtps = 0, ports.key = 0, ports.dead = 0] = await freePorts(3);
   dns.set("someisp.test", { MX: [[10, "mx.someisp.test"]] });
   dns.set("mx.someisp.test", { A: ["127.0.0.1"] });
   dns.set("dest.test", { MX: [[10, "mx.dest.test"]] });
@@ -184,11 +184,3 @@ test("a queue that cannot be opened keeps nobody from being suspended", async ()
   assert.equal(said, null, "it is suspended already");
   other.remove();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
