@@ -88,8 +88,8 @@ export interface LeasedMessage {
   /** The sender was told of the delay. */
   readonly warned: boolean;
   /**
-   * Why it was taken: it is `due` for an attempt; or it needs attention while its destination rests: the sender is to
-   * be told (`warn`), it is too old (`expired`), or the operator wants it returned (`bounce`).
+   * Why it was taken: it is due (`attempt`); or it needs attention, also while its destination rests: the sender is to be
+   * told of the delay (`warn`), it is too old (`expired`), or the operator wants it returned (`bounce`).
    */
   readonly purpose: "attempt" | "warn" | "expired" | "bounce";
   /** What its destination last failed with, for reports; null where it did not. */
@@ -118,7 +118,7 @@ export interface Settlement {
   readonly attempted: boolean;
   /**
    * What becomes of the message: it waits until `dueAt` (Unix milliseconds), it is held until an operator releases it,
-   * or it goes: no recipient is left. A pending order of an operator outweighs the first.
+   * or it goes: no recipient is left. A pending order of an operator outweighs the first two.
    */
   readonly next:
     | { readonly kind: "wait"; readonly dueAt: number }
@@ -269,7 +269,7 @@ export interface QueueStore {
   lease(request: LeaseRequest): Promise<readonly LeasedMessage[]>;
   /** Prolongs every lease of an owner. */
   renew(owner: string, until: number): Promise<void>;
-  /** Gives every lease of these owners back, due at once. */
+  /** Ends every lease of these owners: the messages are due as before, and what was ordered meanwhile is carried out. */
   release(owners: readonly string[], now: number): Promise<void>;
   /** Who holds leases. */
   owners(): Promise<readonly string[]>;

@@ -10,7 +10,7 @@ export function addressField(address: string, utf8: boolean): string {
 }
 
 /**
- * ORCPT as a field: xtext is decoded (RFC 3461 §5.2.1); what is not ASCII stays encoded where the report holds ASCII
+ * ORCPT as a field: xtext is decoded (RFC 3461 §6.3); what is not ASCII stays encoded where the report holds ASCII
  * only. Null for what cannot be read.
  */
 export function originalRecipient(orcpt: string, utf8: boolean): string | null {
