@@ -49,6 +49,11 @@ test("the sender is warned once; then the message wakes when it is too old", () 
   deepEqual([unwanted.warned, unwanted.wakeAt], [true, 5 * day], "it is not asked a second time");
 });
 
+test("what was woken before its time is woken again when it comes", () => {
+  const early = settle({ purpose: "warn" }, { attempted: false }, hour);
+  deepEqual([early.warned, early.wakeAt], [false, 4 * hour]);
+});
+
 test("the last attempt comes just before the end, which is no matter of the schedule", () => {
   const near = settle({ attempts: 9 }, {}, 5 * day - hour);
   deepEqual(near.next, { kind: "wait", dueAt: 5 * day - 5 * minute });

@@ -74,8 +74,9 @@ function schedule(
   left: boolean,
 ): Schedule {
   const { enqueuedAt, expiresAt, purpose } = message;
+  const isLate = warnAfterMs !== null && now >= enqueuedAt + warnAfterMs;
   // Whoever was to warn, could, and did not will not want to the next time either.
-  const warned = message.warned || (!unreported && (result.warned || purpose === "warn"));
+  const warned = message.warned || (!unreported && (result.warned || (purpose === "warn" && isLate)));
   const warnAt = warned || warnAfterMs === null ? expiresAt : enqueuedAt + warnAfterMs;
   const wakeAt = Math.min(warnAt, expiresAt);
   if (!left) return { next: { kind: "gone" }, warned, wakeAt };

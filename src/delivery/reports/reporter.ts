@@ -77,9 +77,9 @@ export class Reporter {
     const now = this.#options.now();
     const fates = fatesOf(message, results, now, await this.#whyReturned(message, content));
     const { warnAfterMs } = this.#options;
-    const warned =
-      message.purpose === "warn" || (warnAfterMs !== null && now >= message.enqueuedAt + warnAfterMs);
-    const told = reportedRecipients(fates, warned && warnAfterMs !== null && !message.warned);
+    // The purpose does not tell: an order to bounce that was withdrawn wakes a message, too.
+    const warned = warnAfterMs !== null && now >= message.enqueuedAt + warnAfterMs;
+    const told = reportedRecipients(fates, warned && !message.warned);
     const conclusion = { results: fates.map(finalResult), reports: [], warned, unreported: false };
     if (told.length === 0 || !this.#mayBeTold(message)) {
       const failed = fates.filter(({ ending }) => ending !== null).map(finalResult);

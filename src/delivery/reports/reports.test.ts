@@ -144,7 +144,14 @@ test("no delay is told of where none is to be", async () => {
   const { conclude, orders } = startReporter({ warnAfterMs: null, now: ARRIVED + 100 * HOUR });
   await conclude(leased(), resultsOf(leased(), unreachable));
   const warned = leased({ purpose: "warn" });
-  assert.equal((await conclude(warned, resultsWithoutAttempt(warned))).warned, true);
+  assert.equal((await conclude(warned, resultsWithoutAttempt(warned))).warned, false);
+  assert.equal(orders.length, 0);
+});
+
+test("no delay is told of before its time, whatever the message was woken for", async () => {
+  const { conclude, orders } = startReporter();
+  const early = leased({ purpose: "warn" });
+  assert.equal((await conclude(early, resultsWithoutAttempt(early))).warned, false);
   assert.equal(orders.length, 0);
 });
 
@@ -197,7 +204,7 @@ test("one report for all recipients of an attempt", async (t) => {
 });
 
 test("RET: the whole message where it is asked for and small enough, else its header", async (t) => {
-  const { conclude, text } = startReporter();
+  const { conclude, text, setTime } = startReporter();
   const whole = leased({ returned: "full" });
   await conclude(whole, resultsOf(whole, unknown), contentOf(HEADER, "\r\nAt", " noon.\r\n"));
   golden(t, "whole", text());
@@ -220,6 +227,7 @@ test("RET: the whole message where it is asked for and small enough, else its he
     /text\/rfc822-headers\r\n\r\nVSMTP[\s\S]*\r\nX-Field: a line of a header\r\n\r\n--=_id1--\r\n$/,
   );
   const delay = leased({ returned: "full", purpose: "warn" });
+  setTime(ARRIVED + 4 * HOUR);
   await conclude(delay, resultsWithoutAttempt(delay));
   assert.match(text(), /text\/rfc822-headers/);
 });
