@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TestPostgresql } from "../src/store/test-postgresql.ts";
 import { CrashSite } from "./support/crash-site.ts";
-import { undoes } from "./support/undo.ts";
+import { type Undo, undoes } from "./support/undo.ts";
 
 // What clients hear while the disk or the database fails, and that the queue is sound and goes on when it works again.
 
@@ -84,7 +84,7 @@ test("PostgreSQL vanishes under load: 451 to clients, and all goes on when it is
   deepEqual(problems, []);
 });
 
-function newFolder(undo: (step: () => unknown) => void): string {
+function newFolder(undo: Undo): string {
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-faults-"));
   undo(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
@@ -99,7 +99,7 @@ async function until(reached: () => boolean): Promise<void> {
 }
 
 /** Why a file system of 32 MiB cannot be had; null where it was mounted. */
-function mountSmall(folder: string, undo: (step: () => unknown) => void): string | null {
+function mountSmall(folder: string, undo: Undo): string | null {
   if (process.getuid?.() !== 0) return "only root can mount a small file system";
   mkdirSync(folder);
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder]).status === 0;

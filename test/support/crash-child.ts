@@ -21,6 +21,7 @@ export type CrashCommand =
   | { readonly do: "release" }
   /** Lets everything go that is still in the queue. */
   | { readonly do: "drain" }
+  /** Removes what is left, and what belongs to nothing. */
   | { readonly do: "tidy" }
   | { readonly do: "stop" };
 
@@ -41,10 +42,12 @@ let provider: Provider | null = null;
 let stopping = false;
 
 tell({ kind: "waiting" } satisfies CrashAnswer);
-for await (const line of createInterface({ input: process.stdin })) {
-  const command: CrashCommand = JSON.parse(line);
-  obey(command).catch((error) => tell({ kind: "problem", detail: String(error?.stack ?? error) }));
-}
+const commands = createInterface({ input: process.stdin });
+commands.on("line", (line) => {
+  obey(JSON.parse(line)).catch((error) => tell({ kind: "problem", detail: String(error?.stack ?? error) }));
+});
+// The test is gone.
+commands.on("close", () => process.exit(1));
 
 async function obey(command: CrashCommand): Promise<void> {
   if (command.do === "start") await start(command.settings, command.plan);
@@ -52,6 +55,7 @@ async function obey(command: CrashCommand): Promise<void> {
   else if (command.do === "release" && provider?.queue) await release(provider.queue);
   else if (command.do === "drain") await drain();
   else if (command.do === "tidy") {
+    await provider?.queue?.order({}, { kind: "remove" });
     await store?.tidy(Date.now());
     tell({ kind: "tidied" } satisfies CrashAnswer);
   } else {
@@ -116,7 +120,7 @@ async function drain(): Promise<void> {
 }
 
 async function release(queue: Queue): Promise<void> {
-  await queue.order({ state: "held", sender: steady }, { kind: "release" });
+  for (const sender of [steady, "<>"]) await queue.order({ state: "held", sender }, { kind: "release" });
   await queue.order({ recipient: `@${deadDomain}` }, { kind: "bounce" });
   await queue.order({ state: "deferred" }, { kind: "retry" });
 }

@@ -7,17 +7,18 @@ import type { Arrival } from "./crash-sink.ts";
 export class CrashJudge {
   /** Who is done with, and in which life the store recorded it. */
   readonly #done = new Map<string, number>();
+  /** What the store recorded of a message, for whoever has to find out what went wrong. */
+  readonly #history = new Map<string, string[]>();
   readonly #inserted = new Map<
     MessageId,
     { readonly token: string; readonly recipients: readonly string[] }
   >();
 
   record(report: CrashReport, life: number): void {
-    if (report.kind === "inserted") {
-      this.#inserted.set(report.id, report);
-      return;
-    }
+    if (report.kind === "inserted") this.#inserted.set(report.id, report);
     const message = this.#inserted.get(report.id);
+    if (message !== undefined) this.#note(message.token, `life ${life}: ${JSON.stringify(report)}`);
+    if (report.kind === "inserted") return;
     for (const index of report.done) {
       const recipient = message?.recipients[index];
       if (message !== undefined && recipient !== undefined)
@@ -50,7 +51,15 @@ export class CrashJudge {
       if (several.length > 1) again++;
       problems.push(...this.#tooOften(at, several));
     }
+    const tokens = new Set(problems.map((problem) => tokenOf(Buffer.from(problem))));
+    for (const token of tokens) problems.push(...(this.#history.get(token) ?? []));
     return { problems, again };
+  }
+
+  #note(token: string, event: string): void {
+    const events = this.#history.get(token);
+    if (events) events.push(event);
+    else this.#history.set(token, [event]);
   }
 
   #held(ids: readonly MessageId[]): ReadonlySet<string> {

@@ -38,7 +38,12 @@ export type CrashReport =
       readonly recipients: readonly string[];
     }
   /** Positions of those recipients that are done with. */
-  | { readonly kind: "settled"; readonly id: string; readonly done: readonly number[] };
+  | {
+      readonly kind: "settled";
+      readonly id: string;
+      readonly done: readonly number[];
+      readonly next: Settlement["next"]["kind"];
+    };
 
 export function tell(report: object): void {
   writeSync(1, `${JSON.stringify(report)}\n`);
@@ -112,9 +117,9 @@ function stepsOfCommit(changes: readonly QueueChange[]): Step[] {
 
 function report(change: QueueChange): void {
   if (change.kind === "settle") {
-    const { id, changes } = change.settlement;
+    const { id, changes, next } = change.settlement;
     const done = changes.filter(({ state }) => state !== "deferred").map(({ index }) => index);
-    tell({ kind: "settled", id, done } satisfies CrashReport);
+    tell({ kind: "settled", id, done, next: next.kind } satisfies CrashReport);
   }
   for (const { id, content, prefix, recipients } of insertedBy(change)) {
     // The token is in the header, which is never in a file.

@@ -98,8 +98,6 @@ export class CrashSite {
 
   /** Lets all arrive that is in the queue, ends everything and compares. @param child that runs */
   async finish(child: CrashProcess): Promise<SiteResult> {
-    await this.sink.openLate();
-    this.sink.takes = true;
     for (const client of this.clients) client.stop();
     await this.#sending;
     child.tell({ do: "drain" });
