@@ -13,6 +13,7 @@ const benchmarks = [
   "private-interface",
   "pipeline",
   "connections",
+  "sending",
 ];
 
 const { names, effort } = readArguments();

@@ -1,15 +1,13 @@
 // A server of others that is measured from outside: a program of the system, on the core that our servers get.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { onCore } from "./harness.ts";
+import { cpuSecondsOf } from "./process-tree.ts";
 import type { MeasuredServer } from "./server-process.ts";
 
-const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
+export const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
 const START_MS = 20_000;
-/** `utime` and `stime` of proc(5) count these. */
-const TICKS_PER_SECOND = 100;
 
 export class NativeServer implements MeasuredServer {
   readonly port: number;
@@ -48,15 +46,7 @@ export class NativeServer implements MeasuredServer {
 
   /** Of the process and of those that it started. */
   async cpuSeconds(): Promise<number> {
-    const processes = globSync("/proc/[0-9]*/stat").flatMap(readStat);
-    const own = new Set([this.#process.pid as number]);
-    let ticks = 0;
-    // A child has the higher number, unless they begin anew, which no benchmark lasts to see.
-    for (const { pid, parent, ticks: used } of processes.sort((a, b) => a.pid - b.pid)) {
-      if (own.has(parent)) own.add(pid);
-      if (own.has(pid)) ticks += used;
-    }
-    return ticks / TICKS_PER_SECOND;
+    return cpuSecondsOf([this.#process.pid as number]);
   }
 
   stop(): Promise<void> {
@@ -64,18 +54,6 @@ export class NativeServer implements MeasuredServer {
       this.#process.once("exit", () => resolve());
       this.#process.kill();
     });
-  }
-}
-
-function readStat(path: string): { pid: number; parent: number; ticks: number }[] {
-  try {
-    const text = readFileSync(path, "latin1");
-    // The name in brackets may hold anything.
-    const [, parent, ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    const [user, system] = fields.slice(9, 11);
-    return [{ pid: Number.parseInt(text, 10), parent: Number(parent), ticks: Number(user) + Number(system) }];
-  } catch {
-    return []; // it has just ended
   }
 }
 
@@ -88,7 +66,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-function listens(port: number): Promise<boolean> {
+export function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => resolve(socket.destroy().destroyed));
     socket.once("error", () => resolve(false));

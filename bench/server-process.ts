@@ -32,8 +32,13 @@ export class ServerProcess<Ready> implements MeasuredServer {
     return ServerProcess.startOn<Ready>(1, file, ...args);
   }
 
-  static async startOn<Ready>(core: number, file: string, ...args: string[]): Promise<ServerProcess<Ready>> {
-    const [command, ...rest] = onCore(core, [process.execPath, join(import.meta.dirname, file), ...args]);
+  static async startOn<Ready>(
+    core: number | "all",
+    file: string,
+    ...args: string[]
+  ): Promise<ServerProcess<Ready>> {
+    const program = [process.execPath, join(import.meta.dirname, file), ...args];
+    const [command, ...rest] = core === "all" ? program : onCore(core, program);
     const child = spawn(command as string, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     return new ServerProcess(child, await nextMessage<Ready>(child));
   }
