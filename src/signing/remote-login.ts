@@ -22,6 +22,7 @@ type Granted = Identification & { readonly kind: "granted" };
 export class RemoteLogin implements Login {
   readonly accountId: string;
   readonly primary: Address;
+  readonly countsOnSigning: boolean;
   readonly #ticket: string;
   readonly #options: RemoteLoginOptions;
   readonly #remembered = new Map<string, { readonly answer: Granted; readonly at: number }>();
@@ -37,6 +38,7 @@ export class RemoteLogin implements Login {
   ) {
     this.accountId = given.accountId;
     this.primary = given.primary;
+    this.countsOnSigning = options.mode === "sign";
     this.#ticket = given.ticket;
     this.#options = options;
     this.#borrowed = new BorrowedKeys(options.clock);

@@ -99,9 +99,12 @@ async function signOutgoing(
   if (mismatch) return refused(550, "5.7.1", mismatch.detail);
 
   const unsigned = splitIntoCopies(recipients, header);
-  const spent = await login.spend(unsigned.reduce((count, copy) => count + copy.recipients.length, 0));
-  if (spent.kind === "limited") return refusal(overLimit(spent, now));
-  if (spent.kind !== "spent") return notUsed(spent);
+  // A single signature is counted as it is made, all its recipients or none, which saves a commit or a round trip.
+  if (unsigned.length > 1 || keys.length > 1 || !login.countsOnSigning) {
+    const spent = await login.spend(unsigned.reduce((count, copy) => count + copy.recipients.length, 0));
+    if (spent.kind === "limited") return refusal(overLimit(spent, now));
+    if (spent.kind !== "spent") return notUsed(spent);
+  }
   const [messageId] = prepared.scanned.index.get("message-id") ?? [];
   let signing: Signing = {
     prepared,

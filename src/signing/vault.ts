@@ -125,6 +125,8 @@ export interface Login {
   /** Names the account in queue and log. */
   readonly accountId: string;
   readonly primary: Address;
+  /** Whether `sign` counts recipients that were not spent before: one signature then needs no `spend` (PRV-27). */
+  readonly countsOnSigning: boolean;
   identify(address: Address): Promise<Identification>;
   /** Counts a submission's recipients, all or none, before its copies are signed (LIF-14). */
   spend(recipients: number): Promise<Spent>;

@@ -17,6 +17,7 @@ export class KeyringLogin implements Login {
   readonly user: User;
   readonly accountId: string;
   readonly primary: Address;
+  readonly countsOnSigning = true;
   readonly #keys: UserKeys;
   readonly #statementOf: StatementOf | null;
   /** Recipients that were counted and not signed for yet (PRV-27). */

@@ -15,6 +15,7 @@ import type { Login, SigningOrder, Vault } from "../../src/signing/index.ts";
 export class EveryAuthor implements Login {
   readonly accountId = "";
   readonly primary = { localPart: "every-author", domain: "corpus.test" };
+  readonly countsOnSigning = true;
   readonly #keyring: Keyring;
   readonly #vault: Vault;
   #login: Login | null = null;
