@@ -64,10 +64,14 @@ export class Race<Name extends string> {
   }
 
   #spread(figure: (round: Readonly<Record<Name, Sample>>) => number): Spread {
-    const figures = this.#rounds.map(figure).sort((a, b) => a - b);
-    const at = (share: number): number => figures[Math.floor(figures.length * share)] as number;
-    return { median: at(0.5), low: at(0.25), high: at(0.75) };
+    return spreadOf(this.#rounds.map(figure));
   }
+}
+
+export function spreadOf(figures: readonly number[]): Spread {
+  const sorted = [...figures].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] as number;
+  return { median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 
 function ratio(one: Sample, peer: Sample, by: "seconds" | "cpuSeconds"): number {

@@ -23,7 +23,8 @@ export interface SendingReady {
 }
 
 const HOSTNAME = "mail.example.test";
-const [folder = "", nextHopPort = ""] = process.argv.slice(2);
+/** Where `dead.test` is, for who wants a destination that is dead. */
+const [folder = "", nextHopPort = "", deadPort = nextHopPort] = process.argv.slice(2);
 const settings = `
 roles = ["delivery"]
 hostname = "${HOSTNAME}"
@@ -32,6 +33,7 @@ data_directory = "${folder}"
 connections_per_destination = 50
 [routes]
 "*" = "127.0.0.1:${nextHopPort}"
+"dead.test" = "127.0.0.1:${deadPort}"
 `;
 
 const loaded = loadConfig(settings, "bench.toml");

@@ -4,13 +4,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { figure, moveTo, printTable, readEffort, type Spread, times } from "./harness.ts";
+import { figure, moveTo, printTable, readEffort, spreadOf, times } from "./harness.ts";
 import { hasPostfixWithOpenDkim, PostfixServer } from "./postfix.ts";
 import { cpuSecondsOf, memoryOctetsOf } from "./process-tree.ts";
-import { letter } from "./sample-messages.ts";
 import type { SendingReady } from "./sending-server.ts";
 import { ServerProcess } from "./server-process.ts";
-import { SmtpSink, sendVolley } from "./smtp-tools.ts";
+import { SmtpSink, sendVolley, volleyMessage } from "./smtp-tools.ts";
 
 /** What is measured, and how many times the peer's rate is aimed at. */
 interface Case {
@@ -69,7 +68,7 @@ try {
   const rows: string[][] = [];
   for (const one of cases) {
     const file = join(folder, "message");
-    writeFileSync(file, messageOf(one.octets));
+    writeFileSync(file, volleyMessage(one.octets));
     const rounds: { readonly peer: Figures; readonly own: Figures }[] = [];
     const enough = { peer: await howMany(peer, one, file), own: await howMany(own, one, file) };
     for (let run = 0; run < runs; run++) {
@@ -121,12 +120,10 @@ async function measure(server: Contestant, one: Case, file: string, messages: nu
 }
 
 function rowsOf(one: Case, rounds: readonly { readonly peer: Figures; readonly own: Figures }[]): string[][] {
-  const median = (figures: readonly number[]): number =>
-    [...figures].sort((a, b) => a - b)[Math.floor(figures.length / 2)] as number;
   const cells = (side: "peer" | "own"): string[] => {
-    const of = (name: keyof Figures): number => median(rounds.map((round) => round[side][name]));
+    const of = (name: keyof Figures): number => spreadOf(rounds.map((round) => round[side][name])).median;
     const ratio = (name: keyof Figures): string =>
-      side === "own" ? times(spread(rounds.map((round) => round.own[name] / round.peer[name]))) : "";
+      side === "own" ? times(spreadOf(rounds.map((round) => round.own[name] / round.peer[name]))) : "";
     return [
       figure(of("acceptedPerSecond")),
       ratio("acceptedPerSecond"),
@@ -142,21 +139,7 @@ function rowsOf(one: Case, rounds: readonly { readonly peer: Figures; readonly o
   ];
 }
 
-function spread(figures: readonly number[]): Spread {
-  const sorted = [...figures].sort((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] as number;
-  return { median: at(0.5), low: at(0.25), high: at(0.75) };
-}
-
 function titleOf({ octets, sessions, kept }: Case): string {
   const connections = kept ? `${sessions} kept` : `${sessions}, new connection each`;
   return `${octets / 1024} KiB, ${connections}`;
-}
-
-/** As smtp-source wants it: lines end in LF. */
-function messageOf(octets: number): string {
-  return letter(octets)
-    .toString("latin1")
-    .replaceAll("\r\n", "\n")
-    .replace("allice@someisp.test", "u1@example.test");
 }

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { freePort, listens, PATH } from "./native-server.ts";
+import { letter } from "./sample-messages.ts";
 
 const START_MS = 10_000;
 
@@ -14,6 +15,14 @@ export interface Volley {
   readonly kept: boolean;
   /** The message, with lines that end in LF. */
   readonly file: string;
+}
+
+/** As smtp-source wants a message: lines end in LF. It is from the user whom the benchmark's servers know. */
+export function volleyMessage(octets: number): string {
+  return letter(octets)
+    .toString("latin1")
+    .replaceAll("\r\n", "\n")
+    .replace("allice@someisp.test", "u1@example.test");
 }
 
 /** Hands all messages in. @returns seconds that it took */
