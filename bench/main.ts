@@ -14,6 +14,7 @@ const benchmarks = [
   "pipeline",
   "connections",
   "sending",
+  "sending-logins",
   "queue",
 ];
 

@@ -15,6 +15,13 @@ export function hasPostfixWithOpenDkim(): boolean {
   );
 }
 
+export interface PostfixLogins {
+  /** PEM files. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly dovecotSocket: string;
+}
+
 /**
  * Postfix that signs with OpenDKIM (Ed25519) and hands everything to one next hop, with the settings that made it fastest
  * here. It writes no mail log, though it would to a host's syslog.
@@ -32,13 +39,20 @@ export class PostfixServer {
     this.pids = processes.map(({ pid }) => pid as number);
   }
 
-  /** @param folder of which Postfix's users may pass the parents */
-  static async start(folder: string, nextHopPort: number): Promise<PostfixServer> {
+  /**
+   * @param folder of which Postfix's users may pass the parents
+   * @param logins TLS from the first octet, and AUTH; null: neither
+   */
+  static async start(
+    folder: string,
+    nextHopPort: number,
+    logins: PostfixLogins | null = null,
+  ): Promise<PostfixServer> {
     const milterPort = await freePort();
     const opendkim = run("opendkim", ["-f", "-x", writeOpenDkim(folder, milterPort)]);
     await listening(milterPort, opendkim, "opendkim");
     const port = await freePort();
-    const settings = writePostfix(folder, port, nextHopPort, milterPort);
+    const settings = writePostfix({ folder, port, nextHopPort, milterPort, logins });
     const postfix = run("postfix", ["-c", settings, "start-fg"]);
     await listening(port, postfix, "postfix");
     return new PostfixServer(port, settings, [postfix, opendkim]);
@@ -92,7 +106,15 @@ SignatureAlgorithm ed25519-sha256
   return file;
 }
 
-function writePostfix(folder: string, port: number, nextHopPort: number, milterPort: number): string {
+interface Settings {
+  readonly folder: string;
+  readonly port: number;
+  readonly nextHopPort: number;
+  readonly milterPort: number;
+  readonly logins: PostfixLogins | null;
+}
+
+function writePostfix({ folder, port, nextHopPort, milterPort, logins }: Settings): string {
   const settings = join(folder, "postfix");
   const data = join(folder, "postfix-data");
   const spool = join(folder, "postfix-spool");
@@ -124,7 +146,7 @@ mynetworks = 127.0.0.0/8
 relayhost = [127.0.0.1]:${nextHopPort}
 alias_maps =
 smtp_tls_security_level = none
-smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_relay_restrictions = ${logins ? "permit_sasl_authenticated" : "permit_mynetworks"}, reject
 smtpd_milters = inet:127.0.0.1:${milterPort}
 milter_default_action = tempfail
 in_flow_delay = 0
@@ -133,7 +155,18 @@ initial_destination_concurrency = 20
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 default_process_limit = 200
-`,
+${
+  logins
+    ? `smtpd_tls_wrappermode = yes
+smtpd_tls_security_level = encrypt
+smtpd_tls_cert_file = ${logins.certificate}
+smtpd_tls_key_file = ${logins.key}
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = ${logins.dovecotSocket}
+`
+    : ""
+}`,
   );
   return settings;
 }

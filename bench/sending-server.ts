@@ -1,8 +1,11 @@
 // The server of sending.ts: submission that signs and queues, and delivery to one next hop, in one process as `vsmtp serve`
-// has them, with its log in a file. In clear text and without AUTH, which only a benchmark may: every client is one user.
+// has them, with its log in a file. On one port in clear text and without AUTH, which only a benchmark may: every client
+// is one user there.
 import assert from "node:assert/strict";
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
+import { createSecureContext } from "node:tls";
+import { generate } from "selfsigned";
 import { loadConfig } from "../src/config/index.ts";
 import { startDelivery } from "../src/provider/delivery-role.ts";
 import { createLog, openNetwork } from "../src/provider/index.ts";
@@ -19,6 +22,9 @@ import { announce } from "./server-process.ts";
 /** What the client has to know. */
 export interface SendingReady {
   readonly port: number;
+  /** With TLS from the first octet, and AUTH. */
+  readonly loginPort: number;
+  readonly certificate: string;
   readonly pid: number;
 }
 
@@ -80,9 +86,25 @@ const server = new SmtpServer<Login>({
   tlsMode: "plain",
   limits: { connectionsPerAddress: 1000 },
 });
+const { cert: certificate, private: key } = await generate([{ name: "commonName", value: HOSTNAME }], {
+  keyType: "ec",
+  algorithm: "sha256",
+  extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: HOSTNAME }] }],
+});
+const secureContext = createSecureContext({ cert: certificate, key });
+const loginServer = new SmtpServer<Login>({
+  hostname: HOSTNAME,
+  handler,
+  tlsMode: "implicit",
+  secureContext: () => secureContext,
+  requireAuth: true,
+  limits: { connectionsPerAddress: 1000 },
+});
 const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
-const ready: SendingReady = { port, pid: process.pid };
+const { port: loginPort } = await loginServer.listen({ host: "127.0.0.1", port: 0 });
+const ready: SendingReady = { port, loginPort, certificate, pid: process.pid };
 announce(ready, async () => {
+  await loginServer.close(0);
   await server.close(0);
   await delivery.stop();
   await queue.close();
