@@ -62,7 +62,11 @@ const shared: Shared = {
   watchers: {},
   waits: { retry: new RetrySchedule() },
 };
-const delivery = await startDelivery(shared, queue, keys.vault);
+const delivery = await startDelivery(shared, queue, {
+  vault: keys.vault,
+  dkim: new Map(),
+  keyring: keys.store,
+});
 const handler = new SubmissionHandler({
   hostname: HOSTNAME,
   vault: keys.vault,
