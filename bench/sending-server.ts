@@ -2,14 +2,12 @@
 // has them, with its log in a file. On one port in clear text and without AUTH, which only a benchmark may: every client
 // is one user there.
 import assert from "node:assert/strict";
-import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { pino } from "pino";
 import { generate } from "selfsigned";
 import { loadConfig } from "../src/config/index.ts";
-import { startDelivery } from "../src/provider/delivery-role.ts";
-import { createLog, openNetwork } from "../src/provider/index.ts";
-import type { Shared } from "../src/provider/role.ts";
+import { createLog, openNetwork, type Shared, startDelivery } from "../src/provider/index.ts";
 import { Queue, RetrySchedule } from "../src/queue/index.ts";
 import type { Login } from "../src/signing/index.ts";
 import { type SmtpHandler, SmtpServer } from "../src/smtp/index.ts";
@@ -49,7 +47,7 @@ const spool = await Spool.open(config.store.spool);
 const store = await openQueueStore(join(folder, "queue.sqlite"), spool);
 const queue = new Queue({ store, retry: new RetrySchedule(), hostname: HOSTNAME });
 await queue.start();
-const log = createLog("info", createWriteStream(join(folder, "log")));
+const log = createLog("info", pino.destination(join(folder, "log")));
 const keys = await openLocalVault(join(folder, "keyring.sqlite"));
 await keys.keyring.addDomain("example.test");
 const made = await keys.keyring.addAccount({ address: "u1@example.test", password: "secret" });

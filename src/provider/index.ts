@@ -1,6 +1,7 @@
 // One installation: stores, network and servers put together as its settings say.
+export { startDelivery } from "./delivery-role.ts";
 export { type Drain, KeyServerControl, type KeyServerProcess } from "./key-server-control.ts";
 export { createLog, type Log } from "./log.ts";
 export { type Network, openNetwork } from "./network.ts";
 export { type Provider, startProvider } from "./provider.ts";
-export type { Place, Running, Watchers } from "./role.ts";
+export type { Place, Running, Shared, Watchers } from "./role.ts";

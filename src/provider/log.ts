@@ -1,9 +1,9 @@
-import pino, { type Logger } from "pino";
+import pino, { type DestinationStream, type Logger } from "pino";
 
 /** The program's log: a line of JSON for each event; secrets and message text never reach it. */
 export type Log = Logger;
 
-export function createLog(level: string, destination: NodeJS.WritableStream): Log {
+export function createLog(level: string, destination: DestinationStream): Log {
   return pino(
     {
       level,
