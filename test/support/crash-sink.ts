@@ -56,12 +56,15 @@ export class CrashSink {
         rcpt: (_session, { text }) => this.#judge(text),
         data: (_session, envelope) => {
           const pieces: Uint8Array[] = [];
+          // Whoever waits for the 354 is alive now. When the last octet is read here he may be dead, and the next life on.
+          const { life } = this;
           return {
             write: (piece) => void pieces.push(Buffer.from(piece)),
             finish: () =>
               this.#take(
                 envelope.recipients.map(({ text }) => text),
                 Buffer.concat(pieces),
+                life,
               ),
             abort: () => {},
           };
@@ -78,8 +81,8 @@ export class CrashSink {
     return reply(451, "4.7.1", "Greylisted");
   }
 
-  #take(recipients: readonly string[], octets: Buffer): Reply {
-    const { killAt, life } = this;
+  #take(recipients: readonly string[], octets: Buffer, life: number): Reply {
+    const { killAt } = this;
     const acknowledged = killAt?.moment !== "before 250";
     for (const recipient of recipients) this.arrivals.push({ recipient, octets, life, acknowledged });
     this.killAt = null;
