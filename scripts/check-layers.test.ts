@@ -131,6 +131,9 @@ test("entry: nobody imports past another module's entry file", () => {
     /entry: src\/dns\/zone\.ts is inside dns; import src\/dns\/index\.ts/,
   );
   refused({ ...inner, "src/mx/a.test.ts": 'import "../dns/zone.ts";' }, /: entry: /);
+  const shared = { "src/dns/test-zone.ts": "" };
+  assert.deepEqual(problemsOf({ ...shared, "src/mx/a.test.ts": 'import "../dns/test-zone.ts";' }), []);
+  refused({ ...shared, "src/mx/a.ts": 'import "../dns/test-zone.ts";' }, /: layer: /);
   refused({ ...inner, "test/a.test.ts": 'import "../src/dns/zone.ts";' }, /: entry: /);
   refused({ ...inner, "src/index.ts": 'export * from "./dns/zone.ts";' }, /: entry: /);
 });

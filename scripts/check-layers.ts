@@ -7,9 +7,9 @@
 //   package   the product imports only what package.json lists under "dependencies"
 //   missing   imported files exist, and the import can be read from the source
 // A test beside its module (*.test.ts, with test-*.ts for what tests share) may import its own module's
-// files and the entry files of all modules but programs. So may bench/, scripts/ and test/, and programs
-// too; test/ also what the tests of a module share. spec/ imports nothing from src/: vectors must not be
-// made by the code they test.
+// files, the entry files of all modules but programs, and what the tests of other modules share. So may test/, and
+// programs too; bench/ and scripts/ the same but for what tests share. spec/ imports nothing from src/: vectors must
+// not be made by the code they test.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, posix } from "node:path";
@@ -99,9 +99,8 @@ function checkImport(project: Project, file: SourceFile, { specifier, target }: 
   if (!imported) return [`missing: there is no file ${target}`];
   if (target.endsWith(".test.ts"))
     return [`layer: ${target} is a test; move what is shared into a file test-*.ts`];
-  if (imported.isTest && file.path.startsWith("test/")) return [];
-  if (imported.isTest && !file.isTest)
-    return [`layer: ${target} is for tests; move what is needed out of it`];
+  if (imported.isTest && (file.isTest || file.path.startsWith("test/"))) return [];
+  if (imported.isTest) return [`layer: ${target} is for tests; move what is needed out of it`];
   if (imported.module === file.module) return [];
   if (imported.module === null)
     return [`layer: ${target} is no part of the product; move what is needed into src/`];

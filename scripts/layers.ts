@@ -37,6 +37,10 @@ export const layers: Layers = {
 
   keyring: { layer: 2 },
   queue: { layer: 2 },
+  "key-lookup": {
+    layer: 2,
+    only: ["dialer", "dns", "key-protocol", "message", "signature", "transport-security"],
+  },
   reception: { layer: 2, neverLoads: privateKeys },
 
   "key-server": { layer: 3, neverLoads: privateKeys },

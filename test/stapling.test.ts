@@ -8,6 +8,7 @@ import { createSecureContext } from "node:tls";
 import { createTransport } from "nodemailer";
 import { MappingDialer } from "../src/dialer/index.ts";
 import { DnsServer, dnsPolicySource, StubResolver } from "../src/dns/index.ts";
+import { KeyLookup } from "../src/key-lookup/index.ts";
 import { formatStaple, signStatement } from "../src/key-protocol/index.ts";
 import { KeyServer } from "../src/key-server/index.ts";
 import {
@@ -31,7 +32,7 @@ import { openKeyringStore, openQueueStore } from "../src/store/index.ts";
 import { SubmissionHandler } from "../src/submission/index.ts";
 import { KeyringVault, VaultServer } from "../src/vault/index.ts";
 import { openVault, VaultClient } from "../src/vault-protocol/index.ts";
-import { KeyLookup, Verification } from "../src/verification/index.ts";
+import { Verification } from "../src/verification/index.ts";
 import { createAuthority } from "./support/certificates.ts";
 
 // A statement's way, on sockets: from the sender's vault with the message to a receiver, with the clock in our hand.

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { describeStep, type LookupReport } from "../key-lookup/index.ts";
 import { type Address, encodeAddress } from "../message/index.ts";
 import { isId16, keyId } from "../signature/index.ts";
-import { describeStep, type LookupReport } from "../verification/index.ts";
 import { addressArgument, unixNow } from "./arguments.ts";
 import { EXIT } from "./exit-status.ts";
 import { addNetworkOptions, type NetworkOptions } from "./network-options.ts";

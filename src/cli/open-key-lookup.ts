@@ -1,7 +1,7 @@
 import { MappingDialer } from "../dialer/index.ts";
 import { CachingResolver, StubResolver, systemResolver } from "../dns/index.ts";
 
-import { KeyLookup } from "../verification/index.ts";
+import { KeyLookup } from "../key-lookup/index.ts";
 import { readNamedFile } from "./arguments.ts";
 import type { NetworkOptions } from "./network-options.ts";
 

@@ -1,6 +1,6 @@
 import type { NetworkSettings } from "../config/index.ts";
 import { dnsPolicySource, type PolicySource } from "../dns/index.ts";
-import { KeyLookup, type KeyLookupOptions } from "../verification/index.ts";
+import { KeyLookup, type KeyLookupOptions } from "../key-lookup/index.ts";
 import type { Network } from "./network.ts";
 
 /** The door from verifying to the world, as the settings of an installation open it. */

@@ -1,5 +1,6 @@
+import type { KeyLookup, StapleKeySource } from "../key-lookup/index.ts";
 import { type MxEvent, MxHandler } from "../mx/index.ts";
-import { type KeyLookup, type StapleKeySource, Verification } from "../verification/index.ts";
+import { Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { mailboxAnswers, postmasterOf } from "./mailboxes.ts";
 import type { MailStore, Running, Shared, Watchers } from "./role.ts";

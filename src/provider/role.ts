@@ -1,11 +1,11 @@
 import type { Config, Role } from "../config/index.ts";
 import type { DeliveryEvent } from "../delivery/index.ts";
+import type { LookupReport } from "../key-lookup/index.ts";
 import type { MxEvent } from "../mx/index.ts";
 import type { Queue, RetrySchedule } from "../queue/index.ts";
 import type { KeyQuery } from "../signature/index.ts";
 import type { Spool } from "../spool/index.ts";
 import type { SubmissionEvent } from "../submission/index.ts";
-import type { LookupReport } from "../verification/index.ts";
 import type { Log } from "./log.ts";
 import type { Network } from "./network.ts";
 

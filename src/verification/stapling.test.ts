@@ -2,6 +2,17 @@ import assert from "node:assert/strict";
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign as signOctets } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { dnsPolicySource } from "../dns/index.ts";
+import type { KeyLookupOptions } from "../key-lookup/index.ts";
+import {
+  activeKey,
+  allice,
+  dkBase64,
+  dkPrivate,
+  kid,
+  NOW,
+  otherKey,
+  TestNetwork,
+} from "../key-lookup/test-network.ts";
 import {
   formatStaple,
   formatStatement,
@@ -11,8 +22,7 @@ import {
 } from "../key-protocol/index.ts";
 import { type Address, encodeAddress } from "../message/index.ts";
 import { MessageScanner, type SigningKey, sign } from "../signature/index.ts";
-import { type KeyLookupOptions, Verification } from "./index.ts";
-import { activeKey, allice, dkBase64, dkPrivate, kid, NOW, otherKey, TestNetwork } from "./test-network.ts";
+import { Verification } from "./index.ts";
 
 // Messages that bring their key statement along (STP), against real DNS and, where one is asked, a real key server.
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { dnsPolicySource } from "../dns/index.ts";
+import { allice, dkBase64, kid, NOW, TestNetwork } from "../key-lookup/test-network.ts";
 import { type Address, formatAuthenticationResults } from "../message/index.ts";
 import { MessageScanner, type SigningKey, sign } from "../signature/index.ts";
 import { authenticationResult, decideAction, Verification, type Verified } from "./index.ts";
-import { allice, dkBase64, kid, NOW, TestNetwork } from "./test-network.ts";
 
 const net = new TestNetwork();
 before(() => net.start());

@@ -1,7 +1,7 @@
 import type { DomainPolicy, PolicySource } from "../dns/index.ts";
+import { StapledKeys, type StapleKeySource } from "../key-lookup/index.ts";
 import type { Address, AuthenticationResult } from "../message/index.ts";
 import { fromDomains, judge, type ScannedMessage, type Verdict } from "../signature/index.ts";
-import { StapledKeys, type StapleKeySource } from "./stapled-keys.ts";
 
 export interface VerificationOptions {
   readonly keys: StapleKeySource;

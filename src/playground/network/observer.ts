@@ -1,8 +1,8 @@
 import type { DeliveryEvent } from "../../delivery/index.ts";
+import type { LookupReport } from "../../key-lookup/index.ts";
 import type { MxEvent } from "../../mx/index.ts";
 import type { Watchers } from "../../provider/index.ts";
 import type { SubmissionEvent } from "../../submission/index.ts";
-import type { LookupReport } from "../../verification/index.ts";
 
 /** What an installation did; `at` is its name. */
 export type Happening = { readonly at: string } & (

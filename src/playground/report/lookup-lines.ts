@@ -1,4 +1,4 @@
-import { describeStep, type LookupReport, type TrailStep } from "../../verification/index.ts";
+import { describeStep, type LookupReport, type TrailStep } from "../../key-lookup/index.ts";
 
 /** How a key was found, in lines: the way to the key server and the dialogue with it. */
 export function lookupLines({ trail }: LookupReport): string[] {

@@ -1,5 +1,5 @@
+import type { LookupReport } from "../../key-lookup/index.ts";
 import type { MxEvent } from "../../mx/index.ts";
-import type { LookupReport } from "../../verification/index.ts";
 import type { Happening } from "../network/observer.ts";
 
 /** One attempt to hand a message to a mail host, seen from both ends. */
