@@ -32,6 +32,7 @@ export const layers: Layers = {
   "key-protocol": { layer: 1, only: ["message", "signature"] },
   smtp: { layer: 1, only: ["message"] },
   "transport-security": { layer: 1, only: ["dns"] },
+  neighbours: { layer: 1, only: ["dns", "message"] },
   sasl: { layer: 1, only: ["message"], pure: true },
   "vault-protocol": { layer: 1, only: ["message", "signature"] },
 
@@ -42,6 +43,7 @@ export const layers: Layers = {
     only: ["dialer", "dns", "key-protocol", "message", "signature", "transport-security"],
   },
   reception: { layer: 2, neverLoads: privateKeys },
+  "mail-log": { layer: 2, only: ["message"] },
 
   "key-server": { layer: 3, neverLoads: privateKeys },
   signing: { layer: 3, neverLoads: ["keyring", "store"] },

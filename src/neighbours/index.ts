@@ -1,0 +1,7 @@
+// SPF, DKIM, DMARC and ARC beside VSMTP: asked in parallel, within one deadline, recorded and never obeyed (NBR-1).
+export type {
+  NeighbourCheck,
+  NeighbourQuestion,
+  NeighbourResult,
+  NeighbourResults,
+} from "./neighbour-results.ts";
