@@ -59,7 +59,14 @@ export interface DeliveredEntry {
   readonly id: string;
   readonly at: number;
   readonly recipient: string;
-  readonly outcome: "delivered" | "deferred" | "failed" | "quarantined" | "released" | "forwarded" | "removed";
+  readonly outcome:
+    | "delivered"
+    | "deferred"
+    | "failed"
+    | "quarantined"
+    | "released"
+    | "forwarded"
+    | "removed";
   /** For people. */
   readonly detail: string;
 }
