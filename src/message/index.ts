@@ -29,6 +29,11 @@ export {
 export { HeaderReader } from "./header-reader.ts";
 export { formatMailDate } from "./mail-date.ts";
 export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";
+export {
+  type AuthenticationResults,
+  ownAuthenticationResults,
+  readAuthenticationResults,
+} from "./read-authentication-results.ts";
 export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
 export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";
 export { QuotedPrintableEncoder } from "./seven-bit/quoted-printable-encoder.ts";
