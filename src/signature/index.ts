@@ -8,11 +8,11 @@ export { CORE_FIELDS } from "./covered-fields.ts";
 export { type DkimKey, type DkimKeyResult, type DkimName, dkimRecord, loadDkimKey } from "./dkim-key.ts";
 export { type DkimOptions, DkimSigner } from "./dkim-signer.ts";
 export { type Explanation, explain } from "./explain.ts";
+export { fromDomains } from "./from-domains.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";
 export { isId16 } from "./id16.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
 export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
-export { fromDomains } from "./responsible-identity.ts";
 export { MessageScanner, type ScannedMessage, withHashedBody } from "./scanned-message.ts";
 export { type SignOptions, type SignResult, sign, signPrepared } from "./sign.ts";
 export {

@@ -47,17 +47,6 @@ export function selectResponsible(header: Header, index: FieldIndex): Responsibl
   return { ok: true, identity: from[0], from };
 }
 
-/** The domains that From names, for policy, as far as they can be read; also of messages that break rules. */
-export function fromDomains(header: Header, index: FieldIndex): string[] {
-  const domains = new Set<string>();
-  for (const field of index.get("from") ?? []) {
-    const mailboxes = readMailboxes(header, field);
-    if (typeof mailboxes === "string") continue;
-    for (const mailbox of mailboxes) if (mailbox.ok) domains.add(mailbox.address.domain);
-  }
-  return [...domains];
-}
-
 function readMailboxes(header: Header, field: HeaderField): AddressResult[] | string {
   const parsed = parseMailboxes(fieldText(header, field));
   return parsed.ok ? parsed.mailboxes.map((mailbox) => canonicalize(mailbox.address)) : parsed.detail;
