@@ -45,6 +45,7 @@ import {
 import { splitIntoCopies } from "../src/signing/index.ts";
 import { parseLimitText, parseRequest } from "../src/vault-protocol/index.ts";
 import { Verification } from "../src/verification/index.ts";
+import { transactionTo } from "../src/verification/test-transaction.ts";
 
 /** One file of spec/vectors; its README describes each kind. */
 export interface Vector {
@@ -128,8 +129,8 @@ const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outco
     verifier.write(message);
     const policies = dnsPolicySource(resolver(input.dns));
     const verification = new Verification({ keys, policies, clock: { now: () => input.now * 1000 } });
-    const { verdict, policy } = await verification.verify(verifier.finish(), recipients ?? []);
-    return { result: verdict.result, reason: verdict.reason, policy };
+    const { verdict, policy } = await verification.verify(verifier.finish(), transactionTo(recipients ?? []));
+    return { result: verdict.result, reason: verdict.reason, policy: policy.wanted };
   },
   statement: runStatement,
   staple: runStaple,

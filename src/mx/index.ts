@@ -1,9 +1,4 @@
 // The border for incoming mail: verifies inside the session, acts, records, queues.
-export {
-  type DomainSettings,
-  type MailboxAnswer,
-  type MxEvent,
-  MxHandler,
-  type MxOptions,
-  type MxRefusal,
-} from "./mx-handler.ts";
+export type { MxEvent, MxRefusal } from "./mx-event.ts";
+export { MxHandler } from "./mx-handler.ts";
+export type { DomainSettings, MailboxAnswer, MxOptions } from "./mx-options.ts";

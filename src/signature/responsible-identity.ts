@@ -47,6 +47,17 @@ export function selectResponsible(header: Header, index: FieldIndex): Responsibl
   return { ok: true, identity: from[0], from };
 }
 
+/** The eligible mailboxes that From names, as far as they can be read; also of messages that break rules. */
+export function fromMailboxes(header: Header, index: FieldIndex): Address[] {
+  const found: Address[] = [];
+  for (const field of index.get("from") ?? []) {
+    const mailboxes = readMailboxes(header, field);
+    if (typeof mailboxes === "string") continue;
+    for (const mailbox of mailboxes) if (mailbox.ok) found.push(mailbox.address);
+  }
+  return found;
+}
+
 function readMailboxes(header: Header, field: HeaderField): AddressResult[] | string {
   const parsed = parseMailboxes(fieldText(header, field));
   return parsed.ok ? parsed.mailboxes.map((mailbox) => canonicalize(mailbox.address)) : parsed.detail;

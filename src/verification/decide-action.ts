@@ -17,6 +17,8 @@ export interface Decision {
   readonly action: Action;
   /** `stage`: the table; `policy`: the From domain's `p`; `override`: the operator's setting. */
   readonly decidedBy: "stage" | "policy" | "override";
+  /** Which rule: the domain whose policy it is, the operator's setting; null for the stage's table. */
+  readonly because: string | null;
   /** The answer to DATA for `reject` and `defer`; null where the message is accepted. */
   readonly reply: { readonly code: number; readonly enhanced: string; readonly text: string } | null;
 }
@@ -52,7 +54,7 @@ export function decideAction(verdict: Judged, context: ActionContext): Decision 
   const row = rowOf(verdict);
   const { action, decidedBy } = choose(row, verdict, context);
   const byPolicy = decidedBy === "policy";
-  return { action, decidedBy, reply: replyFor(action, row, verdict, byPolicy) };
+  return { action, decidedBy, because: null, reply: replyFor(action, row, verdict, byPolicy) };
 }
 
 function choose(row: Row, verdict: Judged, context: ActionContext): Pick<Decision, "action" | "decidedBy"> {

@@ -23,6 +23,7 @@ import {
 import { type Address, encodeAddress } from "../message/index.ts";
 import { MessageScanner, type SigningKey, sign } from "../signature/index.ts";
 import { Verification } from "./index.ts";
+import { transactionTo } from "./test-transaction.ts";
 
 // Messages that bring their key statement along (STP), against real DNS and, where one is asked, a real key server.
 
@@ -86,7 +87,7 @@ function receiver(options: Partial<KeyLookupOptions> = {}): (fields: string) => 
     const scanner = new MessageScanner();
     scanner.write(Buffer.from(fields, "latin1"));
     scanner.write(signed);
-    const { verdict, stapled } = await verification.verify(scanner.finish(), [bob]);
+    const { verdict, stapled } = await verification.verify(scanner.finish(), transactionTo([bob]));
     const words = [verdict.reason ?? verdict.result, verdict.trust, stapled ? "stapled" : null];
     return words.filter((word) => word !== null).join(" ");
   };

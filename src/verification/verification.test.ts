@@ -6,6 +6,7 @@ import { allice, dkBase64, kid, NOW, TestNetwork } from "../key-lookup/test-netw
 import { type Address, formatAuthenticationResults } from "../message/index.ts";
 import { MessageScanner, type SigningKey, sign } from "../signature/index.ts";
 import { authenticationResult, decideAction, Verification, type Verified } from "./index.ts";
+import { transactionTo } from "./test-transaction.ts";
 
 const net = new TestNetwork();
 before(() => net.start());
@@ -48,10 +49,10 @@ function verify(message: Buffer | string, options: { deadlineMs?: number } = {})
   const policies = dnsPolicySource(net.resolver);
   const clock = { now: () => net.nowMs };
   const verification = new Verification({ keys: net.lookup({ policies }), policies, clock, ...options });
-  return verification.verify(scanner.finish(), [bob]);
+  return verification.verify(scanner.finish(), transactionTo([bob]));
 }
 
-const summary = ({ verdict, policy }: Verified) => [verdict.result, verdict.reason, policy];
+const summary = ({ verdict, policy }: Verified) => [verdict.result, verdict.reason, policy.wanted];
 const policyOf = (domain: string, text: string) =>
   net.dns.set(`_vsmtp.${domain}`, { TXT: [`v=VSMTP1; ${text}`] });
 const unsigned = "From: allice@someisp.tld\r\n\r\nHi\r\n";

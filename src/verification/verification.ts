@@ -1,6 +1,7 @@
 import type { DomainPolicy, PolicySource } from "../dns/index.ts";
 import { StapledKeys, type StapleKeySource } from "../key-lookup/index.ts";
-import type { Address, AuthenticationResult } from "../message/index.ts";
+import type { Address } from "../message/index.ts";
+import type { NeighbourResults } from "../neighbours/index.ts";
 import { fromDomains, judge, type ScannedMessage, type Verdict } from "../signature/index.ts";
 
 export interface VerificationOptions {
@@ -11,13 +12,39 @@ export interface VerificationOptions {
   readonly deadlineMs?: number;
 }
 
-/** A verdict, and what the From domains want done where it is no pass. */
+/** The SMTP transaction that brought a message. */
+export interface Transaction {
+  /** Null for one that is no eligible address. */
+  readonly recipients: readonly (Address | null)[];
+  readonly client: {
+    /** IPv4 or IPv6, without brackets. */
+    readonly address: string;
+    /** As in EHLO or HELO. */
+    readonly helo: string;
+  };
+  /** Without brackets; empty for the null sender. It has no say in our own verdict (NBR-3). */
+  readonly reversePath: string;
+}
+
+/** What the From domains want done with mail that does not pass (POL-13). */
+export interface FromPolicy {
+  /** The strictest that applies. */
+  readonly wanted: DomainPolicy;
+  /** Where the record stands that says so; null where none does. */
+  readonly domain: string | null;
+  /** A stricter one is published, and only tested: it is reported and does not apply (POL-5). */
+  readonly testing: boolean;
+}
+
+/** A verdict, and what else the action depends on. */
 export interface Verified {
   readonly verdict: Verdict;
-  /** The strictest that applies (POL-13); looked up only where it can matter. */
-  readonly policy: DomainPolicy;
+  /** Looked up only where it can matter. */
+  readonly policy: FromPolicy;
   /** A key came with the message (STP-2): for the log. */
   readonly stapled: boolean;
+  /** Null where they were not asked. */
+  readonly neighbours: NeighbourResults | null;
 }
 
 /**
@@ -40,42 +67,55 @@ export class Verification {
     this.#deadlineMs = options.deadlineMs ?? 60_000;
   }
 
-  /** @param recipients the transaction's; null for one that is no eligible address */
-  async verify(message: ScannedMessage, recipients: readonly (Address | null)[]): Promise<Verified> {
+  async verify(message: ScannedMessage, transaction: Transaction): Promise<Verified> {
     const deadline = Promise.withResolvers<Verified>();
     const timer = setTimeout(() => deadline.resolve(temporary("verifying took too long")), this.#deadlineMs);
     try {
-      return await Promise.race([this.#verify(message, recipients), deadline.promise]);
+      return await Promise.race([this.#verify(message, transaction), deadline.promise]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #verify(message: ScannedMessage, recipients: readonly (Address | null)[]): Promise<Verified> {
+  async #verify(message: ScannedMessage, { recipients }: Transaction): Promise<Verified> {
     const now = Math.floor(this.#clock.now() / 1000);
     const keys = new StapledKeys(message, this.#keys);
     const verdict = await judge(message, { now, recipients, keys });
-    const stapled = keys.used;
-    if (!dependsOnPolicy(verdict)) return { verdict, policy: "none", stapled };
+    const verified: Verified = { verdict, policy: NO_POLICY, stapled: keys.used, neighbours: null };
+    if (!dependsOnPolicy(verdict)) return verified;
     const domains = fromDomains(message.header, message.index);
-    const policy = domains.length > MAX_FROM_DOMAINS ? "reject" : await this.#strictest(domains);
-    if (policy !== null) return { verdict, policy, stapled };
+    const tooMany = domains.length > MAX_FROM_DOMAINS;
+    const policy = tooMany ? { ...NO_POLICY, wanted: "reject" as const } : await this.#strictest(domains);
+    if (policy !== null) return { ...verified, policy };
     // POL-16: without its policy signed mail waits, unsigned mail has none.
-    if (verdict.result === "none") return { verdict, policy: "none", stapled };
+    if (verdict.result === "none") return verified;
     return temporary("the policy of the From domain cannot be looked up now", verdict);
   }
 
-  async #strictest(domains: readonly string[]): Promise<DomainPolicy | null> {
+  async #strictest(domains: readonly string[]): Promise<FromPolicy | null> {
     const answers = await Promise.all(domains.map((domain) => this.#policies.policyFor(domain)));
     let failed = false;
-    let strictest: DomainPolicy = "none";
+    let applied: FromPolicy = NO_POLICY;
+    let tested: DomainPolicy = "none";
     for (const answer of answers) {
       if (answer.kind === "failure") failed = true;
-      if (answer.kind !== "policy" || answer.testing) continue;
-      if (answer.policy === "reject" || strictest === "none") strictest = answer.policy;
+      if (answer.kind !== "policy") continue;
+      const { policy, publishedAt } = answer;
+      if (answer.testing) tested = stricter(policy, tested) ? policy : tested;
+      else if (applied.domain === null || stricter(policy, applied.wanted)) {
+        applied = { wanted: policy, domain: publishedAt, testing: false };
+      }
     }
-    return failed && strictest !== "reject" ? null : strictest;
+    if (failed && applied.wanted !== "reject") return null;
+    return { ...applied, testing: stricter(tested, applied.wanted) };
   }
+}
+
+const NO_POLICY: FromPolicy = { wanted: "none", domain: null, testing: false };
+
+function stricter(a: DomainPolicy, b: DomainPolicy): boolean {
+  const order: readonly DomainPolicy[] = ["none", "quarantine", "reject"];
+  return order.indexOf(a) > order.indexOf(b);
 }
 
 /** IDY-16 and ACT-4: these results are handled as the From domain wants unsigned mail handled. */
@@ -96,23 +136,5 @@ function temporary(detail: string, known: Verdict | null = null): Verified {
     forwarder: null,
     automatic: known?.automatic ?? false,
   };
-  return { verdict, policy: "none", stapled: false };
-}
-
-/** The verdict as RFC 8601 records it (REC-1). */
-export function authenticationResult(verdict: Verdict): AuthenticationResult {
-  const { identity, kid, align, rcpt, trust } = verdict;
-  const named: [string, string | null][] = [
-    ["header.i", identity],
-    ["header.k", kid],
-    ["policy.align", align],
-    ["policy.rcpt", rcpt],
-    ["policy.trust", trust],
-  ];
-  return {
-    method: "vsmtp",
-    result: verdict.result,
-    reason: verdict.result === "none" ? null : verdict.reason,
-    properties: named.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])),
-  };
+  return { verdict, policy: NO_POLICY, stapled: false, neighbours: null };
 }

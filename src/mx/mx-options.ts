@@ -1,0 +1,38 @@
+import type { Actions, Stage } from "../config/index.ts";
+import type { Queue } from "../queue/index.ts";
+import type { Spool } from "../spool/index.ts";
+import type { Verification } from "../verification/index.ts";
+import type { MxEvent, MxRefusal } from "./mx-event.ts";
+
+/** How mail to one hosted domain is treated. */
+export interface DomainSettings {
+  readonly stage: Stage;
+  /** Overrides for this domain (ACT-8). */
+  readonly actions: Actions;
+}
+
+/** Does this host take mail for an address? */
+export type MailboxAnswer =
+  | { readonly kind: "accepted"; readonly settings: DomainSettings }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "not-hosted" };
+
+export interface MxOptions {
+  /** This host's name, in Received and as id in Authentication-Results. */
+  readonly hostname: string;
+  /** Who gets what is for `<Postmaster>` and postmaster@`hostname`. Without this the latter, if it is hosted. */
+  readonly postmaster?: string;
+  /** @param localPart canonical, unencoded */
+  readonly mailbox: (localPart: string, domain: string) => MailboxAnswer;
+  readonly verification: Pick<Verification, "verify">;
+  /** The overrides for all domains (ACT-8). */
+  readonly actions: Actions;
+  readonly queue: Pick<Queue, "enqueue">;
+  /** Where the bodies of large messages go. */
+  readonly spool: Pick<Spool, "receive" | "memoryOctets">;
+  readonly clock?: { now(): number };
+  /** Octets held in memory for messages in all sessions together; further ones are answered 452. */
+  readonly bufferOctets?: number;
+  readonly onEvent?: (event: MxEvent) => void;
+  readonly onRefused?: (refusal: MxRefusal) => void;
+}
