@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { buildForwards, buildLists, canonicalLocalPart } from "./build-forwards.ts";
 import { buildNextHop } from "./build-next-hop.ts";
 import type {
   Config,
@@ -218,19 +219,25 @@ function buildDomain(
     root,
     catchAll: written.catch_all === undefined ? null : resolve(root ?? dataDirectory, written.catch_all),
   };
+  const forwards = buildForwards(written, path, report);
+  const lists = buildLists(written, path, folder, report);
   const hasMaildirs = root !== null || mailboxes.listed.size > 0 || mailboxes.catchAll !== null;
   const onward = (["next_hop", "lmtp"] as const).filter((name) => written[name] !== undefined);
-  if (hasMaildirs === onward.length > 0) {
+  // A domain may have nothing but forwards and lists.
+  const isElsewhere = forwards.size + lists.size > 0 && onward.length === 0;
+  if (hasMaildirs === onward.length > 0 && !isElsewhere) {
     const problem = hasMaildirs ? `has both Maildirs and ${onward[0]}` : "has no place for its mail";
     report(
       [...path, onward[0] ?? "name"],
       `${written.name} ${problem}; set either maildir_root, mailboxes or catch_all, or next_hop or lmtp`,
     );
   }
-  const nextHop = hasMaildirs ? null : buildNextHop(written, path, folder, report);
+  const nextHop = hasMaildirs || isElsewhere ? null : buildNextHop(written, path, folder, report);
   return {
     name: written.name,
     target: nextHop === null ? { kind: "maildir", mailboxes } : { kind: "next-hop", nextHop },
+    forwards,
+    lists,
     policy: { stage: written.stage ?? null, actions: written.actions },
   };
 }
@@ -243,7 +250,7 @@ function buildMailboxes(
 ): ReadonlyMap<string, string> {
   const listed = new Map<string, string>();
   for (const [name, folder] of Object.entries(written)) {
-    const localPart = name.normalize("NFC").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+    const localPart = canonicalLocalPart(name);
     if (name.includes("@"))
       report([...path, name], `${formatPath([...path, name])} must be the part before the "@" only`);
     if (listed.has(localPart))

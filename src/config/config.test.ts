@@ -82,6 +82,8 @@ test("the least configuration gets every default", () => {
           kind: "maildir",
           mailboxes: { listed: new Map(), root: "/var/lib/vsmtp/mail", catchAll: null },
         },
+        forwards: new Map(),
+        lists: new Map(),
         policy: { stage: null, actions: {} },
       },
     ],
@@ -259,11 +261,15 @@ idle_timeout = "90s"
           catchAll: "/etc/vsmtp/data/rest",
         },
       },
+      forwards: new Map(),
+      lists: new Map(),
       policy: { stage: "require", actions: { none: "tag", "no-key": "discard" } },
     },
     {
       name: "two.test",
       target: { kind: "next-hop", nextHop: { ...plainHop, place: tcp("::1", 24) } },
+      forwards: new Map(),
+      lists: new Map(),
       policy: { stage: null, actions: {} },
     },
     {
@@ -277,6 +283,8 @@ idle_timeout = "90s"
           credentials: null,
         },
       },
+      forwards: new Map(),
+      lists: new Map(),
       policy: { stage: null, actions: {} },
     },
     {
@@ -293,6 +301,8 @@ idle_timeout = "90s"
           },
         },
       },
+      forwards: new Map(),
+      lists: new Map(),
       policy: { stage: null, actions: {} },
     },
   ]);

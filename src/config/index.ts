@@ -4,11 +4,13 @@ export type {
   Config,
   DeliverySettings,
   DkimSettings,
+  Forward,
   HostAndPort,
   HostedDomain,
   Limits,
   Listener,
   Mailboxes,
+  MailingList,
   NetworkSettings,
   NextHop,
   NextHopCredentials,
@@ -24,6 +26,7 @@ export type {
   TlsFiles,
   TokenSettings,
 } from "./config.ts";
+export { type Expansion, findExpansion } from "./find-expansion.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
 export { formatProblem, type Problem } from "./problems.ts";
 export { usesQueue } from "./uses-queue.ts";

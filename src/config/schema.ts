@@ -9,6 +9,7 @@ import {
   filePath,
   hostAndPort,
   keySetSource,
+  mailAddress,
   masterKeySource,
   network,
   nextHopPlace,
@@ -18,6 +19,7 @@ import {
   resolverAddress,
   sha256Hex,
   storeSource,
+  subjectPrefix,
   vaultPlace,
 } from "./values.ts";
 
@@ -64,6 +66,21 @@ const route = z.preprocess(
 );
 
 const mailbox = z.record(z.string().min(1), filePath);
+
+/** A forward is a table, or its addresses alone. */
+const forward = z.preprocess(
+  (value) => (typeof value === "string" ? { to: [value] } : Array.isArray(value) ? { to: value } : value),
+  z.strictObject({ to: z.array(mailAddress).min(1).max(100), keep: z.boolean().default(false) }),
+);
+
+const list = z.strictObject({
+  members: z.array(mailAddress).max(5000).optional(),
+  members_file: filePath.optional(),
+  posts: z.enum(["members", "anyone"]).default("members"),
+  from: z.enum(["auto", "rewrite", "sender"]).default("auto"),
+  subject_prefix: subjectPrefix.optional(),
+  owner: mailAddress.optional(),
+});
 
 export const schema = z.strictObject({
   roles: z.array(z.enum(["submission", "mx", "key-server", "vault", "delivery"])).min(1),
@@ -149,6 +166,8 @@ export const schema = z.strictObject({
         maildir_root: filePath.optional(),
         mailboxes: mailbox.prefault({}),
         catch_all: filePath.optional(),
+        forwards: z.record(z.string().min(1), forward).prefault({}),
+        lists: z.record(z.string().min(1), list).prefault({}),
         ...nextHop,
         stage: stage.optional(),
         actions,

@@ -28,6 +28,18 @@ function textOf<T>(wanted: string, read: (text: string) => T | null) {
 
 export const domainName = textOf('a domain name such as "example.org"', parseDomain);
 
+/** A mail address that needs no quotes. The domain becomes A-labels in lower case. */
+export const mailAddress = textOf('an address such as "alice@example.org"', (text) => {
+  const [, localPart = "", written = ""] = /^([^\s\p{Cc}()<>[\]:;@\\,"]{1,64})@(.+)$/u.exec(text) ?? [];
+  const domain = parseDomain(written);
+  return localPart === "" || domain === null ? null : `${localPart}@${domain}`;
+});
+
+/** What stands before subjects. */
+export const subjectPrefix = textOf('printable ASCII of at most 60 characters such as "[team]"', (text) =>
+  /^[\x21-\x7e](?:[\x20-\x7e]{0,58}[\x21-\x7e])?$/.test(text) ? text : null,
+);
+
 /** RFC 6376 §3.1. In lower case, as DNS compares it. */
 export const dkimSelector = textOf('a DKIM selector: letters, digits and "-", such as "2026-01"', (text) => {
   const labels = text.toLowerCase().split(".");

@@ -169,7 +169,13 @@ test("Maildir: durable files with their octets, folder for quarantine, one copy 
   t.after(() => rmSync(root, { recursive: true }));
   const mailboxes = { listed: new Map(), root, catchAll: null };
   const domains: HostedDomain[] = [
-    { name: "here.test", target: { kind: "maildir", mailboxes }, policy: { stage: null, actions: {} } },
+    {
+      name: "here.test",
+      target: { kind: "maildir", mailboxes },
+      forwards: new Map(),
+      lists: new Map(),
+      policy: { stage: null, actions: {} },
+    },
   ];
   const known = new Map([
     ["bob", "bob"],

@@ -83,6 +83,8 @@ test("a large message is stored in a Maildir as it is", async (t) => {
     {
       name: "here.test",
       target: { kind: "maildir", mailboxes: { listed: new Map(), root, catchAll: null } },
+      forwards: new Map(),
+      lists: new Map(),
       policy: { stage: null, actions: {} },
     },
   ];

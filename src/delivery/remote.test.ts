@@ -143,6 +143,8 @@ test("routes: the longest pattern that fits, hosted domains before all", () => {
       {
         name: "own.dest.test",
         target: { kind: "next-hop", nextHop: nextHop("inner") },
+        forwards: new Map(),
+        lists: new Map(),
         policy: { stage: null, actions: {} },
       },
     ],

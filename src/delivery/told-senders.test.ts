@@ -87,7 +87,15 @@ test("NOTIFY=SUCCESS to a mailbox of this host: it says that it is there", async
   t.after(() => rmSync(root, { recursive: true }));
   const mailboxes = { listed: new Map(), root, catchAll: null };
   const policy = { stage: null, actions: {} };
-  const domains: HostedDomain[] = [{ name: "here.test", target: { kind: "maildir", mailboxes }, policy }];
+  const domains: HostedDomain[] = [
+    {
+      name: "here.test",
+      target: { kind: "maildir", mailboxes },
+      forwards: new Map(),
+      lists: new Map(),
+      policy,
+    },
+  ];
   const findMaildir = () => join(root, "b");
   const { queue, reports, attempts } = await startDelivery(t, {}, { domains, findMaildir });
   await queue.enqueue([wishing(["success"], "b@here.test")]);

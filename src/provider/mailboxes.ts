@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { Config, HostedDomain, Mailboxes } from "../config/index.ts";
+import { type Config, findExpansion, type HostedDomain, type Mailboxes } from "../config/index.ts";
 import type { MailboxAnswer } from "../mx/index.ts";
 
 /** The Maildir of a hosted address; null when nobody has it. */
@@ -33,7 +33,10 @@ export function postmasterOf({ hostname, domains }: Config): string {
   return `postmaster@${names.includes(hostname) ? hostname : (first ?? hostname)}`;
 }
 
-function hasMailbox({ target }: HostedDomain, localPart: string): boolean {
+function hasMailbox(domain: HostedDomain, localPart: string): boolean {
+  const expansion = findExpansion(domain, localPart);
+  if (expansion !== null && !(expansion.kind === "forward" && expansion.forward.keep)) return true;
+  const { target } = domain;
   // What an inner server has it says itself; it is asked when the message is handed on.
   return target.kind === "next-hop" || maildirOf(target.mailboxes, localPart) !== null;
 }

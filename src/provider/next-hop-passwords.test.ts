@@ -33,7 +33,15 @@ test("passwords of next hops: a file, a credential, a variable; what cannot be r
   assert.equal(await read({ kind: "variable", name: "SMART" }), "of the environment");
   const nextHop = hop({ kind: "file", path });
   const policy = { stage: null, actions: {} };
-  const domains = [{ name: "dest.test", target: { kind: "next-hop", nextHop } as const, policy }];
+  const domains = [
+    {
+      name: "dest.test",
+      target: { kind: "next-hop", nextHop } as const,
+      forwards: new Map(),
+      lists: new Map(),
+      policy,
+    },
+  ];
   const passwordOf = await readNextHopPasswords({ domains, routes: [] }, environment);
   assert.equal(passwordOf(nextHop.credentials as never), "pass word");
   assert.throws(() => passwordOf({ user: "u", passwordSource: { kind: "file", path } }));
