@@ -11,5 +11,6 @@ export function judge(
     recipients: envelope.recipients.map(signedAddress),
     client: { address: session.remoteAddress, helo: session.helo ?? "" },
     reversePath: envelope.reversePath?.text ?? "",
+    body: () => message.readBody(),
   });
 }

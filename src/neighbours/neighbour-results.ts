@@ -1,4 +1,4 @@
-import type { AuthenticationResult } from "../message/index.ts";
+import type { AuthenticationResult, Header } from "../message/index.ts";
 
 /** What the other methods of authentication are asked about. */
 export interface NeighbourQuestion {
@@ -10,9 +10,10 @@ export interface NeighbourQuestion {
   };
   /** Without brackets; empty for the null sender. */
   readonly reversePath: string;
-  /** The message as it came: its header, and its body as often as somebody asks for it. */
-  readonly header: Uint8Array;
-  /** From the first octet behind the empty line. */
+  readonly header: Header;
+  /** SHA-256 of the body in DKIM's relaxed form; null where it is not known, as with lines that mail must not have. */
+  readonly bodyHashBase64: string | null;
+  /** From the first octet behind the empty line; read only where the hash does not do. It may reject. */
   body(): AsyncIterable<Uint8Array>;
 }
 

@@ -81,6 +81,7 @@ export class MessageSink implements DataSink {
             hasEmptyLine: this.#scanner.hasEmptyLine,
             eightBitBody: this.#eightBitBody,
             eightBit: this.#eightBit?.finish() ?? null,
+            readBody: () => this.#readBody(),
             takeBody: () => this.#takeBody(),
           });
         }
@@ -109,6 +110,13 @@ export class MessageSink implements DataSink {
     }
     this.#writer ??= this.#spool.receive();
     return this.#writer.write(body);
+  }
+
+  async *#readBody(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#bodyOctets === 0) return;
+    // Whoever reads longer than the message lives must not take it for an empty one.
+    if (this.#writer === null) throw new SpoolError("broken", "the body was taken");
+    yield* this.#writer.read();
   }
 
   async #takeBody(): Promise<SpooledOctets> {

@@ -13,6 +13,8 @@ export interface ReceivedMessage {
   readonly eightBitBody: boolean;
   /** What could be converted (MSG-16); null where that was not looked for, or there is no body. */
   readonly eightBit: EightBitScan | null;
+  /** Reads the body, from the beginning at each call, before somebody takes it. Rejects with a SpoolError. */
+  readBody(): AsyncIterable<Uint8Array>;
   /**
    * Takes the body over: octets in memory, or a file that is synced to the disk and whoever calls this removes or
    * queues. To be called once at most; a body that nobody takes is forgotten. Rejects with a SpoolError.
@@ -33,6 +35,7 @@ export function receivedInMemory(octets: Uint8Array): ReceivedMessage {
     hasEmptyLine: scanner.hasEmptyLine,
     eightBitBody: !isAscii(body),
     eightBit: eightBit.finish(),
+    readBody: () => inMemory([body], body.length).read(),
     takeBody: async () => inMemory([body], body.length),
   };
 }

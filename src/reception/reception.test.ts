@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import fc from "fast-check";
 import { MessageScanner } from "../signature/index.ts";
 import { type DataSink, type Reply, reply } from "../smtp/index.ts";
-import { inMemory, Spool, type SpooledOctets } from "../spool/index.ts";
+import { inMemory, Spool, SpoolError, type SpooledOctets } from "../spool/index.ts";
 import { contentOf, type ReceivedMessage, Reception, receivedInMemory } from "./index.ts";
 
 const base = mkdtempSync(join(tmpdir(), "vsmtp-reception-"));
@@ -71,9 +71,37 @@ class Trial {
   }
 }
 
+async function text(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const read: Uint8Array[] = [];
+  for await (const piece of pieces) read.push(piece);
+  return Buffer.concat(read).toString();
+}
+
 function codeOf({ code, enhanced }: Reply): string {
   return `${code} ${enhanced}`;
 }
+
+test("a body is read before it is taken, and not for an empty one afterwards", async () => {
+  for (const spoolAfter of [100, 10_000]) {
+    const trial = await Trial.open({ spoolAfter });
+    const body = LINE.repeat(20);
+    let received: ReceivedMessage | null = null;
+    const sink = trial.begin(async (message) => {
+      received = message;
+      for (let times = 0; times < 2; times++) assert.equal(await text(message.readBody()), body);
+      trial.taken = { message, body: await message.takeBody() };
+      await assert.rejects(text(message.readBody()), SpoolError);
+      return ok;
+    });
+    await sink.write(Buffer.from(`${HEADER}\r\n${body}`));
+    assert.equal((await sink.finish()).code, 250);
+    assert.equal(String(await trial.octets()), `${HEADER}\r\n${body}`);
+    await assert.rejects(text((received as unknown as ReceivedMessage).readBody()), SpoolError);
+  }
+  const made = receivedInMemory(Buffer.from(`${HEADER}\r\nHi\r\n`));
+  assert.equal(await text(made.readBody()), "Hi\r\n");
+  assert.equal(await text(receivedInMemory(Buffer.from(HEADER)).readBody()), "");
+});
 
 test("whatever the pieces, octets and body hash are the message's own, in memory or in a file", async () => {
   const trial = await Trial.open({ spoolAfter: 300 });

@@ -18,6 +18,11 @@ export class PieceList {
     return this.#octets;
   }
 
+  /** As they are now; what is added later is not in it. */
+  get pieces(): readonly Uint8Array[] {
+    return [...this.#pieces];
+  }
+
   /** @param piece kept: it must not change any more */
   add(piece: Uint8Array): void {
     if (piece.length === 0) return;

@@ -13,6 +13,11 @@ export interface SpoolWriter {
   write(chunk: Uint8Array): void | Promise<void>;
   /** Octets now in memory. */
   readonly memoryOctets: number;
+  /**
+   * What was written, from the beginning at each call, before it is finished and nobody writes meanwhile. Rejects with a
+   * SpoolError.
+   */
+  read(): AsyncIterable<Uint8Array>;
   /** All is there: a file is synced, and its folder too. Rejects with a SpoolError; then nothing is left behind. */
   finish(): Promise<SpooledOctets>;
   /** Never rejects. */
@@ -62,6 +67,16 @@ export class FileSpoolWriter implements SpoolWriter {
     // Whoever does not wait hears of the failure at the next call.
     written.catch(() => {});
     return written;
+  }
+
+  async *read(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#octets <= this.#options.memoryOctets) {
+      yield* this.#waiting.pieces;
+      return;
+    }
+    await this.#written();
+    yield* new PlacedSpoolFile(this.#path as string, this.#octets).read();
   }
 
   async finish(): Promise<SpooledOctets> {

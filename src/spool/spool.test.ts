@@ -99,6 +99,22 @@ describe("Spool", () => {
     equal((await writer.finish()).octets, 8 << 20);
   });
 
+  test("what was written can be read, and read again, before it is finished", async () => {
+    for (const octets of [0, 5, 4000]) {
+      const { spool } = await newSpool(100);
+      const writer = spool.receive();
+      const written = Buffer.alloc(octets, "abcdefg");
+      for (let at = 0; at < octets; at += 300) await writer.write(written.subarray(at, at + 300));
+      for (let times = 0; times < 2; times++) deepEqual(await readAll(writer), written);
+      deepEqual(await readAll(await writer.finish()), written);
+    }
+    const { spool } = await newSpool(100);
+    const writer = spool.receive();
+    await writer.write(Buffer.alloc(4000));
+    await writer.discard();
+    await rejects(readAll(writer), SpoolError);
+  });
+
   test("a large file passes with little garbage", async () => {
     const { spool } = await newSpool();
     const writer = spool.receive();

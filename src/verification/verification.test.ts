@@ -4,6 +4,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { dnsPolicySource } from "../dns/index.ts";
 import { allice, dkBase64, kid, NOW, TestNetwork } from "../key-lookup/test-network.ts";
 import { type Address, formatAuthenticationResults } from "../message/index.ts";
+import type { NeighbourCheck, NeighbourQuestion, NeighbourResults } from "../neighbours/index.ts";
 import { MessageScanner, type SigningKey, sign } from "../signature/index.ts";
 import { authenticationResult, decideAction, Verification, type Verified } from "./index.ts";
 import { transactionTo } from "./test-transaction.ts";
@@ -43,7 +44,10 @@ function signed(header: string, identity = allice): Buffer {
   return result.message;
 }
 
-function verify(message: Buffer | string, options: { deadlineMs?: number } = {}): Promise<Verified> {
+function verify(
+  message: Buffer | string,
+  options: { deadlineMs?: number; neighbours?: NeighbourCheck } = {},
+): Promise<Verified> {
   const scanner = new MessageScanner();
   scanner.write(Buffer.from(message));
   const policies = dnsPolicySource(net.resolver);
@@ -126,3 +130,42 @@ test("verifying ends in time whatever the world does", async () => {
   const verified = await verify(signed("From: allice@someisp.tld"), { deadlineMs: 50 });
   assert.deepEqual(summary(verified), ["temperror", "unavailable", "none"]);
 });
+
+test("NBR-1 neighbours are asked beside it, about the message as it came, and have no say in the verdict", async () => {
+  await net.keyServer("8.8.4.1:8757", ["mx1.someisp.tld"]);
+  const questions: NeighbourQuestion[] = [];
+  const neighbours: NeighbourCheck = {
+    check: async (question) => {
+      questions.push(question);
+      return NOTHING_KNOWN;
+    },
+  };
+  const message = signed("From: Allice <allice@someisp.tld>");
+  const verified = await verify(message, { neighbours });
+  assert.deepEqual([verified.verdict.result, verified.neighbours], ["pass", NOTHING_KNOWN]);
+  assert.equal((await verify(unsigned, { neighbours })).verdict.result, "none");
+  // What breaks the rules of lines has no body hash that means anything.
+  await verify("From: allice@someisp.tld\r\n\r\nHi\rho\r\n", { neighbours });
+  assert.deepEqual(
+    questions.map(({ client, bodyHashBase64 }) => [client.address, bodyHashBase64?.length ?? null]),
+    [
+      ["192.0.2.1", 44],
+      ["192.0.2.1", 44],
+      ["192.0.2.1", null],
+    ],
+  );
+  // The key server is silent: the verdict comes late, what neighbours say is there.
+  net.dns.fail("_vsmtp.someisp.tld", "silent");
+  const late = await verify(message, { neighbours, deadlineMs: 20 });
+  assert.deepEqual([late.verdict.result, late.neighbours], ["temperror", NOTHING_KNOWN]);
+  assert.equal((await verify(message)).neighbours, null);
+});
+
+const NOTHING_KNOWN: NeighbourResults = {
+  recorded: [],
+  spf: { result: "fail", domain: null },
+  dkim: [],
+  dmarc: { result: "fail", domain: "someisp.tld", policy: "reject" },
+  arc: { result: "none", sealers: [], recordedPass: { vsmtp: false, dmarc: false } },
+  fromPasses: false,
+};

@@ -1,12 +1,14 @@
 import type { DomainPolicy, PolicySource } from "../dns/index.ts";
 import { StapledKeys, type StapleKeySource } from "../key-lookup/index.ts";
 import type { Address } from "../message/index.ts";
-import type { NeighbourResults } from "../neighbours/index.ts";
+import type { NeighbourCheck, NeighbourQuestion, NeighbourResults } from "../neighbours/index.ts";
 import { fromDomains, judge, type ScannedMessage, type Verdict } from "../signature/index.ts";
 
 export interface VerificationOptions {
   readonly keys: StapleKeySource;
   readonly policies: PolicySource;
+  /** SPF, DKIM, DMARC and ARC; null where they are not wanted. */
+  readonly neighbours?: NeighbourCheck | null;
   readonly clock?: { now(): number };
   /** For everything that verifying one message waits for; afterwards it is `temperror`. */
   readonly deadlineMs?: number;
@@ -24,6 +26,8 @@ export interface Transaction {
   };
   /** Without brackets; empty for the null sender. It has no say in our own verdict (NBR-3). */
   readonly reversePath: string;
+  /** The message's body as it came, from the beginning at each call. May reject. */
+  body(): AsyncIterable<Uint8Array>;
 }
 
 /** What the From domains want done with mail that does not pass (POL-13). */
@@ -47,6 +51,8 @@ export interface Verified {
   readonly neighbours: NeighbourResults | null;
 }
 
+type Judged = Omit<Verified, "neighbours">;
+
 /**
  * From lists with more domains than this are not looked up but handled as the strictest policy wants: nobody writes
  * such mail honestly, and the domain that it is to hide would be the one after the last that is asked for (POL-20).
@@ -57,18 +63,27 @@ const MAX_FROM_DOMAINS = 8;
 export class Verification {
   readonly #keys: StapleKeySource;
   readonly #policies: PolicySource;
+  readonly #neighbours: NeighbourCheck | null;
   readonly #clock: { now(): number };
   readonly #deadlineMs: number;
 
   constructor(options: VerificationOptions) {
     this.#keys = options.keys;
     this.#policies = options.policies;
+    this.#neighbours = options.neighbours ?? null;
     this.#clock = options.clock ?? Date;
     this.#deadlineMs = options.deadlineMs ?? 60_000;
   }
 
   async verify(message: ScannedMessage, transaction: Transaction): Promise<Verified> {
-    const deadline = Promise.withResolvers<Verified>();
+    // In parallel: they have a deadline of their own, and neither has a say in the other (NBR-1).
+    const asked = this.#neighbours?.check(neighbourQuestion(message, transaction)) ?? null;
+    const [judged, neighbours] = await Promise.all([this.#judge(message, transaction), asked]);
+    return { ...judged, neighbours };
+  }
+
+  async #judge(message: ScannedMessage, transaction: Transaction): Promise<Judged> {
+    const deadline = Promise.withResolvers<Judged>();
     const timer = setTimeout(() => deadline.resolve(temporary("verifying took too long")), this.#deadlineMs);
     try {
       return await Promise.race([this.#verify(message, transaction), deadline.promise]);
@@ -77,11 +92,11 @@ export class Verification {
     }
   }
 
-  async #verify(message: ScannedMessage, { recipients }: Transaction): Promise<Verified> {
+  async #verify(message: ScannedMessage, { recipients }: Transaction): Promise<Judged> {
     const now = Math.floor(this.#clock.now() / 1000);
     const keys = new StapledKeys(message, this.#keys);
     const verdict = await judge(message, { now, recipients, keys });
-    const verified: Verified = { verdict, policy: NO_POLICY, stapled: keys.used, neighbours: null };
+    const verified: Judged = { verdict, policy: NO_POLICY, stapled: keys.used };
     if (!dependsOnPolicy(verdict)) return verified;
     const domains = fromDomains(message.header, message.index);
     const tooMany = domains.length > MAX_FROM_DOMAINS;
@@ -123,7 +138,7 @@ function dependsOnPolicy({ result, reason }: Verdict): boolean {
   return result === "none" || result === "neutral" || reason === "body" || reason === "signature";
 }
 
-function temporary(detail: string, known: Verdict | null = null): Verified {
+function temporary(detail: string, known: Verdict | null = null): Judged {
   const verdict: Verdict = {
     result: "temperror",
     reason: "unavailable",
@@ -136,5 +151,12 @@ function temporary(detail: string, known: Verdict | null = null): Verified {
     forwarder: null,
     automatic: known?.automatic ?? false,
   };
-  return { verdict, policy: NO_POLICY, stapled: false, neighbours: null };
+  return { verdict, policy: NO_POLICY, stapled: false };
+}
+
+function neighbourQuestion(
+  { header, bodyHashBase64, fault }: ScannedMessage,
+  { client, reversePath, body }: Transaction,
+): NeighbourQuestion {
+  return { client, reversePath, header, bodyHashBase64: fault === null ? bodyHashBase64 : null, body };
 }
