@@ -52,7 +52,8 @@ function quotedString(text: string): string {
 /**
  * Does an arriving Authentication-Results value claim this authserv-id? Such fields are forged and a border
  * must delete them (REC, RFC 8601 §5). Comments before the id are skipped, its case is ignored, and a
- * value that cannot be read is taken to claim it: deleting too much is safe, trusting too much is not.
+ * value that cannot be read is taken to claim it: deleting too much is safe, trusting too much is not. So is one that
+ * some reader might take for it: with a dot or a version (`/1`, RFC 5451) behind, or as an encoded word.
  */
 export function claimsAuthservId(value: string, authservId: string): boolean {
   let at = 0;
@@ -69,6 +70,9 @@ export function claimsAuthservId(value: string, authservId: string): boolean {
   const rest = value.slice(at);
   const quoted = /^"((?:[^"\\]|\\.)*)"/s.exec(rest);
   const id = quoted?.[1] !== undefined ? quoted[1].replace(/\\(.)/gs, "$1") : /^[^\s;()"]+/.exec(rest)?.[0];
-  if (id === undefined) return true;
-  return id.toLowerCase() === authservId.toLowerCase();
+  if (id === undefined || id.startsWith("=?")) return true;
+  const [name = ""] = id.split("/", 1);
+  let end = name.length;
+  while (name[end - 1] === ".") end--;
+  return name.slice(0, end).toLowerCase() === authservId.toLowerCase();
 }

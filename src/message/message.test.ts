@@ -281,10 +281,12 @@ describe("Authentication-Results (RFC 8601)", () => {
       "(a (b)) mx.dest.tld",
       "(open",
       "",
+      "mx.dest.tld./1; x=y",
+      "=?utf-8?q?mx.dest.tld?=; x=y",
     ]) {
       assert.equal(claimsAuthservId(forged, "mx.dest.tld"), true, forged);
     }
-    for (const foreign of ["mx.other.tld; x=y", "mx.dest.tld.evil; x=y"]) {
+    for (const foreign of ["mx.other.tld; x=y", "mx.dest.tld.evil; x=y", "evil/mx.dest.tld"]) {
       assert.equal(claimsAuthservId(foreign, "mx.dest.tld"), false, foreign);
     }
   });
