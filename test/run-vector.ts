@@ -298,8 +298,11 @@ function resolver(dns: Dns): Resolver {
   return {
     mx: none,
     addresses: none,
+    a: none,
+    aaaa: none,
     srv: none,
     tlsa: none,
+    ptr: none,
     txt: async (name) => {
       const found = dns[name];
       if (found === undefined) return { kind: "nxdomain", authenticated: false, ttlSeconds: 300 };

@@ -74,9 +74,12 @@ export function resolverOf(zones: Record<string, Zone>): Resolver {
       return answer(name, records);
     },
     addresses: async (name) => answer(name, zones[name]?.addresses),
+    a: async (name) => answer(name, zones[name]?.addresses),
+    aaaa: async (name) => answer<string>(name, undefined),
     txt: async (name) => answer<string>(name, undefined),
     srv: async (name) => answer<never>(name, undefined),
     tlsa: async (name) => answer<never>(name, undefined),
+    ptr: async (name) => answer<string>(name, undefined),
   };
 }
 

@@ -3,6 +3,8 @@ import type { DnsAnswer, MxRecord, Resolver, SrvRecord, TlsaRecord } from "./res
 
 export interface CachingResolverOptions {
   readonly maxEntries?: number;
+  /** What the kept answers may hold in all, about; names and texts are whoever's who owns them. Default 16 MiB. */
+  readonly maxOctets?: number;
   /** No answer is kept longer, whatever its TTL says. Default 300, the longest TTL a policy record should have (§4.4). */
   readonly maxTtlSeconds?: number;
   /** Milliseconds since the epoch. */
@@ -27,13 +29,25 @@ export class CachingResolver implements Resolver {
 
   constructor(resolver: Resolver, options: CachingResolverOptions = {}) {
     this.#resolver = resolver;
-    this.#kept = new LRUCache({ max: options.maxEntries ?? 10_000 });
+    this.#kept = new LRUCache({
+      max: options.maxEntries ?? 10_000,
+      maxSize: options.maxOctets ?? 16 << 20,
+      sizeCalculation: ({ answer }, key) => key.length + sizeOf(answer),
+    });
     this.#maxTtlSeconds = options.maxTtlSeconds ?? 300;
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
   addresses(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
     return this.#answer("addresses", name, signal, () => this.#resolver.addresses(name));
+  }
+
+  a(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
+    return this.#answer("a", name, signal, () => this.#resolver.a(name));
+  }
+
+  aaaa(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
+    return this.#answer("aaaa", name, signal, () => this.#resolver.aaaa(name));
   }
 
   mx(name: string, signal?: AbortSignal): Promise<DnsAnswer<MxRecord>> {
@@ -50,6 +64,10 @@ export class CachingResolver implements Resolver {
 
   tlsa(name: string, signal?: AbortSignal): Promise<DnsAnswer<TlsaRecord>> {
     return this.#answer("tlsa", name, signal, () => this.#resolver.tlsa(name));
+  }
+
+  ptr(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
+    return this.#answer("ptr", name, signal, () => this.#resolver.ptr(name));
   }
 
   /** Forgets everything. */
@@ -83,6 +101,14 @@ export class CachingResolver implements Resolver {
     const ttlSeconds = Math.min(answer.ttlSeconds, this.#maxTtlSeconds);
     if (ttlSeconds > 0) this.#kept.set(key, { answer, untilMs: this.#nowMs() + ttlSeconds * 1000 });
   }
+}
+
+/** About what it takes in memory. */
+function sizeOf(answer: DnsAnswer<unknown>): number {
+  if (answer.kind !== "records") return 100;
+  let octets = 100;
+  for (const record of answer.records) octets += typeof record === "string" ? 50 + record.length : 300;
+  return octets;
 }
 
 function untilAborted<T>(asking: Promise<DnsAnswer<T>>, signal: AbortSignal): Promise<DnsAnswer<T>> {

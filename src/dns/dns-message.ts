@@ -11,7 +11,7 @@ import {
 } from "dns-packet";
 import type { DnsAnswer, MxRecord, SrvRecord, TlsaRecord } from "./resolver.ts";
 
-export type QueryType = "A" | "AAAA" | "MX" | "TXT" | "SRV" | "TLSA";
+export type QueryType = "A" | "AAAA" | "MX" | "TXT" | "SRV" | "TLSA" | "PTR";
 
 /** dns-packet sets the response code but does not declare it. */
 export type DnsResponse = DecodedPacket & { readonly rcode: string };
@@ -161,6 +161,10 @@ export function readMx(data: unknown): MxRecord {
 
 export function readTxt(data: unknown): string {
   return Buffer.concat(data as Buffer[]).toString("latin1");
+}
+
+export function readName(data: unknown): string {
+  return lowerName(data as string);
 }
 
 export function readSrv(data: unknown): SrvRecord {

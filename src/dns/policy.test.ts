@@ -104,7 +104,7 @@ describe("looking policies up (POL-4, POL-12; RFC 9989 §4.10)", () => {
       return { kind: "records", records: found, authenticated: true, ttlSeconds: 0 };
     };
     const none = async () => ({ kind: "nxdomain", authenticated: false, ttlSeconds: 0 }) as const;
-    return { txt, addresses: none, mx: none, srv: none, tlsa: none };
+    return { txt, addresses: none, a: none, aaaa: none, mx: none, srv: none, tlsa: none, ptr: none };
   };
   const policyFor = (records: Record<string, string[] | "failure">, domain: string) => {
     asked.length = 0;

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { buildQuery, readAnswer, readResponse } from "./dns-message.ts";
 import {
   CachingResolver,
+  type DnsAnswer,
   DnsServer,
   lookUpMailHosts,
   lookUpServiceHosts,
@@ -25,6 +26,7 @@ const server = new DnsServer({
   onQuestion: (question) => asked.push(`${question.transport} ${question.type} ${question.name}`),
   records: {
     "a.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["2001:db8::1"], TXT: ["one", `${long}`] },
+    "1.2.0.192.in-addr.test": { PTR: ["Host.test"] },
     "v6.test": { AAAA: ["2001:db8::2"], ttlSeconds: 7 },
     "mail.test": {
       MX: [
@@ -55,6 +57,7 @@ const server = new DnsServer({
     "_none._tcp.test": { SRV: [{ priority: 0, weight: 0, port: 0, target: "." }] },
   },
 });
+const recordsIn = (answer: DnsAnswer<string>) => (answer.kind === "records" ? answer.records : answer.kind);
 let resolver: StubResolver;
 let listening: NameServer;
 
@@ -77,6 +80,10 @@ describe("StubResolver against DnsServer", () => {
     const tlsa = await resolver.tlsa("_25._tcp.mx.test");
     assert.ok(tlsa.kind === "records");
     assert.deepEqual(tlsa.records[0], { usage: 3, selector: 1, matchingType: 1, data: Buffer.alloc(32, 7) });
+    assert.deepEqual(recordsIn(await resolver.a("a.test")), ["192.0.2.1", "192.0.2.2"]);
+    assert.deepEqual(recordsIn(await resolver.aaaa("a.test")), ["2001:db8::1"]);
+    assert.equal((await resolver.a("v6.test")).kind, "nodata");
+    assert.deepEqual(recordsIn(await resolver.ptr("1.2.0.192.in-addr.test")), ["host.test"]);
     const none = await resolver.srv("_none._tcp.test");
     assert.deepEqual(none.kind === "records" && none.records[0]?.target, ".");
   });
@@ -342,6 +349,20 @@ describe("CachingResolver", () => {
     assert.equal(questions, 6);
   });
 
+  test("what it keeps has a bound in octets too: texts are as long as their owners like", async () => {
+    const asked: string[] = [];
+    const talkative: Resolver = {
+      ...unusable,
+      txt: async (name) => {
+        asked.push(name);
+        return { kind: "records", records: ["x".repeat(30_000)], authenticated: false, ttlSeconds: 60 };
+      },
+    };
+    const caching = new CachingResolver(talkative, { maxOctets: 100_000 });
+    for (const name of ["a", "b", "c", "d", "d", "c", "a"]) await caching.txt(name);
+    assert.deepEqual(asked, ["a", "b", "c", "d", "a"]);
+  });
+
   test("a caller's signal ends its own waiting only", async () => {
     let answer: () => void = () => {};
     const slow: Resolver = {
@@ -377,10 +398,13 @@ test("resolv.conf: servers, trust-ad, and itself where nothing is named", () => 
 const unexpected = () => Promise.reject(new Error("not expected to be asked"));
 const unusable: Resolver = {
   addresses: unexpected,
+  a: unexpected,
+  aaaa: unexpected,
   mx: unexpected,
   txt: unexpected,
   srv: unexpected,
   tlsa: unexpected,
+  ptr: unexpected,
 };
 
 function question(name: string, type: "A" | "TXT" = "A") {

@@ -50,11 +50,17 @@ export interface TlsaRecord {
 export interface Resolver {
   /** A and AAAA together: IPv4 addresses first, each kind in the order the server gave. */
   addresses(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>;
+  /** IPv4 addresses only. */
+  a(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>;
+  /** IPv6 addresses only. */
+  aaaa(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>;
   mx(name: string, signal?: AbortSignal): Promise<DnsAnswer<MxRecord>>;
   /** The strings of each record joined, one character for each octet. */
   txt(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>;
   srv(name: string, signal?: AbortSignal): Promise<DnsAnswer<SrvRecord>>;
   tlsa(name: string, signal?: AbortSignal): Promise<DnsAnswer<TlsaRecord>>;
+  /** @param name in `in-addr.arpa` or `ip6.arpa`; the answers are lower case without a final dot */
+  ptr(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>;
 }
 
 /** Joins the answers to A and AAAA: one that failed does not spoil the other, unless that one is empty. */

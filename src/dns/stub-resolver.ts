@@ -6,6 +6,7 @@ import {
   readAddress,
   readAnswer,
   readMx,
+  readName,
   readSrv,
   readTlsa,
   readTxt,
@@ -51,11 +52,16 @@ export class StubResolver implements Resolver {
   }
 
   async addresses(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
-    const [ipv4, ipv6] = await Promise.all([
-      this.#ask(name, "A", readAddress, signal),
-      this.#ask(name, "AAAA", readAddress, signal),
-    ]);
+    const [ipv4, ipv6] = await Promise.all([this.a(name, signal), this.aaaa(name, signal)]);
     return joinAddressAnswers(ipv4, ipv6);
+  }
+
+  a(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
+    return this.#ask(name, "A", readAddress, signal);
+  }
+
+  aaaa(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
+    return this.#ask(name, "AAAA", readAddress, signal);
   }
 
   mx(name: string, signal?: AbortSignal): Promise<DnsAnswer<MxRecord>> {
@@ -72,6 +78,10 @@ export class StubResolver implements Resolver {
 
   tlsa(name: string, signal?: AbortSignal): Promise<DnsAnswer<TlsaRecord>> {
     return this.#ask(name, "TLSA", readTlsa, signal);
+  }
+
+  ptr(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
+    return this.#ask(name, "PTR", readName, signal);
   }
 
   async #ask<T>(

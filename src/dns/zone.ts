@@ -9,6 +9,7 @@ export interface NameRecords {
   readonly TXT?: readonly string[];
   readonly SRV?: readonly SrvRecord[];
   readonly TLSA?: readonly TlsaRecord[];
+  readonly PTR?: readonly string[];
   readonly CNAME?: string;
   readonly ttlSeconds?: number;
 }
@@ -41,6 +42,8 @@ export function recordsOf(name: string, type: string, records: NameRecords, ttlS
         type,
         data: { ...rest, certificate: Buffer.from(data) },
       }));
+    case "PTR":
+      return (records.PTR ?? []).map((data) => ({ ...common, type, data }));
     default:
       return [];
   }
