@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { buildForwards, buildLists, canonicalLocalPart } from "./build-forwards.ts";
 import { buildNextHop } from "./build-next-hop.ts";
+import { buildDomainPolicy, buildPolicy } from "./build-policy.ts";
 import type {
   Config,
   DeliverySettings,
@@ -26,7 +27,7 @@ import { parseDomain, parseTarget } from "./values.ts";
  * @param folder where the file is; relative paths count from there
  */
 export function buildConfig(settings: Settings, folder: string, report: Report): Config {
-  const { accounts, key_server: keyServer, network, limits, policy } = settings;
+  const { accounts, key_server: keyServer, network, limits } = settings;
   const { keyring, queue, spool, master_key: masterKey } = settings.store;
   const dataDirectory = resolve(folder, settings.data_directory);
   const roles = new Set(settings.roles);
@@ -101,7 +102,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     routes: Object.entries(settings.routes).flatMap(([pattern, nextHop]) =>
       buildRoute(pattern, nextHop, folder, report),
     ),
-    policy,
+    policy: buildPolicy(settings.policy, report),
     delivery: buildDelivery(settings.delivery, report),
     network: {
       resolvers: network.resolvers,
@@ -238,7 +239,7 @@ function buildDomain(
     target: nextHop === null ? { kind: "maildir", mailboxes } : { kind: "next-hop", nextHop },
     forwards,
     lists,
-    policy: { stage: written.stage ?? null, actions: written.actions },
+    policy: buildDomainPolicy(written, path, report),
   };
 }
 

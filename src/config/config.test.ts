@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { outcomes } from "./config.ts";
-import { type Config, formatProblem, loadConfig } from "./index.ts";
+import { outcomes } from "./actions.ts";
+import { type Config, defaultPolicy, formatProblem, loadConfig } from "./index.ts";
 
 const exampleText = readFileSync(join(import.meta.dirname, "../../vsmtp.example.toml"), "utf8");
 
@@ -84,11 +84,11 @@ test("the least configuration gets every default", () => {
         },
         forwards: new Map(),
         lists: new Map(),
-        policy: { stage: null, actions: {} },
+        policy: { stage: null, actions: {}, senders: [] },
       },
     ],
     routes: [],
-    policy: { stage: "enforce", actions: {} },
+    policy: defaultPolicy,
     delivery: {
       giveUpAfterMs: 432_000_000,
       warnAfterMs: 14_400_000,
@@ -263,14 +263,14 @@ idle_timeout = "90s"
       },
       forwards: new Map(),
       lists: new Map(),
-      policy: { stage: "require", actions: { none: "tag", "no-key": "discard" } },
+      policy: { stage: "require", actions: { none: "tag", "no-key": "discard" }, senders: [] },
     },
     {
       name: "two.test",
       target: { kind: "next-hop", nextHop: { ...plainHop, place: tcp("::1", 24) } },
       forwards: new Map(),
       lists: new Map(),
-      policy: { stage: null, actions: {} },
+      policy: { stage: null, actions: {}, senders: [] },
     },
     {
       name: "three.test",
@@ -285,7 +285,7 @@ idle_timeout = "90s"
       },
       forwards: new Map(),
       lists: new Map(),
-      policy: { stage: null, actions: {} },
+      policy: { stage: null, actions: {}, senders: [] },
     },
     {
       name: "four.test",
@@ -303,7 +303,7 @@ idle_timeout = "90s"
       },
       forwards: new Map(),
       lists: new Map(),
-      policy: { stage: null, actions: {} },
+      policy: { stage: null, actions: {}, senders: [] },
     },
   ]);
   const smart = (port: number) => ({ ...plainHop, place: tcp("smart.test", port) });
@@ -337,7 +337,7 @@ idle_timeout = "90s"
     },
     { pattern: "d.test", nextHop: { ...plainHop, place: tcp("10.0.0.1", 465), tls: "implicit" } },
   ]);
-  assert.deepEqual(config.policy, { stage: "observe", actions: { revoked: "quarantine" } });
+  assert.deepEqual(config.policy, { ...defaultPolicy, stage: "observe", actions: { revoked: "quarantine" } });
   assert.deepEqual(config.delivery, {
     giveUpAfterMs: 36 * 3_600_000,
     warnAfterMs: null,

@@ -1,21 +1,7 @@
+import type { DomainPolicySettings, PolicySettings } from "./policy-settings.ts";
+
 /** What `vsmtp serve` runs in one process. */
 export type Role = "submission" | "mx" | "key-server" | "vault" | "delivery";
-
-/** How far a receiver goes with mail that does not pass (ACT-4). */
-export type Stage = "observe" | "enforce" | "require";
-
-/** What a receiver does with a message; `defer` is the 451 that temperror gives by default. */
-export type Action = "deliver" | "tag" | "quarantine" | "discard" | "reject" | "defer";
-
-/** Results and reasons of a verdict whose action an operator may decide (ACT-8). */
-export type Outcome = (typeof outcomes)[number];
-
-export const outcomes = [
-  ...(["pass", "neutral", "none", "fail", "temperror", "permerror"] as const), // results
-  ...(["body", "signature", "identity", "no-keyserver", "no-key", "bad-key"] as const), // reasons of fail
-  ...(["revoked", "suspended", "expired", "exact"] as const),
-  ...(["syntax", "unavailable", "unsigned", "sender-only"] as const), // reasons of other results
-] as const;
 
 /** The settings of `vsmtp serve`, checked and complete. Paths are absolute, names canonical. */
 export interface Config {
@@ -64,7 +50,7 @@ export interface Config {
   readonly domains: readonly HostedDomain[];
   /** Where mail for other domains goes instead of to their MX hosts. */
   readonly routes: readonly Route[];
-  readonly policy: { readonly stage: Stage; readonly actions: Actions };
+  readonly policy: PolicySettings;
   readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;
@@ -208,8 +194,7 @@ export interface HostedDomain {
   /** Addresses that stand for others, by canonical local part; they come before mailboxes of that name. */
   readonly forwards: ReadonlyMap<string, Forward>;
   readonly lists: ReadonlyMap<string, MailingList>;
-  /** What differs from the policy of all domains; null and missing actions mean: as there. */
-  readonly policy: { readonly stage: Stage | null; readonly actions: Actions };
+  readonly policy: DomainPolicySettings;
 }
 
 /** Mail goes on to other addresses, here or elsewhere. */
@@ -244,8 +229,6 @@ export interface Mailboxes {
   /** Maildir of all other local parts; null: there are none. */
   readonly catchAll: string | null;
 }
-
-export type Actions = Readonly<Partial<Record<Outcome, Action>>>;
 
 export interface Route {
   /** A domain; `.domain` for all below it; `*` for all. The longest that fits decides. */

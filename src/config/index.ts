@@ -1,6 +1,6 @@
+export type { Action, Actions, Outcome, Stage } from "./actions.ts";
+export { defaultPolicy } from "./build-policy.ts";
 export type {
-  Action,
-  Actions,
   Config,
   DeliverySettings,
   DkimSettings,
@@ -14,13 +14,11 @@ export type {
   NetworkSettings,
   NextHop,
   NextHopCredentials,
-  Outcome,
   RemoteVaultSettings,
   Role,
   Route,
   SecretSource,
   SmtpListener,
-  Stage,
   StoreSettings,
   StoreSource,
   TlsFiles,
@@ -28,6 +26,14 @@ export type {
 } from "./config.ts";
 export { type Expansion, findExpansion } from "./find-expansion.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
+export {
+  type DomainPolicySettings,
+  fitsDomain,
+  type PolicySettings,
+  type SenderRule,
+  type TagSettings,
+  type TrustedSource,
+} from "./policy-settings.ts";
 export { formatProblem, type Problem } from "./problems.ts";
 export { usesQueue } from "./uses-queue.ts";
 export { parseRedirectTarget } from "./values.ts";

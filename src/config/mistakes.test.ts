@@ -36,7 +36,7 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     // names
     [
       `${least}rolls = 1`,
-      '9: there is no setting "rolls" in domains[0]; there are name, maildir_root, mailboxes, catch_all, forwards, lists, next_hop, lmtp, tls, user, password, stage, actions',
+      '9: there is no setting "rolls" in domains[0]; there are name, maildir_root, mailboxes, catch_all, forwards, lists, next_hop, lmtp, tls, user, password, stage, actions, senders',
     ],
     [
       `log-level = "info"\n${least}`,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { outcomes } from "./config.ts";
+import { domainPolicy, policy } from "./policy-schema.ts";
 import {
   bindAddress,
   dkimSelector,
@@ -27,12 +27,6 @@ import {
 // says the same to people. Every table is strict: a name that is not here is refused.
 
 const HOUR_MS = 3_600_000;
-
-const stage = z.enum(["observe", "enforce", "require"]);
-const action = z.enum(["deliver", "tag", "quarantine", "discard", "reject", "defer"]);
-const actions = z
-  .strictObject(Object.fromEntries(outcomes.map((outcome) => [outcome, action.optional()])))
-  .prefault({});
 
 const tlsFiles = { certificate: filePath.optional(), key: filePath.optional() };
 
@@ -169,13 +163,12 @@ export const schema = z.strictObject({
         forwards: z.record(z.string().min(1), forward).prefault({}),
         lists: z.record(z.string().min(1), list).prefault({}),
         ...nextHop,
-        stage: stage.optional(),
-        actions,
+        ...domainPolicy,
       }),
     )
     .default([]),
   routes: z.record(z.string(), route).default({}),
-  policy: z.strictObject({ stage: stage.default("enforce"), actions }).prefault({}),
+  policy,
   delivery: z
     .strictObject({
       give_up_after: durationMs.default(5 * 24 * HOUR_MS),

@@ -132,10 +132,37 @@ export function parseRedirectTarget(text: string): HostAndPort | null {
   return allowed ? target : null;
 }
 
-export const network = textOf('a network such as "192.0.2.0/24" or "2001:db8::/32"', (text) => {
-  const [, address = "", prefix] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
-  return Number(prefix) <= (isIP(address) === 6 ? 128 : isIP(address) === 4 ? 32 : -1) ? text : null;
-});
+export const network = textOf('a network such as "192.0.2.0/24" or "2001:db8::/32"', (text) =>
+  isNetwork(text) ? text : null,
+);
+
+/** A network, or a single address as the network that holds it alone. */
+export const networkOrAddress = textOf(
+  'a network or an address such as "192.0.2.0/24" or "2001:db8::1"',
+  (text) => {
+    const version = isIP(text);
+    if (version !== 0) return `${text}/${version === 6 ? 128 : 32}`;
+    return isNetwork(text) ? text : null;
+  },
+);
+
+/** Whose mail a setting is about. */
+export const domainPattern = textOf(
+  'a domain name such as "example.org", or ".example.org" for all below it',
+  (text) => {
+    const domain = parseDomain(text.replace(/^\./, ""));
+    return domain && (text.startsWith(".") ? `.${domain}` : domain);
+  },
+);
+
+/** What logs call a rule. */
+export const ruleName = textOf('letters, digits, ".", "_" and "-", 40 at most', (text) =>
+  /^[\w.-]{1,40}$/.test(text) ? text : null,
+);
+
+export const fieldValue = textOf("printable ASCII of at most 200 characters", (text) =>
+  /^[\x20-\x7e]{1,200}$/.test(text) ? text : null,
+);
 
 /** Where a vault is. */
 export const vaultPlace = textOf(
@@ -179,6 +206,11 @@ export const durationMs = textOf('a time such as "90s", "5m", "12h" or "5d"', pa
 export const durationMsOrNever = textOf('a time such as "90s", "5m", "12h" or "5d", or "never"', (text) =>
   text === "never" ? Number.POSITIVE_INFINITY : parseDuration(text),
 );
+
+function isNetwork(text: string): boolean {
+  const [, address = "", prefix] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  return Number(prefix) <= (isIP(address) === 6 ? 128 : isIP(address) === 4 ? 32 : -1);
+}
 
 function parseDuration(text: string): number | null {
   const [, number, unit] = /^(\d{1,6}) ?([smhd])$/.exec(text) ?? [];

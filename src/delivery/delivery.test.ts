@@ -174,7 +174,7 @@ test("Maildir: durable files with their octets, folder for quarantine, one copy 
       target: { kind: "maildir", mailboxes },
       forwards: new Map(),
       lists: new Map(),
-      policy: { stage: null, actions: {} },
+      policy: { stage: null, actions: {}, senders: [] },
     },
   ];
   const known = new Map([

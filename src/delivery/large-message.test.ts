@@ -85,7 +85,7 @@ test("a large message is stored in a Maildir as it is", async (t) => {
       target: { kind: "maildir", mailboxes: { listed: new Map(), root, catchAll: null } },
       forwards: new Map(),
       lists: new Map(),
-      policy: { stage: null, actions: {} },
+      policy: { stage: null, actions: {}, senders: [] },
     },
   ];
   const { queue, spool, attempts } = await startDelivery(

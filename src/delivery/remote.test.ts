@@ -145,7 +145,7 @@ test("routes: the longest pattern that fits, hosted domains before all", () => {
         target: { kind: "next-hop", nextHop: nextHop("inner") },
         forwards: new Map(),
         lists: new Map(),
-        policy: { stage: null, actions: {} },
+        policy: { stage: null, actions: {}, senders: [] },
       },
     ],
     ["dest.test", ".dest.test", ".a.dest.test", "own.dest.test", ".test"].map((pattern) => ({

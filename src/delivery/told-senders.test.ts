@@ -86,7 +86,7 @@ test("NOTIFY=SUCCESS to a mailbox of this host: it says that it is there", async
   const root = mkdtempSync(join(tmpdir(), "vsmtp-maildir-"));
   t.after(() => rmSync(root, { recursive: true }));
   const mailboxes = { listed: new Map(), root, catchAll: null };
-  const policy = { stage: null, actions: {} };
+  const policy = { stage: null, actions: {}, senders: [] };
   const domains: HostedDomain[] = [
     {
       name: "here.test",

@@ -32,7 +32,7 @@ test("passwords of next hops: a file, a credential, a variable; what cannot be r
   assert.equal(await read({ kind: "credential", name: "smart" }), "of systemd");
   assert.equal(await read({ kind: "variable", name: "SMART" }), "of the environment");
   const nextHop = hop({ kind: "file", path });
-  const policy = { stage: null, actions: {} };
+  const policy = { stage: null, actions: {}, senders: [] };
   const domains = [
     {
       name: "dest.test",
