@@ -7,7 +7,7 @@ import { createSecureContext } from "node:tls";
 import { pino } from "pino";
 import { generate } from "selfsigned";
 import { loadConfig } from "../src/config/index.ts";
-import { createLog, openNetwork, type Shared, startDelivery } from "../src/provider/index.ts";
+import { createLog, openMemories, openNetwork, type Shared, startDelivery } from "../src/provider/index.ts";
 import { Queue, RetrySchedule } from "../src/queue/index.ts";
 import type { Login } from "../src/signing/index.ts";
 import { type SmtpHandler, SmtpServer } from "../src/smtp/index.ts";
@@ -53,10 +53,12 @@ await keys.keyring.addDomain("example.test");
 const made = await keys.keyring.addAccount({ address: "u1@example.test", password: "secret" });
 assert.ok(made.ok);
 
+const network = openNetwork(config.network);
 const shared: Shared = {
   config,
   log,
-  network: openNetwork(config.network),
+  network,
+  memories: openMemories(config, network, log),
   watchers: {},
   waits: { retry: new RetrySchedule() },
 };

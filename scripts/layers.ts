@@ -27,11 +27,12 @@ export const layers: Layers = {
   changes: { layer: 0, only: [], pure: true },
   "group-commit": { layer: 0, only: [] },
   spool: { layer: 0, only: [] },
+  "memory-file": { layer: 0, only: [] },
 
   signature: { layer: 1, only: ["message"], pure: true },
   "key-protocol": { layer: 1, only: ["message", "signature"] },
   smtp: { layer: 1, only: ["message"] },
-  "transport-security": { layer: 1, only: ["dns"] },
+  "transport-security": { layer: 1, only: ["dns", "memory-file"] },
   neighbours: { layer: 1, only: ["dns", "message"] },
   sasl: { layer: 1, only: ["message"], pure: true },
   "vault-protocol": { layer: 1, only: ["message", "signature"] },

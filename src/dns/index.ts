@@ -5,6 +5,7 @@ export { clientPrefix } from "./client-prefix.ts";
 export type { NameServer } from "./dns-exchange.ts";
 export { type DnsFailure, type DnsQuestion, DnsServer, type DnsServerOptions } from "./dns-server.ts";
 export { isHostName } from "./host-name.ts";
+export { isKeptPolicyRecord, type KeptPolicyRecord } from "./kept-policy-record.ts";
 export {
   type HostLookupOptions,
   lookUpMailHosts,
@@ -14,6 +15,7 @@ export {
   type ServiceHost,
   type ServiceHosts,
 } from "./mail-hosts.ts";
+export { type PolicyFile, PolicyMemory, type PolicyMemoryOptions } from "./policy-memory.ts";
 export {
   type DomainPolicy,
   isPolicyRecord,

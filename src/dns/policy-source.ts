@@ -6,11 +6,27 @@ export type PolicyRecordAnswer =
   | {
       readonly kind: "record";
       readonly record: PolicyRecord;
+      /** As it stands, one character for each octet. */
+      readonly text: string;
       /** Validated by DNSSEC. */
       readonly authenticated: boolean;
+      /** Of the DNS answer; 0 for one that is remembered. */
+      readonly ttlSeconds: number;
+      /** Not in the DNS now: remembered for its `ma`, until then (Unix seconds) at the latest. */
+      readonly remembered?: {
+        readonly until: number;
+        readonly insteadOf: "none" | "failure";
+        readonly detail: string;
+      };
     }
-  /** No record that counts; `problem` says why one that is there does not. */
-  | { readonly kind: "none"; readonly problem: string | null }
+  | {
+      /** No record that counts. */
+      readonly kind: "none";
+      /** Why one that is there does not count. */
+      readonly problem: string | null;
+      /** DNSSEC vouches that there is none at all. */
+      readonly denied: boolean;
+    }
   | { readonly kind: "failure"; readonly detail: string };
 
 /** How mail From a domain wants to be handled. */
@@ -27,8 +43,8 @@ export type PolicyAnswer =
   | { readonly kind: "failure"; readonly detail: string };
 
 /**
- * Where policy records come from. `dnsPolicySource` asks the DNS each time; a source that remembers records for
- * their `ma` wraps it and serves the remembered one where it answers `failure` or `none`.
+ * Where policy records come from. `dnsPolicySource` asks the DNS each time; a PolicyMemory remembers records for their
+ * `ma`.
  */
 export interface PolicySource {
   /** The domain's own record: `ks`, `auth`, `dk`, `ep`, `sl` and the like are never inherited. */
@@ -51,15 +67,18 @@ export async function lookUpPolicyRecord(
   resolver: Resolver,
   signal?: AbortSignal,
 ): Promise<PolicyRecordAnswer> {
+  const none = (problem: string | null, denied = false) => ({ kind: "none", problem, denied }) as const;
   const txt = await resolver.txt(`_vsmtp.${domain}`, signal);
   if (txt.kind === "failure") return txt;
-  const records = txt.kind === "records" ? txt.records.filter(isPolicyRecord) : [];
+  if (txt.kind !== "records") return none(null, txt.authenticated);
+  const { authenticated, ttlSeconds } = txt;
+  const records = txt.records.filter(isPolicyRecord);
   const [text] = records;
-  if (txt.kind !== "records" || text === undefined) return { kind: "none", problem: null };
-  if (records.length > 1) return { kind: "none", problem: `${records.length} policy records count as none` };
+  if (text === undefined) return none(null, authenticated);
+  if (records.length > 1) return none(`${records.length} policy records count as none`);
   const parsed = parsePolicyRecord(text);
-  if (!parsed.ok) return { kind: "none", problem: parsed.problem };
-  return { kind: "record", record: parsed.record, authenticated: txt.authenticated };
+  if (!parsed.ok) return none(parsed.problem);
+  return { kind: "record", record: parsed.record, text, authenticated, ttlSeconds };
 }
 
 /**

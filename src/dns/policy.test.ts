@@ -149,6 +149,7 @@ describe("looking policies up (POL-4, POL-12; RFC 9989 §4.10)", () => {
     assert.deepEqual(await dnsPolicySource(several).recordOf("x.tld"), {
       kind: "none",
       problem: "2 policy records count as none",
+      denied: false,
     });
     const broken = await dnsPolicySource(texts({ "_vsmtp.x.tld": ["v=VSMTP1; p=?"] })).recordOf("x.tld");
     assert.match(broken.kind === "none" ? (broken.problem ?? "") : "", /p=\?/);
@@ -158,7 +159,7 @@ describe("looking policies up (POL-4, POL-12; RFC 9989 §4.10)", () => {
     assert.equal((await policyFor({ "_vsmtp.org.tld": "failure" }, "a.org.tld")).kind, "failure");
     const found = await dnsPolicySource(texts(organization)).recordOf("org.tld");
     assert.ok(found.kind === "record" && found.authenticated);
-    const none: PolicyRecordAnswer = { kind: "none", problem: null };
+    const none: PolicyRecordAnswer = { kind: "none", problem: null, denied: false };
     assert.deepEqual(await findPolicy("tld", async () => none), { kind: "none" });
   });
 });

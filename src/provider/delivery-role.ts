@@ -1,12 +1,10 @@
 import { networkInterfaces } from "node:os";
-import { join } from "node:path";
-import { createSecureContext, getCACertificates } from "node:tls";
+import { getCACertificates } from "node:tls";
 import type { Config } from "../config/index.ts";
 import { Delivery, type SenderStanding } from "../delivery/index.ts";
 import type { KeyringStore } from "../keyring/index.ts";
 import type { Queue } from "../queue/index.ts";
 import type { DkimSigners, Vault } from "../signing/index.ts";
-import { MtaStsPolicies, mtaStsFetcher, openMtaStsFile } from "../transport-security/index.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { KeyringStanding } from "./keyring-standing.ts";
@@ -40,7 +38,6 @@ export async function startDelivery(
   const log = new DeliveryLog(shared.log);
   const { onWire } = watchers;
   const ca = network.ca === null ? null : [...getCACertificates("default"), network.ca];
-  const sts = config.delivery.mtaSts ? openMtaSts(shared, ca) : null;
   const delivery = new Delivery({
     queue,
     hostname,
@@ -53,7 +50,7 @@ export async function startDelivery(
     allowPrivateAddresses: config.network.allowPrivateAddresses,
     isOwnAddress: ownAddresses(config),
     dane: config.delivery.dane,
-    mtaSts: sts?.policies ?? null,
+    mtaSts: config.delivery.mtaSts ? shared.memories.mtaSts() : null,
     ca,
     limits: {
       messages: config.delivery.messages,
@@ -76,28 +73,7 @@ export async function startDelivery(
       await delivery.stop();
       close();
       log.end();
-      await sts?.close();
     },
-  };
-}
-
-/** Policies of other domains, remembered in a file of the data directory. */
-function openMtaSts(
-  { config, network, log }: Shared,
-  ca: readonly string[] | null,
-): { readonly policies: MtaStsPolicies; close(): Promise<void> } {
-  const file = openMtaStsFile(join(config.dataDirectory, "mta-sts.json"), (err) =>
-    log.warn({ role: "delivery", err }, "MTA-STS policies cannot be written"),
-  );
-  const fetch = mtaStsFetcher({
-    resolver: network.resolver,
-    dialer: network.dialer,
-    secureContext: ca === null ? undefined : createSecureContext({ ca: [...ca] }),
-    allowPrivateAddresses: config.network.allowPrivateAddresses,
-  });
-  return {
-    policies: new MtaStsPolicies({ resolver: network.resolver, fetch, file }),
-    close: () => file.close(),
   };
 }
 
@@ -131,10 +107,10 @@ const lookupLimits = {
 };
 
 function openStanding(
-  { config, network }: Shared,
+  shared: Shared,
   keyring: KeyringStore | null,
 ): { readonly standing: SenderStanding; close(): void } {
   if (keyring !== null) return { standing: new KeyringStanding(keyring), close: () => {} };
-  const { keys } = openKeyLookup(config.network, network, lookupLimits);
+  const keys = openKeyLookup(shared, lookupLimits);
   return { standing: new LookedUpStanding(keys), close: () => keys.close() };
 }

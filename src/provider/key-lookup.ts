@@ -1,23 +1,19 @@
-import type { NetworkSettings } from "../config/index.ts";
-import { dnsPolicySource, type PolicySource } from "../dns/index.ts";
 import { KeyLookup, type KeyLookupOptions } from "../key-lookup/index.ts";
-import type { Network } from "./network.ts";
+import type { Shared } from "./role.ts";
 
 /** The door from verifying to the world, as the settings of an installation open it. */
 export function openKeyLookup(
-  settings: NetworkSettings,
-  network: Network,
+  { config, network, memories }: Pick<Shared, "config" | "network" | "memories">,
   limits: Pick<KeyLookupOptions, "maxStatementSeconds" | "domainBudget" | "deadlines"> = {},
-): { readonly keys: KeyLookup; readonly policies: PolicySource } {
-  const policies = dnsPolicySource(network.resolver);
-  const keys = new KeyLookup({
+): KeyLookup {
+  const { keyPort, allowPrivateAddresses } = config.network;
+  return new KeyLookup({
     resolver: network.resolver,
-    policies,
+    policies: memories.policies(),
     dialer: network.dialer,
-    port: settings.keyPort,
-    allowPrivateAddresses: settings.allowPrivateAddresses,
+    port: keyPort,
+    allowPrivateAddresses,
     ...(network.ca === null ? {} : { ca: [network.ca] }),
     ...limits,
   });
-  return { keys, policies };
 }

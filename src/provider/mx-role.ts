@@ -9,7 +9,8 @@ import { listenSmtp } from "./smtp-listeners.ts";
 /** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */
 export async function startMx(shared: Shared, { queue, spool }: MailStore): Promise<Running> {
   const { config, log, watchers } = shared;
-  const { keys, policies } = openKeyLookup(config.network, shared.network);
+  const keys = openKeyLookup(shared);
+  const policies = shared.memories.policies();
   const handler = new MxHandler({
     hostname: config.hostname,
     postmaster: postmasterOf(config),

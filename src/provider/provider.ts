@@ -13,6 +13,7 @@ import { startKeyServerProcesses } from "./key-server-processes.ts";
 import { type KeyServerSecrets, startKeyServer } from "./key-server-role.ts";
 import { accessTo, type KeyringAccess, type OpenedKeyring, openKeyring } from "./keyring-access.ts";
 import type { Log } from "./log.ts";
+import { openMemories } from "./memories.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
 import type { MailStore, Running, Shared, Waits, Watchers } from "./role.ts";
@@ -40,9 +41,11 @@ export async function startProvider(
   waits: Waits = { retry: retryOf(config) },
 ): Promise<Provider> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
-  const shared: Shared = { config, log, network: openNetwork(config.network), watchers, waits };
+  const network = openNetwork(config.network);
+  const memories = openMemories(config, network, log);
+  const shared: Shared = { config, log, network, memories, watchers, waits };
   const started: Running[] = [];
-  const closers: (() => Promise<void> | void)[] = [];
+  const closers: (() => Promise<void> | void)[] = [() => memories.close()];
   const stop = async (): Promise<void> => {
     // First those who take mail in, then those who pass it on, the stores last.
     for (const running of started.splice(0).reverse()) await running.stop();

@@ -7,6 +7,7 @@ import type { KeyQuery } from "../signature/index.ts";
 import type { Spool } from "../spool/index.ts";
 import type { SubmissionEvent } from "../submission/index.ts";
 import type { Log } from "./log.ts";
+import type { Memories } from "./memories.ts";
 import type { Network } from "./network.ts";
 
 /** Where a role listens. */
@@ -39,6 +40,7 @@ export interface Shared {
   readonly config: Config;
   readonly log: Log;
   readonly network: Network;
+  readonly memories: Memories;
   readonly watchers: Watchers;
   readonly waits: Waits;
 }

@@ -322,8 +322,8 @@ test("policies outlive the process; a file that is no such file is no trouble", 
     "",
     "{",
     "null",
-    '{"form":2,"policies":[]}',
-    '{"form":1,"policies":[null,{"domain":"x"},7]}',
+    '{"form":2,"entries":[]}',
+    '{"form":1,"entries":[null,{"domain":"x"},7]}',
   ]) {
     writeFileSync(path, text);
     assert.deepEqual(openMtaStsFile(path, () => {}).read(), [], text);

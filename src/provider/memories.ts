@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { createSecureContext, getCACertificates } from "node:tls";
+import type { Config } from "../config/index.ts";
+import { isKeptPolicyRecord, PolicyMemory } from "../dns/index.ts";
+import { type MemoryFile, openMemoryFile } from "../memory-file/index.ts";
+import { MtaStsPolicies, mtaStsFetcher, openMtaStsFile } from "../transport-security/index.ts";
+import type { Log } from "./log.ts";
+import type { Network } from "./network.ts";
+
+/**
+ * What is remembered of other domains, in files of the data directory. All roles of a process share it; what none of them
+ * asks for is not even read.
+ */
+export interface Memories {
+  policies(): PolicyMemory;
+  mtaSts(): MtaStsPolicies;
+  /** Writes what is still to be written. */
+  close(): Promise<void>;
+}
+
+/** Domains that were seen lately cost nothing to see again. */
+const writePoliciesAfterMs = 60_000;
+
+export function openMemories(
+  { dataDirectory, network: settings }: Config,
+  network: Network,
+  log: Log,
+): Memories {
+  const files: Pick<MemoryFile<never>, "close">[] = [];
+  const opened = <F extends Pick<MemoryFile<never>, "close">>(file: F): F => {
+    files.push(file);
+    return file;
+  };
+  const { resolver, dialer, ca } = network;
+  const path = (name: string) => join(dataDirectory, name);
+  const unwritten = (what: string) => (err: unknown) => log.warn({ err }, `${what} cannot be written`);
+  let policies: PolicyMemory | null = null;
+  let mtaSts: MtaStsPolicies | null = null;
+  return {
+    policies: () => {
+      policies ??= new PolicyMemory({
+        resolver,
+        file: opened(
+          openMemoryFile({
+            path: path("policy-records.json"),
+            isEntry: isKeptPolicyRecord,
+            onFailure: unwritten("policy records"),
+            writeAfterMs: writePoliciesAfterMs,
+          }),
+        ),
+      });
+      return policies;
+    },
+    mtaSts: () => {
+      mtaSts ??= new MtaStsPolicies({
+        resolver,
+        file: opened(openMtaStsFile(path("mta-sts.json"), unwritten("MTA-STS policies"))),
+        fetch: mtaStsFetcher({
+          resolver,
+          dialer,
+          secureContext:
+            ca === null ? undefined : createSecureContext({ ca: [...getCACertificates("default"), ca] }),
+          allowPrivateAddresses: settings.allowPrivateAddresses,
+        }),
+      });
+      return mtaSts;
+    },
+    close: async () => {
+      for (const file of files) await file.close();
+    },
+  };
+}
