@@ -49,6 +49,7 @@ export const layers: Layers = {
   "key-server": { layer: 3, neverLoads: privateKeys },
   signing: { layer: 3, neverLoads: ["keyring", "store"] },
   verification: { layer: 3, neverLoads: privateKeys },
+  reports: { layer: 3, only: ["dns", "mail-log", "message", "transport-security"], neverLoads: privateKeys },
   delivery: { layer: 3 },
 
   vault: { layer: 4 },

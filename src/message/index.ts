@@ -34,6 +34,7 @@ export {
   ownAuthenticationResults,
   readAuthenticationResults,
 } from "./read-authentication-results.ts";
+export { type ContentType, parseContentType } from "./seven-bit/content-type.ts";
 export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
 export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";
 export { QuotedPrintableEncoder } from "./seven-bit/quoted-printable-encoder.ts";

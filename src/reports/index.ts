@@ -1,0 +1,15 @@
+// Reports between mail systems: what became of a domain's mail in a day (REP-1), and complaints about spam by an
+// identity that was verified (REP-4). Sending, taking and reading them.
+export { type AbuseMailOptions, type AbuseReport, abuseMail } from "./abuse-report.ts";
+export { aggregateMail, type MailOptions, REPORT_TYPE } from "./aggregate-mail.ts";
+export { type AggregateReport, packAggregateReport, type ReportRow } from "./aggregate-report.ts";
+export { type Complaint, complaintAbout } from "./complaint.ts";
+export { type ReceivedReport, ReceivedReports, readReportFile } from "./received-reports.ts";
+export { MAX_REPORT_MAIL_OCTETS } from "./report-attachment.ts";
+export { permissionName, type ReportDestination, reportDestinations } from "./report-destinations.ts";
+export { type Intake, type IntakeOptions, takeReport } from "./report-intake.ts";
+export {
+  readAggregateReport,
+  type UnpackedReport,
+  unpackAggregateReport,
+} from "./unpack-aggregate-report.ts";
