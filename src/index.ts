@@ -45,6 +45,7 @@ export {
   signPrepared,
   type Trust,
   type Verdict,
+  type VerifiedSignature,
   type VerifyContext,
   verify,
 } from "./signature/index.ts";

@@ -68,7 +68,7 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** As the store would lease it. */
 export function leasedAsNew(message: StoredMessage): LeasedMessage {
-  const { prefix, content, recipients, wakeAt: _, lease: __, ...others } = message;
+  const { prefix, content, recipients, wakeAt: _, lease: __, quarantine: ___, ...others } = message;
   return {
     ...others,
     recipients: recipients.map((recipient, index) => ({

@@ -3,11 +3,13 @@ export { destinationName } from "./destination.ts";
 export type { DirectTaker } from "./direct-hand-over.ts";
 export { newMessageId } from "./message-id.ts";
 export { orderAll } from "./order-all.ts";
-export { type LeaseLimits, Queue, type QueueOptions, type Settled } from "./queue.ts";
+export { type Enqueued, type LeaseLimits, Queue, type QueueOptions, type Settled } from "./queue.ts";
 export { type QueueClock, systemClock } from "./queue-clock.ts";
 export {
+  type ChangeAnswer,
   type DestinationChange,
   type DestinationCounts,
+  type ExpiredMessage,
   type LeasedMessage,
   type LeaseRequest,
   type ListedMessage,
@@ -17,6 +19,7 @@ export {
   type NewRecipient,
   type Notify,
   type PendingOrder,
+  type QuarantineNote,
   type QueueChange,
   type QueueCounts,
   type QueuedRecipient,
@@ -26,10 +29,12 @@ export {
   QueueStoreError,
   type RecipientChange,
   type RecipientState,
+  type SeenKey,
   type Settlement,
   type StoredContent,
   type StoredMessage,
 } from "./queue-store.ts";
+export { releaseField } from "./release-field.ts";
 export { type RetryOptions, RetrySchedule } from "./retry-schedule.ts";
 export type { RecipientOutcome, WorkResult } from "./settlement.ts";
 export { headerOf, piecesOf } from "./stored-content.ts";

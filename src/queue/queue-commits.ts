@@ -1,22 +1,26 @@
 import { GroupCommit } from "../group-commit/index.ts";
-import { type QueueChange, type QueueStore, QueueStoreError, type StoredMessage } from "./queue-store.ts";
+import {
+  type ChangeAnswer,
+  type QueueChange,
+  type QueueStore,
+  QueueStoreError,
+  type StoredMessage,
+} from "./queue-store.ts";
 
 const MAX_CHANGES = 1000;
 const MAX_OCTETS = 32 << 20;
 
-type Answer = "done" | "lease-lost";
-
 /** The changes that sessions and deliveries make at the same time share transactions. */
 export class QueueCommits {
   readonly #store: QueueStore;
-  readonly #shared: GroupCommit<QueueChange, Answer>;
+  readonly #shared: GroupCommit<QueueChange, ChangeAnswer>;
 
   constructor(store: QueueStore) {
     this.#store = store;
     this.#shared = groupCommit(store);
   }
 
-  async add(change: QueueChange): Promise<Answer> {
+  async add(change: QueueChange): Promise<ChangeAnswer> {
     if (!insertedBy(change).some(({ content }) => content.file !== null)) return this.#shared.add(change);
     // A large message may have to be copied into the store: nobody else waits for that.
     const [answer] = await this.#store.commit([change]);
@@ -25,7 +29,7 @@ export class QueueCommits {
   }
 }
 
-function groupCommit(store: QueueStore): GroupCommit<QueueChange, Answer> {
+function groupCommit(store: QueueStore): GroupCommit<QueueChange, ChangeAnswer> {
   return new GroupCommit({
     commit: (changes) => store.commit(changes),
     maxItems: MAX_CHANGES,

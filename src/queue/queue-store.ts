@@ -47,6 +47,39 @@ export interface NewMessage {
   readonly kids: readonly string[];
   /** It goes into a mailbox's folder for suspicious mail (ACT-1). */
   readonly quarantined: boolean;
+  /** It is kept in the queue until somebody releases it, or its time is over (ACT-1). */
+  readonly quarantine?: QuarantineNote | null;
+}
+
+/** Why a message is in quarantine, and what people know it by. Texts are as they came, and cut where they are too long. */
+export interface QuarantineNote {
+  /** When it goes unless somebody releases it, Unix milliseconds. */
+  readonly until: number;
+  /** The verdict (VER-10); its reason, identity and key id, where it has them. */
+  readonly result: string;
+  readonly reason: string | null;
+  readonly identity: string | null;
+  readonly kid: string | null;
+  /** From as it stands in the header; empty where there is none. */
+  readonly from: string;
+  /** The mailboxes of From, canonical, as far as they can be read. */
+  readonly authors: readonly string[];
+  /** As it stands in the header; empty where there is none. */
+  readonly subject: string;
+  readonly messageId: string | null;
+  /** The address that it came from. */
+  readonly client: string;
+  /** What decided, and the name of the rule; see `Decision`. */
+  readonly decidedBy: string;
+  readonly because: string | null;
+}
+
+/** That something was queued once, so that it is not again: the replay memory (RPL-1), and what is sent once a day. */
+export interface SeenKey {
+  /** Names it, at most 32 octets. */
+  readonly key: Uint8Array;
+  /** How long it is remembered, Unix seconds; whoever asks again says the same. */
+  readonly until: number;
 }
 
 /** How far one recipient has come; ARCHITECTURE.md has the table. */
@@ -158,9 +191,17 @@ export interface DestinationChange {
 
 /** What one caller wants to change: all of it happens or nothing. */
 export type QueueChange =
-  | { readonly kind: "insert"; readonly messages: readonly StoredMessage[] }
+  | {
+      readonly kind: "insert";
+      readonly messages: readonly StoredMessage[];
+      /** Remembered in the same transaction; where one of them is already, nothing happens: `seen`. */
+      readonly seen?: readonly SeenKey[];
+    }
   | { readonly kind: "settle"; readonly settlement: Settlement }
   | { readonly kind: "destination"; readonly change: DestinationChange };
+
+/** What a change came to: `seen` and `lease-lost` changed nothing. */
+export type ChangeAnswer = "done" | "lease-lost" | "seen";
 
 export interface LeaseRequest {
   /** Unix milliseconds. */
@@ -184,7 +225,7 @@ export interface StoredContent {
   rest(): AsyncIterable<Uint8Array>;
 }
 
-/** Which messages; every condition that is given has to hold. */
+/** Which messages; every condition that is given has to hold. Those in quarantine only where `state` says so. */
 export interface QueueFilter {
   readonly ids?: readonly MessageId[];
   /** Envelope sender, compared without regard to ASCII case; `@domain` for all of a domain; `<>` for the null sender. */
@@ -194,7 +235,12 @@ export interface QueueFilter {
   readonly destination?: string;
   /** Account id. */
   readonly account?: string;
-  readonly state?: "queued" | "leased" | "held" | "deferred";
+  readonly state?: "queued" | "leased" | "held" | "deferred" | "quarantined";
+  /** In quarantine: a mailbox of its From, canonical; `@domain` for all of a domain. */
+  readonly author?: string;
+  /** In quarantine: its verdict's result, and reason. */
+  readonly result?: string;
+  readonly reason?: string;
   /** Enqueued before, Unix milliseconds. */
   readonly before?: number;
 }
@@ -203,7 +249,7 @@ export type QueueOrder =
   /** Due at once, its destination too. */
   | { readonly kind: "retry" }
   | { readonly kind: "hold"; readonly because: string }
-  /** Held ones wait for delivery again, due at once. */
+  /** Held ones wait for delivery again, due at once; those in quarantine as if they came now, with their history on top. */
   | { readonly kind: "release" }
   /** Given up; the sender is told. */
   | { readonly kind: "bounce" }
@@ -213,8 +259,10 @@ export type QueueOrder =
 /** A message as operators see it. */
 export interface ListedMessage {
   readonly id: MessageId;
-  readonly state: "queued" | "leased" | "held";
+  readonly state: "queued" | "leased" | "held" | "quarantined";
   readonly heldBecause: string | null;
+  /** Null unless it is in quarantine. */
+  readonly quarantine: QuarantineNote | null;
   readonly pendingOrder: PendingOrder | null;
   readonly destination: string;
   readonly sender: string;
@@ -223,7 +271,7 @@ export interface ListedMessage {
   readonly size: number;
   readonly enqueuedAt: number;
   readonly expiresAt: number;
-  /** When the next attempt is due (its destination's rest included), or the lease ends; null while held. */
+  /** When the next attempt is due (its destination's rest included), or the lease ends; null while held or in quarantine. */
   readonly dueAt: number | null;
   readonly attempts: number;
   readonly warned: boolean;
@@ -240,10 +288,19 @@ export interface QueueCounts {
   readonly held: number;
   /** Recipients that were tried and will be tried again. */
   readonly deferredRecipients: number;
-  /** Octets of all. */
+  /** Octets of all these. */
   readonly octets: number;
-  /** When the oldest message came, Unix milliseconds; null when the queue is empty. */
+  /** When the oldest of these came, Unix milliseconds; null when there is none. */
   readonly oldestAt: number | null;
+  /** Messages in quarantine, and their octets. */
+  readonly quarantined: number;
+  readonly quarantinedOctets: number;
+}
+
+/** A message whose time in quarantine is over. */
+export interface ExpiredMessage {
+  readonly id: MessageId;
+  readonly recipients: readonly string[];
 }
 
 export interface DestinationCounts {
@@ -260,7 +317,9 @@ export interface DestinationCounts {
 /** Where the queue keeps its messages. Each method is one transaction; a change is synced when it resolves. */
 export interface QueueStore {
   /** Makes the changes of all callers that wait, one answer for each, in the order given. */
-  commit(changes: readonly QueueChange[]): Promise<readonly ("done" | "lease-lost")[]>;
+  commit(changes: readonly QueueChange[]): Promise<readonly ChangeAnswer[]>;
+  /** Of each, whether it is remembered. */
+  seen(keys: readonly SeenKey[]): Promise<readonly boolean[]>;
   /**
    * Takes messages: those whose lease ran out (their process died), those that need attention, and those that are due at
    * a destination that does not rest, the destinations in turn. Several processes that ask at a time get different ones.
@@ -289,7 +348,9 @@ export interface QueueStore {
    * @returns how many it was carried out for
    */
   order(filter: QueueFilter, order: QueueOrder, now: number, limit: number): Promise<number>;
-  /** Housekeeping, now and then: destinations without messages, spool files that belong to nothing. */
+  /** Removes some of the messages whose time in quarantine is over; none: there is no more. */
+  expire(now: number, limit: number): Promise<readonly ExpiredMessage[]>;
+  /** Housekeeping, now and then: destinations without messages, spool files that belong to nothing, what need not be remembered. */
   tidy(now: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -19,7 +19,7 @@ import {
 import { newOwner, processHost } from "./lease-owner.ts";
 import { orderAll } from "./order-all.ts";
 import { TestClock } from "./test-clock.ts";
-import { newMessage, octetsOf } from "./test-messages.ts";
+import { newMessage, newNote, octetsOf } from "./test-messages.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -180,6 +180,42 @@ test("where the store refuses nothing is taken, and the place is free again", as
   deepEqual([taker.taken.length, taker.places], [0, 1]);
   await queue.enqueue([newMessage()]);
   equal(taker.taken.length, 1);
+});
+
+test("what is remembered is not queued again: no place is taken, and its key can be asked for (RPL-1)", async (t) => {
+  const { queue, clock } = await open(t);
+  const taker = new Taker(9);
+  queue.deliverDirectly(taker);
+  const keys = [1, 2, 3].map((n) => ({ key: Buffer.alloc(32, n), until: clock.now() / 1000 + 60 }));
+  const once = await queue.enqueueOnce([newMessage()], keys.slice(0, 2));
+  equal(once.kind, "queued");
+  deepEqual(await queue.enqueueOnce([newMessage()], keys.slice(1)), { kind: "seen" });
+  deepEqual(await queue.seen(keys), [true, true, false]);
+  deepEqual([taker.taken.length, taker.missedCount], [1, 1]);
+  const both = await Promise.all([1, 2].map(() => queue.enqueueOnce([newMessage()], keys.slice(2))));
+  deepEqual(both.map(({ kind }) => kind).sort(), ["queued", "seen"], "two that come at a time");
+});
+
+test("what is in quarantine is handed to nobody, and goes when its time is over", async (t) => {
+  const gone: string[] = [];
+  const { queue, clock } = await open(t, {
+    onExpired: (messages) => gone.push(...messages.flatMap(({ recipients }) => recipients)),
+  });
+  const taker = new Taker(9);
+  queue.deliverDirectly(taker);
+  const quarantine = newNote({ until: clock.now() + 2 * hour });
+  const recipients = ["b@dest.test", "c@other.test"];
+  const [id] = await queue.enqueue([newMessage({ quarantine, recipients })]);
+  await queue.enqueue([newMessage({ quarantine: { ...quarantine, until: clock.now() + 9 * hour } })]);
+  deepEqual([taker.taken.length, await queue.lease(all)], [0, []]);
+  equal((await queue.list({ state: "quarantined" }, 9))[0]?.id, id);
+  await queue.start();
+  await clock.advance(2 * hour);
+  equal((await queue.counts()).quarantined, 3);
+  await clock.advance(hour);
+  await queue.close();
+  deepEqual(gone.sort(), recipients);
+  equal((await queue.counts()).quarantined, 1);
 });
 
 test("a settlement is made in the end, however long the store refuses; its report comes with it", async (t) => {

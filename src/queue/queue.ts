@@ -9,8 +9,10 @@ import { orderAll } from "./order-all.ts";
 import { type QueueClock, systemClock } from "./queue-clock.ts";
 import { QueueCommits } from "./queue-commits.ts";
 import {
+  type ChangeAnswer,
   type DestinationChange,
   type DestinationCounts,
+  type ExpiredMessage,
   type LeasedMessage,
   type ListedMessage,
   type MessageId,
@@ -21,6 +23,7 @@ import {
   type QueueOrder,
   type QueueStore,
   QueueStoreError,
+  type SeenKey,
   type StoredContent,
   type StoredMessage,
 } from "./queue-store.ts";
@@ -52,6 +55,8 @@ export interface QueueOptions {
   readonly processHost?: string;
   /** Bounds the octets of messages that are handed over in memory. */
   readonly directOctets?: number;
+  /** Is told of messages that are gone, since nobody released them from quarantine in time. */
+  readonly onExpired?: (messages: readonly ExpiredMessage[]) => void;
 }
 
 export interface LeaseLimits {
@@ -61,6 +66,15 @@ export interface LeaseLimits {
   /** How many are in work, by destination; a missing one is 0. */
   readonly inWork: ReadonlyMap<string, number>;
 }
+
+export type Enqueued =
+  | {
+      readonly kind: "queued";
+      /** Of each message its id, or the first of those that it was split into. */
+      readonly ids: MessageId[];
+    }
+  /** One of the keys is remembered: nothing was queued, and nothing else is remembered. */
+  | { readonly kind: "seen" };
 
 export type Settled =
   | {
@@ -72,6 +86,8 @@ export type Settled =
   | { readonly kind: "lease-lost" };
 
 const hour = 3_600_000;
+/** So few in a transaction that nobody waits for it. */
+const expiredAtATime = 100;
 /** How long a settlement that the store refused waits before it is tried again. */
 const settleAgainMs = 2_000;
 
@@ -91,6 +107,7 @@ export class Queue {
   readonly #rests: DestinationRests;
   readonly #work: WorkSignal;
   readonly #processHost: string;
+  readonly #onExpired: (messages: readonly ExpiredMessage[]) => void;
   #tidying: Promise<void> = Promise.resolve();
   #cancelTidying: (() => void) | null = null;
   #closed = false;
@@ -104,6 +121,7 @@ export class Queue {
     this.#warnAfterMs = options.warnAfterMs === undefined ? 4 * hour : options.warnAfterMs;
     this.#hostname = options.hostname ?? hostname().toLowerCase();
     this.#commits = new QueueCommits(store);
+    this.#onExpired = options.onExpired ?? (() => {});
     this.#processHost = options.processHost ?? processHost();
     this.#leases = new Leases({ store, clock, leaseMs: options.leaseMs ?? 60_000, host: this.#processHost });
     this.#handOver = new DirectHandOver(options.directOctets ?? 64 << 20);
@@ -125,6 +143,16 @@ export class Queue {
    * @throws QueueStoreError when nothing was taken
    */
   async enqueue(messages: readonly NewMessage[]): Promise<MessageId[]> {
+    const enqueued = await this.enqueueOnce(messages, []);
+    if (enqueued.kind === "seen") throw new Error("nothing was to be remembered, and yet it was seen");
+    return enqueued.ids;
+  }
+
+  /**
+   * The same, unless one of `keys` is remembered; from then on all of them are, in the same transaction: of several that
+   * come at a time, over all processes, one is taken.
+   */
+  async enqueueOnce(messages: readonly NewMessage[], keys: readonly SeenKey[]): Promise<Enqueued> {
     const now = this.#clock.now();
     const split = messages.map((message) => this.#prepare(message, now));
     const all = split.flat();
@@ -132,22 +160,35 @@ export class Queue {
     const { owner } = this.#leases;
     const lease = { owner, until: this.#leases.until() };
     const stored = all.map((message, index) => (takers[index] == null ? message : { ...message, lease }));
-    try {
-      await this.#commits.add({ kind: "insert", messages: stored });
-    } catch (error) {
-      if (takers.some((taker) => taker !== null)) this.#leases.doubt();
+    const giveUp = (): void => {
       for (const [index, { id, destination }] of stored.entries()) {
         this.#handOver.forget(id);
         takers[index]?.missed(destination);
       }
+    };
+    let answer: ChangeAnswer;
+    try {
+      answer = await this.#commits.add({ kind: "insert", messages: stored, seen: keys });
+    } catch (error) {
+      if (takers.some((taker) => taker !== null)) this.#leases.doubt();
+      giveUp();
       throw error;
+    }
+    if (answer === "seen") {
+      giveUp();
+      return { kind: "seen" };
     }
     for (const [index, message] of stored.entries()) {
       const taker = takers[index] ?? null;
       if (taker !== null) this.#handTo(taker, leasedAsNew(message), owner);
     }
     if (takers.some((taker) => taker === null)) this.#work.wake();
-    return split.map(([first]) => (first as StoredMessage).id);
+    return { kind: "queued", ids: split.map(([first]) => (first as StoredMessage).id) };
+  }
+
+  /** Of each, whether it is remembered; see {@link enqueueOnce}. */
+  seen(keys: readonly SeenKey[]): Promise<readonly boolean[]> {
+    return this.#store.seen(keys);
   }
 
   /** New messages go to this delivery as they are committed, as far as it wants them; null ends it. */
@@ -188,7 +229,7 @@ export class Queue {
     const settlement = settlementOf(message, result, times);
     const reports = result.reports.flatMap((report) => this.#prepare(report, now));
     let lease: Lease;
-    let answer: "done" | "lease-lost";
+    let answer: ChangeAnswer;
     do {
       lease = this.#leases.of(message);
       const change = { id, ...lease, ...settlement, reports };
@@ -272,8 +313,8 @@ export class Queue {
   }
 
   #reserve(message: StoredMessage): DirectTaker | null {
-    const { id, destination } = message;
-    if (this.#closed || !this.#rests.isFine(destination)) return null;
+    const { id, destination, quarantine } = message;
+    if (quarantine != null || this.#closed || !this.#rests.isFine(destination)) return null;
     return this.#handOver.reserve(id, destination, message);
   }
 
@@ -293,7 +334,7 @@ export class Queue {
     await this.#commits.add({ kind: "destination", change }).catch(onlyStorage);
   }
 
-  async #commitPersistently(change: QueueChange): Promise<"done" | "lease-lost"> {
+  async #commitPersistently(change: QueueChange): Promise<ChangeAnswer> {
     for (;;) {
       try {
         return await this.#commits.add(change);
@@ -305,10 +346,20 @@ export class Queue {
     }
   }
 
+  async #tidy(): Promise<void> {
+    const now = this.#clock.now();
+    for (;;) {
+      const expired = await this.#store.expire(now, expiredAtATime);
+      if (expired.length === 0) break;
+      this.#onExpired(expired);
+    }
+    await this.#store.tidy(now);
+  }
+
   #tidyLater(delayMs: number): void {
     this.#cancelTidying = this.#clock.schedule(delayMs, () => {
       // What could not be tidied now is tidied the next time.
-      this.#tidying = this.#store.tidy(this.#clock.now()).catch(onlyStorage);
+      this.#tidying = this.#tidy().catch(onlyStorage);
       this.#tidyLater(hour);
     });
   }

@@ -1,5 +1,5 @@
 // Messages for the tests of this module.
-import type { LeasedMessage, NewMessage, StoredContent } from "./queue-store.ts";
+import type { LeasedMessage, NewMessage, QuarantineNote, StoredContent } from "./queue-store.ts";
 import { piecesOf } from "./stored-content.ts";
 
 export interface Sent extends Partial<Omit<NewMessage, "recipients" | "content">> {
@@ -28,6 +28,24 @@ export function newMessage({
     kids: [],
     quarantined: false,
     ...others,
+  };
+}
+
+export function newNote(rest: Partial<QuarantineNote> = {}): QuarantineNote {
+  return {
+    until: 0,
+    result: "fail",
+    reason: "body",
+    identity: "eve@evil.test",
+    kid: null,
+    from: "Eve <eve@evil.test>",
+    authors: ["eve@evil.test"],
+    subject: "lunch",
+    messageId: "<1@evil.test>",
+    client: "192.0.2.1",
+    decidedBy: "policy",
+    because: null,
+    ...rest,
   };
 }
 

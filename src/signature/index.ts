@@ -47,4 +47,5 @@ export type {
   Result,
   Trust,
   Verdict,
+  VerifiedSignature,
 } from "./verdict.ts";

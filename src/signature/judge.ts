@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Address } from "../message/index.ts";
 import {
   checkWithKey,
@@ -78,7 +79,8 @@ async function judgeGood(
 ): Promise<Verdict> {
   const { tags } = field;
   const align = alignment(tags.address, tags.kid, responsible.ok ? responsible.from : [], good.grants);
-  const known = { align, trust: good.trust };
+  const signature = { digest: hash("sha256", tags.signature, "buffer"), expiresAt: tags.expiresAt };
+  const known = { align, trust: good.trust, signature };
   const recipients = context.recipients;
   let rcpt: RecipientMatch | null = null;
   let forwarder: string | null = null;
@@ -124,5 +126,6 @@ function verdict(result: Result, reason: Reason | null, field: UsableField | nul
     detail,
     forwarder: null,
     automatic: field?.tags.automatic ?? false,
+    signature: null,
   };
 }

@@ -54,8 +54,10 @@ describe("worked example (Appendix A)", () => {
     );
   });
 
-  it("verifies, with everything a verdict says", async () => {
-    const verdict = await verify(signed(LUNCH, options), {
+  it("verifies, with everything a verdict says (RPL-3)", async () => {
+    const message = signed(LUNCH, options);
+    const signature = /\bb=([A-Za-z0-9+/=\s]+?)\r\n(?![ \t])/.exec(message.toString())?.[1] ?? assert.fail();
+    const verdict = await verify(message, {
       now: NOW,
       recipients: [BOB],
       keys: new KnownKeys(ALLICE),
@@ -71,6 +73,10 @@ describe("worked example (Appendix A)", () => {
       detail: "signed by allice@someisp.tld",
       forwarder: null,
       automatic: false,
+      signature: {
+        digest: createHash("sha256").update(Buffer.from(signature, "base64")).digest(),
+        expiresAt: SIGNED_AT + 604_800,
+      },
     });
   });
 });

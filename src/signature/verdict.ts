@@ -43,4 +43,14 @@ export interface Verdict {
   readonly forwarder: string | null;
   /** `f` holds `auto`: machine-generated mail (SIG-19). */
   readonly automatic: boolean;
+  /** The level-0 signature that verified, by which a replay is known (RPL-1); null: none did. */
+  readonly signature: VerifiedSignature | null;
+}
+
+/** What tells a signature from all others, and until when it can be replayed. */
+export interface VerifiedSignature {
+  /** SHA-256 of the decoded octets of `b` (RPL-3). */
+  readonly digest: Uint8Array;
+  /** `x`, Unix seconds. */
+  readonly expiresAt: number;
 }

@@ -9,6 +9,7 @@ import { type QueueStore, QueueStoreError } from "../queue/index.ts";
 import { Spool } from "../spool/index.ts";
 import { AUDIT_KEY, domainRecord, done, entry } from "./contract/test-place.ts";
 import { queueCostContract } from "./contract/test-queue-cost.ts";
+import { assertFirstSchemaMessage, FIRST_SCHEMA_MESSAGE } from "./contract/test-queue-first-schema.ts";
 import { queueLargeContract } from "./contract/test-queue-large.ts";
 import { queueLeaseContract } from "./contract/test-queue-leases.ts";
 import { queueMessageContract } from "./contract/test-queue-messages.ts";
@@ -29,11 +30,15 @@ import {
   settle,
   spooled,
 } from "./contract/test-queue-place.ts";
+import { queueQuarantineContract } from "./contract/test-queue-quarantine.ts";
 import { queueRandomContract } from "./contract/test-queue-random.ts";
+import { queueSeenContract } from "./contract/test-queue-seen.ts";
 import { queueSharingContract } from "./contract/test-queue-sharing.ts";
 import { openKeyringStore, openQueueStore } from "./index.ts";
+import { QUEUE_SCHEMA } from "./postgresql/migrate.ts";
 import { PostgresqlQueueDriver } from "./postgresql/postgresql-queue-driver.ts";
 import { ChunkedContents } from "./queue/chunked-contents.ts";
+import { queueMigrations } from "./queue/schema.ts";
 import { FaultyProxy } from "./test-faulty-proxy.ts";
 import { TestPostgresql } from "./test-postgresql.ts";
 
@@ -80,6 +85,8 @@ function tryPostgresql(postgresql: TestPostgresql): void {
   queueLeaseContract(makePlace);
   queueOrderContract(makePlace);
   queuePendingOrderContract(makePlace);
+  queueQuarantineContract(makePlace);
+  queueSeenContract(makePlace);
   queueRandomContract(makePlace, 12);
   queueSharingContract(makePlace, 4);
   queueCostContract(async () => {
@@ -95,6 +102,15 @@ function tryPostgresql(postgresql: TestPostgresql): void {
     const { rows } = await postgresql.sql(url, "SELECT sum(deadlocks) AS deadlocks FROM pg_stat_database");
     const told = postgresql.log.filter((message) => message.includes("deadlock"));
     assert.equal(Number(only(rows).deadlocks), 0, told.join("\n"));
+  });
+
+  test("a queue of the first schema has what it had", async () => {
+    const place = await makePlace();
+    await place.sql(`${queueMigrations[0]?.(QUEUE_SCHEMA.dialect)}
+      CREATE TABLE queue_schema_version (version BIGINT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL);
+      INSERT INTO queue_schema_version VALUES (1, now());
+      ${FIRST_SCHEMA_MESSAGE.replace("OCTETS", "''")}`);
+    await assertFirstSchemaMessage(place);
   });
 
   test("keyring and queue may be in one database, and a newer schema is refused", async () => {

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { QueueStore } from "../queue/index.ts";
 import { queueCostContract } from "./contract/test-queue-cost.ts";
+import { assertFirstSchemaMessage, FIRST_SCHEMA_MESSAGE } from "./contract/test-queue-first-schema.ts";
 import { queueLargeContract } from "./contract/test-queue-large.ts";
 import { queueLeaseContract } from "./contract/test-queue-leases.ts";
 import { queueMessageContract } from "./contract/test-queue-messages.ts";
@@ -19,16 +20,21 @@ import {
   leaseOne,
   MINUTE,
   newMessage,
+  newNote,
   START,
   settle,
   settlement,
   spooled,
 } from "./contract/test-queue-place.ts";
+import { queueQuarantineContract } from "./contract/test-queue-quarantine.ts";
 import { queueRandomContract } from "./contract/test-queue-random.ts";
+import { queueSeenContract } from "./contract/test-queue-seen.ts";
 import { queueSharingContract } from "./contract/test-queue-sharing.ts";
 import { SqliteQueuePlaces } from "./contract/test-queue-sqlite-place.ts";
 import { openQueueStore, queueLocation } from "./index.ts";
+import { queueMigrations } from "./queue/schema.ts";
 import { SpooledContents } from "./queue/spooled-contents.ts";
+import { sqliteDialect } from "./sqlite/dialect.ts";
 import { SqliteQueueDriver } from "./sqlite/sqlite-queue-driver.ts";
 
 const places = new SqliteQueuePlaces();
@@ -40,6 +46,8 @@ queueLargeContract(makePlace);
 queueLeaseContract(makePlace);
 queueOrderContract(makePlace);
 queuePendingOrderContract(makePlace);
+queueQuarantineContract(makePlace);
+queueSeenContract(makePlace);
 queueRandomContract(makePlace, 60);
 queueSharingContract(makePlace, 2);
 queueCostContract(async () => {
@@ -69,6 +77,18 @@ test("queue files: private modes, no mix-ups; older kinds and newer schemas are 
   newer.exec("INSERT INTO schema_version (version, applied_at) VALUES (99, '')");
   newer.close();
   await assert.rejects(place.open(), { name: "StoreMismatchError", message: /newer vsmtp/ });
+});
+
+test("a queue of the first schema has what it had", async () => {
+  const place = await makePlace();
+  const db = new DatabaseSync(place.location);
+  db.exec(`${queueMigrations[0]?.(sqliteDialect)};
+    CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT;
+    INSERT INTO schema_version VALUES (1, '');
+    PRAGMA application_id = 0x56534d55`);
+  db.exec(FIRST_SCHEMA_MESSAGE.replace("OCTETS", "x''"));
+  db.close();
+  await assertFirstSchemaMessage(place);
 });
 
 test("a locked queue is busy, and nothing is half done; looking for work goes on", async () => {
@@ -146,10 +166,17 @@ test("what could not be synced was not taken, and what was settled is", async ()
   let store = await place.open();
   breakSyncs();
   const direct = newMessage({ lease: { owner: "here", until: START + MINUTE } });
-  await assert.rejects(insert(store, large, newMessage(), direct), error);
+  const seen = [{ key: Buffer.alloc(32), until: START / 1000 }];
+  const kept = newMessage({ quarantine: newNote() });
+  const messages = [large, newMessage(), direct, kept];
+  await assert.rejects(store.commit([{ kind: "insert", messages, seen }]), error);
+  assert.deepEqual(await store.seen(seen), [false], "it would be taken for a repeat, and be lost");
   assert.equal((await store.counts()).oldestAt, null);
   store = await reopen();
-  assert.equal((await store.counts()).oldestAt, null);
+  assert.deepEqual(
+    [(await store.counts()).oldestAt, (await store.counts()).quarantined, await store.seen(seen)],
+    [null, 0, [false]],
+  );
   assert.equal(readdirSync(place.spoolFolder).length, 1, "the file is its owner's still");
   await insert(store, large);
   const leased = await leaseOne(store);

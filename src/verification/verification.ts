@@ -150,6 +150,7 @@ function temporary(detail: string, known: Verdict | null = null): Judged {
     detail,
     forwarder: null,
     automatic: known?.automatic ?? false,
+    signature: null,
   };
   return { verdict, policy: NO_POLICY, stapled: false };
 }

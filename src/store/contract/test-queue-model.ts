@@ -4,6 +4,7 @@ import type {
   PendingOrder,
   QueueOrder,
   RecipientState,
+  SeenKey,
   Settlement,
   StoredMessage,
 } from "../../queue/index.ts";
@@ -12,7 +13,7 @@ import type {
 
 export interface ModelMessage {
   readonly message: StoredMessage;
-  state: "queued" | "leased" | "held";
+  state: "queued" | "leased" | "held" | "quarantined";
   owner: string | null;
   lease: number;
   /** It was leased to be bounced. */
@@ -25,6 +26,10 @@ export interface ModelMessage {
   heldBecause: string | null;
   retryOrderedAt: number;
   readonly recipients: RecipientState[];
+  enqueuedAt: number;
+  expiresAt: number;
+  /** Released from quarantine: it is longer than it was. */
+  wasReleased: boolean;
 }
 
 interface ModelDestination {
@@ -34,6 +39,15 @@ interface ModelDestination {
 }
 
 const FINE: ModelDestination = { restsUntil: 0, failures: 0, failure: null };
+
+export function seenName({ key, until }: SeenKey): string {
+  return `${until} ${Buffer.from(key).toString("hex")}`;
+}
+
+function untilOf({ quarantine }: StoredMessage): number {
+  return quarantine?.until ?? Number.POSITIVE_INFINITY;
+}
+
 /** How long a message is left alone that needs attention and is due where it can be attempted. */
 export const AGAIN_MS = 60_000;
 
@@ -41,11 +55,12 @@ export class QueueModel {
   readonly messages = new Map<string, ModelMessage>();
   readonly destinations = new Map<string, ModelDestination>();
   readonly holders = new Map<string, number>();
+  readonly seen = new Map<string, SeenKey>();
 
   insert(message: StoredMessage): void {
     this.messages.set(message.id, {
       message,
-      state: message.lease === null ? "queued" : "leased",
+      state: message.quarantine != null ? "quarantined" : message.lease === null ? "queued" : "leased",
       owner: message.lease?.owner ?? null,
       lease: message.lease === null ? 0 : 1,
       leasedForBounce: false,
@@ -57,8 +72,26 @@ export class QueueModel {
       heldBecause: null,
       retryOrderedAt: 0,
       recipients: message.recipients.map(() => "pending"),
+      enqueuedAt: message.enqueuedAt,
+      expiresAt: message.expiresAt,
+      wasReleased: false,
     });
     if (message.lease !== null) this.#signOfLife(message.lease.owner, message.lease.until);
+  }
+
+  /** Whether these keys were new, and none of them is then. */
+  remember(keys: readonly SeenKey[]): boolean {
+    if (keys.some((key) => this.seen.has(seenName(key)))) return false;
+    for (const key of keys) this.seen.set(seenName(key), key);
+    return true;
+  }
+
+  /** @returns the ids of those whose time in quarantine is over, those first that were to go first */
+  expire(now: number): string[] {
+    const past = [...this.messages.values()]
+      .filter(({ state, message }) => state === "quarantined" && untilOf(message) <= now)
+      .sort((a, b) => untilOf(a.message) - untilOf(b.message));
+    return past.map(({ message }) => message.id);
   }
 
   settle(settlement: Settlement): "done" | "lease-lost" {
@@ -107,7 +140,7 @@ export class QueueModel {
         found.state = "held";
       }
       if (found.pending === "bounce") found.wakeAt = now;
-      else if (found.leasedForBounce) found.wakeAt = found.message.expiresAt;
+      else if (found.leasedForBounce) found.wakeAt = found.expiresAt;
       found.leasedForBounce = false;
     }
   }
@@ -129,7 +162,7 @@ export class QueueModel {
     if (found.pending === "bounce") return found.wakeAt <= now || isDue ? "bounce" : null;
     const needsAttention = found.wakeAt <= now;
     if (needsAttention && !(isDue && destination.failures === 0))
-      return found.message.expiresAt <= now ? "expired" : "warn";
+      return found.expiresAt <= now ? "expired" : "warn";
     return isDue ? "attempt" : null;
   }
 
@@ -177,6 +210,7 @@ export class QueueModel {
     { state, pending, dueAt, retryOrderedAt, message }: ModelMessage,
     now: number,
   ): boolean {
+    if (state === "quarantined") return kind === "release" || kind === "remove";
     switch (kind) {
       case "retry": {
         const waits = dueAt > now || this.destination(message.destination).restsUntil > now;
@@ -208,6 +242,12 @@ export class QueueModel {
       case "release":
         found.pending = null;
         if (isLeased) break;
+        if (found.state === "quarantined") {
+          found.wakeAt += now - found.enqueuedAt;
+          found.expiresAt += now - found.enqueuedAt;
+          found.enqueuedAt = now;
+          found.wasReleased = true;
+        }
         found.state = "queued";
         found.dueAt = now;
         break;

@@ -35,6 +35,8 @@ export function queueOrderContract(make: MakeQueuePlace): void {
       deferredRecipients: 0,
       octets: 0,
       oldestAt: null,
+      quarantined: 0,
+      quarantinedOctets: 0,
     });
     const messages = [
       newMessage({ sender: "Allice@SomeISP.test", kids: ["k1", "k2"], requireTls: true }),
@@ -94,6 +96,7 @@ export function queueOrderContract(make: MakeQueuePlace): void {
       id: first,
       state: "queued",
       heldBecause: null,
+      quarantine: null,
       pendingOrder: null,
       destination: "dest.test",
       sender: "Allice@SomeISP.test",
@@ -120,6 +123,8 @@ export function queueOrderContract(make: MakeQueuePlace): void {
       deferredRecipients: 1,
       octets: 4 * 36,
       oldestAt: START - HOUR,
+      quarantined: 0,
+      quarantinedOctets: 0,
     });
     await rest(store, "other.test", START + HOUR, 4);
     assert.deepEqual(await store.destinations(9), [

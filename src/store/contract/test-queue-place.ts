@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
 import {
+  type ChangeAnswer,
   type LeasedMessage,
   type LeaseRequest,
   type ListedMessage,
   newMessageId,
+  type QuarantineNote,
   type QueueFilter,
   type QueueOrder,
   type QueueStore,
@@ -72,6 +74,25 @@ export function newRecipient(
   return { address, notify: null, originalRecipient: null, ...rest };
 }
 
+/** For {@link StoredMessage.quarantine}. */
+export function newNote(rest: Partial<QuarantineNote> = {}): QuarantineNote {
+  return {
+    until: START + 720 * HOUR,
+    result: "fail",
+    reason: "body",
+    identity: "eve@evil.test",
+    kid: "FIH_rUKoiX6PoyILK0Uagg",
+    from: "Eve <eve@evil.test>",
+    authors: ["eve@evil.test"],
+    subject: "lunch",
+    messageId: "<1@evil.test>",
+    client: "192.0.2.1",
+    decidedBy: "policy",
+    because: null,
+    ...rest,
+  };
+}
+
 export async function insert(store: QueueStore, ...messages: readonly StoredMessage[]): Promise<void> {
   assert.deepEqual(await store.commit([{ kind: "insert", messages }]), ["done"]);
 }
@@ -120,7 +141,7 @@ export async function settle(
   store: QueueStore,
   leased: Pick<LeasedMessage, "id" | "lease">,
   rest: Partial<Settlement> = {},
-): Promise<"done" | "lease-lost"> {
+): Promise<ChangeAnswer> {
   return only(await store.commit([{ kind: "settle", settlement: settlement(leased, rest) }]));
 }
 
@@ -210,6 +231,10 @@ export async function assertSound(place: QueuePlace): Promise<void> {
     contentless: `SELECT id FROM message WHERE coalesce(shared_content, id) NOT IN (SELECT id FROM content)`,
     destination: `SELECT id FROM message WHERE state = 'queued' AND NOT EXISTS
       (SELECT 1 FROM destination WHERE name = message.destination AND destination.due_at <= message.due_at)`,
+    noteless:
+      "SELECT id FROM message WHERE state = 'quarantined' AND id NOT IN (SELECT message FROM quarantine)",
+    note: `SELECT message FROM quarantine
+      WHERE message NOT IN (SELECT id FROM message WHERE state = 'quarantined')`,
     holder:
       "SELECT id FROM message WHERE state = 'leased' AND lease_owner NOT IN (SELECT owner FROM lease_holder)",
   };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type {
+  ChangeAnswer,
   LeaseRequest,
   QueueChange,
   QueueFilter,
@@ -20,6 +21,7 @@ import {
   type MakeQueuePlace,
   MINUTE,
   newMessage,
+  newNote,
   newRecipient,
   only,
   type QueuePlace,
@@ -83,6 +85,9 @@ class Run {
       case "order":
         await this.#order(step);
         break;
+      case "expire":
+        await this.#expire(step.limit);
+        break;
       case "renew":
         await this.#store.renew(step.owner, this.#now + MINUTE);
         this.#model.renew(step.owner, this.#now + MINUTE);
@@ -94,21 +99,30 @@ class Run {
       case "tidy":
         await this.#store.tidy(this.#now);
         await this.#learnWhatIsForgotten();
+        for (const [name, { until }] of this.#model.seen)
+          if (until < Math.floor(this.#now / 1000)) this.#model.seen.delete(name);
     }
     await this.#compare();
   }
 
   async end(): Promise<void> {
     for (const [id, text] of this.#contents) {
-      const expected = this.#model.messages.has(id) ? text : undefined;
-      assert.equal((await contentOf(this.#store, id))?.toString(), expected);
+      const found = this.#model.messages.get(id);
+      const stored = (await contentOf(this.#store, id))?.toString();
+      const history = found?.wasReleased
+        ? (/^X-VSMTP-Quarantine: [^\r]+(\r\n [^\r]+)+\r\n/.exec(stored ?? "")?.[0] ?? assert.fail())
+        : "";
+      assert.equal(stored, found === undefined ? undefined : history + text);
     }
     await assertSound(this.#place);
   }
 
   /** What is generated, made to fit what there is. */
   #change(made: Made<typeof change>): QueueChange {
-    if (made.kind === "insert") return { kind: "insert", messages: this.#newMessages(made) };
+    if (made.kind === "insert") {
+      const seen = made.seen.map((n) => ({ key: Buffer.alloc(32, n), until: START / 1000 + 1200 * n }));
+      return { kind: "insert", messages: this.#newMessages(made), seen };
+    }
     if (made.kind === "settle") return { kind: "settle", settlement: this.#settlement(made) };
     const restsUntil = made.restsFor === null ? null : this.#now + made.restsFor;
     const { failures } = made;
@@ -130,7 +144,8 @@ class Run {
         enqueuedAt: this.#now,
         wakeAt: this.#now + made.wakesAfter,
         expiresAt: this.#now + made.expiresAfter,
-        lease: made.owner === null ? null : { owner: made.owner, until: this.#now + MINUTE },
+        lease: made.owner === null || made.kept ? null : { owner: made.owner, until: this.#now + MINUTE },
+        quarantine: made.kept ? newNote({ until: this.#now + made.expiresAfter }) : null,
       });
       this.#contents.set(message.id, `${message.prefix}${content.inline}`);
       return message;
@@ -148,7 +163,8 @@ class Run {
       hold: { kind: "hold", because: "settled so" },
       gone: { kind: "gone" },
     } as const;
-    const report = { kind: "insert", destination: "a.test", owner: null, copies: 1, recipients: 1 } as const;
+    const one = { copies: 1, recipients: 1, kept: false, seen: [] };
+    const report = { kind: "insert", destination: "a.test", owner: null, ...one } as const;
     return {
       id: found?.message.id ?? "nothing",
       lease: (found?.lease ?? 0) - (made.staleLease ? 1 : 0),
@@ -167,9 +183,10 @@ class Run {
     };
   }
 
-  #commit(made: QueueChange): "done" | "lease-lost" {
+  #commit(made: QueueChange): ChangeAnswer {
     if (made.kind === "settle") return this.#model.settle(made.settlement);
     if (made.kind === "destination") this.#model.changeDestination(made.change);
+    else if (!this.#model.remember(made.seen ?? [])) return "seen";
     else for (const message of made.messages) this.#model.insert(message);
     return "done";
   }
@@ -239,12 +256,37 @@ class Run {
     }
   }
 
-  async #order({ order: kind, destination, limit }: Extract<Step, { kind: "order" }>): Promise<void> {
+  async #expire(limit: number): Promise<void> {
+    const past = this.#model.expire(this.#now);
+    const expired = await this.#store.expire(this.#now, limit);
+    assert.equal(expired.length, Math.min(limit, past.length));
+    for (const { id, recipients } of expired) {
+      assert.ok(past.includes(id));
+      const found = this.#model.messages.get(id) ?? assert.fail();
+      assert.deepEqual(
+        recipients,
+        found.message.recipients.map(({ address }) => address),
+      );
+      this.#model.messages.delete(id);
+    }
+  }
+
+  async #order({
+    order: kind,
+    destination,
+    inQuarantine,
+    limit,
+  }: Extract<Step, { kind: "order" }>): Promise<void> {
     const order: QueueOrder = kind === "hold" ? { kind, because: "ordered so" } : { kind };
-    const filter: QueueFilter = destination === null ? {} : { destination };
+    const filter: QueueFilter = {
+      ...(destination === null ? {} : { destination }),
+      ...(inQuarantine ? { state: "quarantined" } : {}),
+    };
     const expected = this.#model.order(
       order,
-      ({ message }) => destination === null || message.destination === destination,
+      ({ message, state }) =>
+        (destination === null || message.destination === destination) &&
+        (state === "quarantined") === inQuarantine,
       this.#now,
       limit,
     );
@@ -266,13 +308,17 @@ class Run {
   async #compare(): Promise<void> {
     const { messages, holders } = this.#model;
     const all = [...messages.values()];
-    const list = await this.#store.list({}, 9999);
+    const waiting = await this.#store.list({}, 9999);
+    const kept = await this.#store.list({ state: "quarantined" }, 9999);
+    for (const { state } of waiting) assert.notEqual(state, "quarantined");
+    const list = [...waiting, ...kept];
     assert.deepEqual(ids(list), [...messages.keys()].sort());
     for (const shown of list) {
       const found = messages.get(shown.id) as ModelMessage;
       const { restsUntil } = this.#model.destination(shown.destination);
       const queuedDueAt = found.pending === "bounce" ? found.wakeAt : Math.max(found.dueAt, restsUntil);
-      const dueAt = { held: null, leased: holders.get(found.owner as string), queued: queuedDueAt };
+      const leasedUntil = holders.get(found.owner as string);
+      const dueAt = { held: null, quarantined: null, leased: leasedUntil, queued: queuedDueAt };
       assert.deepEqual(
         {
           state: shown.state,
@@ -281,6 +327,8 @@ class Run {
           dueAt: shown.dueAt,
           attempts: shown.attempts,
           warned: shown.warned,
+          times: [shown.enqueuedAt, shown.expiresAt],
+          note: shown.quarantine,
           recipients: shown.recipients.map(({ state }) => state),
         },
         {
@@ -290,13 +338,21 @@ class Run {
           dueAt: dueAt[found.state],
           attempts: found.attempts,
           warned: found.warned,
+          times: [found.enqueuedAt, found.expiresAt],
+          note: found.state === "quarantined" ? found.message.quarantine : null,
           recipients: found.recipients,
         },
       );
     }
     const count = (state: string): number => all.filter((found) => found.state === state).length;
-    const { queued, leased, held, deferredRecipients } = await this.#store.counts();
-    assert.deepEqual([queued, leased, held], ["queued", "leased", "held"].map(count));
+    const { queued, leased, held, quarantined, deferredRecipients } = await this.#store.counts();
+    const states = ["queued", "leased", "held", "quarantined"];
+    assert.deepEqual([queued, leased, held, quarantined], states.map(count));
+    const keys = [...this.#model.seen.values()];
+    assert.deepEqual(
+      await this.#store.seen(keys),
+      keys.map(() => true),
+    );
     assert.equal(deferredRecipients, all.flatMap(({ recipients }) => recipients).filter(isDeferred).length);
     const expectedOwners = new Set(all.flatMap(({ owner }) => (owner === null ? [] : [owner])));
     assert.deepEqual(new Set(await this.#store.owners()), expectedOwners);

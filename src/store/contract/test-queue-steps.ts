@@ -17,6 +17,8 @@ export const newOnes = fc.record({
   recipients: fc.integer({ min: 1, max: 3 }),
   wakesAfter: minutes,
   expiresAfter: minutes,
+  kept: fc.nat(3).map((die) => die === 0),
+  seen: fc.uniqueArray(fc.nat(6), { maxLength: 3 }),
 });
 export const settled = fc.record({
   kind: fc.constant("settle"),
@@ -58,8 +60,13 @@ export const step = fc.oneof(
       kind: fc.constant("order"),
       order: fc.constantFrom("retry", "hold", "release", "bounce", "remove", "bounce"),
       destination: fc.option(destination, { nil: null }),
+      inQuarantine: fc.nat(3).map((die) => die === 0),
       limit: fc.constantFrom(1, 3, 1000),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("expire"), limit: fc.constantFrom(1, 2, 1000) }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("renew"), owner }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("release"), owner }) },

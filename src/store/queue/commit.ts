@@ -1,13 +1,14 @@
-import type { QueueChange, Settlement, StoredMessage } from "../../queue/index.ts";
+import type { ChangeAnswer, QueueChange, SeenKey, Settlement, StoredMessage } from "../../queue/index.ts";
 import type { RowLocks } from "../sql/dialect.ts";
 import type { Program, Row } from "../sql/program.ts";
 import { DestinationChanges } from "./destinations.ts";
 import { deleteMessages, insertMessages, LeaseHolders, lockMessages } from "./messages.ts";
+import { remember } from "./seen.ts";
 import { ends, isHeld, settleStaying } from "./settle.ts";
 
 /** What the changes of a commit came to. */
 export interface Committed {
-  readonly answers: readonly ("done" | "lease-lost")[];
+  readonly answers: readonly ChangeAnswer[];
   readonly inserted: readonly StoredMessage[];
   /** Files that belong to nothing any more. */
   readonly ended: readonly string[];
@@ -15,14 +16,16 @@ export interface Committed {
 
 /**
  * The changes of many callers in few statements. Rows are held in this order by every program that waits for any, so that
- * no two wait for each other: messages by id, contents by id, destinations by name, lease holders.
+ * no two wait for each other: messages by id, what is remembered, contents by id, destinations by name, lease holders.
  */
 export function* commit(changes: readonly QueueChange[], locks: RowLocks): Program<Committed> {
   const settled = yield* heldSettlements(changes, locks);
+  const repeated = yield* remember(changes);
   const destinations = new DestinationChanges();
   const holders = new LeaseHolders();
   const inserted: StoredMessage[] = [];
-  const answers = changes.map((change) => {
+  const answers = changes.map((change): ChangeAnswer => {
+    if (repeated.has(change)) return "seen";
     if (change.kind === "destination") destinations.change(change.change);
     else if (change.kind === "insert") inserted.push(...change.messages);
     else if (settled.has(change.settlement)) inserted.push(...change.settlement.reports);
@@ -65,6 +68,11 @@ function* heldSettlements(
 /** What is new in a commit, whatever becomes of its settlements. */
 export function newMessages(changes: readonly QueueChange[]): readonly StoredMessage[] {
   return changes.flatMap((change) => (change.kind === "insert" ? change.messages : []));
+}
+
+/** What these changes would remember. */
+export function seenKeys(changes: readonly QueueChange[]): readonly SeenKey[] {
+  return changes.flatMap((change) => (change.kind === "insert" ? (change.seen ?? []) : []));
 }
 
 /** What is new where every settlement's lease is held. */

@@ -10,9 +10,12 @@ export interface Condition {
 
 /** All but `ids`, which may be many. */
 export function conditionOf(filter: QueueFilter): Condition {
-  const parts: Condition[] = [{ sql: "1 = 1", values: [] }];
+  // As literals: the indices of what is in quarantine, and what is not, know them.
+  const parts: Condition[] = [
+    { sql: filter.state === "quarantined" ? "state = 'quarantined'" : "state <> 'quarantined'", values: [] },
+  ];
   const add = (sql: string, ...values: readonly SqlValue[]) => parts.push({ sql, values });
-  const { sender, recipient, destination, account, state, before } = filter;
+  const { sender, recipient, destination, account, state, before, author, result, reason } = filter;
   if (sender !== undefined) {
     const { sql, values } = addressCondition("sender", sender);
     add(sql, ...values);
@@ -33,18 +36,37 @@ export function conditionOf(filter: QueueFilter): Condition {
       `state = 'queued' AND EXISTS (SELECT 1 FROM recipient
          WHERE recipient.message = message.id AND recipient.state = 'deferred')`,
     );
-  } else if (state !== undefined) add("state = ?", state);
+  } else if (state !== undefined && state !== "quarantined") add("state = ?", state);
+  const noted: Condition[] = [];
+  if (author !== undefined) noted.push(authorCondition(author));
+  if (result !== undefined) noted.push({ sql: "result = ?", values: [result] });
+  if (reason !== undefined) noted.push({ sql: "reason = ?", values: [reason] });
+  for (const { sql, values } of noted)
+    add(`EXISTS (SELECT 1 FROM quarantine WHERE quarantine.message = message.id AND ${sql})`, ...values);
   return { sql: parts.map((part) => part.sql).join(" AND "), values: parts.flatMap(({ values }) => values) };
 }
 
 function addressCondition(column: "sender" | "address", wanted: string): Condition {
   if (wanted === "<>") return { sql: `${column} = ''`, values: [] };
-  const lower = wanted.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  const lower = inLowerCase(wanted);
   if (!lower.startsWith("@")) return { sql: `lower(${column}) = ?`, values: [lower] };
-  return {
-    sql: `lower(${column}) LIKE ? ESCAPE '!'`,
-    values: [`%${lower.replace(/[!%_]/g, (sign) => `!${sign}`)}`],
-  };
+  return { sql: `lower(${column}) LIKE ? ESCAPE '!'`, values: [`%${literal(lower)}`] };
+}
+
+/** Authors stand between line ends. */
+function authorCondition(wanted: string): Condition {
+  const text = literal(inLowerCase(wanted));
+  const start = wanted.startsWith("@") ? "" : "\n";
+  return { sql: "authors LIKE ? ESCAPE '!'", values: [`%${start}${text}\n%`] };
+}
+
+function inLowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** What LIKE takes for itself. */
+function literal(text: string): string {
+  return text.replace(/[!%_]/g, (sign) => `!${sign}`);
 }
 
 /** The ids of a filter in order, from after `after`. */

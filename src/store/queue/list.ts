@@ -9,6 +9,7 @@ import type {
 import { integer, text } from "../sql/columns.ts";
 import { all, allIn, first, type Program, type Row } from "../sql/program.ts";
 import { conditionOf, idsInOrder } from "./filter.ts";
+import { notesOf } from "./quarantine-notes.ts";
 import { listedOf, RECIPIENT, recipientOf } from "./rows.ts";
 
 const LISTED = `SELECT message.*,
@@ -23,7 +24,11 @@ export function* list(filter: QueueFilter, limit: number, after: MessageId): Pro
     rows.map(({ id }) => id as string),
   );
   const recipients = Map.groupBy(found, ({ message }) => message);
-  return rows.map((row) => listedOf(row, (recipients.get(row.id) ?? []).map(recipientOf<RecipientState>)));
+  const notes = yield* notesOf(rows);
+  return rows.map((row) => {
+    const own = (recipients.get(row.id) ?? []).map(recipientOf<RecipientState>);
+    return listedOf(row, own, notes.get(row.id as string) ?? null);
+  });
 }
 
 function* matching(filter: QueueFilter, limit: number, after: MessageId): Program<readonly Row[]> {
@@ -42,17 +47,21 @@ export function* counts(): Program<QueueCounts> {
      FROM message GROUP BY state`,
   );
   const deferred = yield* first("SELECT count(*) AS deferred FROM recipient WHERE state = 'deferred'");
-  const of = (wanted: string): number => {
+  const of = (wanted: string, column = "messages"): number => {
     const row = states.find(({ state }) => state === wanted);
-    return row === undefined ? 0 : integer(row, "messages");
+    return row === undefined ? 0 : integer(row, column);
   };
+  const onTheirWay = states.filter(({ state }) => state !== "quarantined");
   return {
     queued: of("queued"),
     leased: of("leased"),
     held: of("held"),
     deferredRecipients: deferred === null ? 0 : integer(deferred, "deferred"),
-    octets: states.reduce((sum, row) => sum + integer(row, "octets"), 0),
-    oldestAt: states.length === 0 ? null : Math.min(...states.map((row) => integer(row, "oldest_at"))),
+    octets: onTheirWay.reduce((sum, row) => sum + integer(row, "octets"), 0),
+    oldestAt:
+      onTheirWay.length === 0 ? null : Math.min(...onTheirWay.map((row) => integer(row, "oldest_at"))),
+    quarantined: of("quarantined"),
+    quarantinedOctets: of("quarantined", "octets"),
   };
 }
 
@@ -63,7 +72,7 @@ export function* destinationCounts(limit: number): Program<DestinationCounts[]> 
          count(CASE WHEN state = 'queued' THEN 1 END) AS queued,
          count(CASE WHEN state = 'leased' THEN 1 END) AS leased,
          count(CASE WHEN state = 'held' THEN 1 END) AS held
-       FROM message GROUP BY destination ORDER BY messages DESC, destination LIMIT ?
+       FROM message WHERE state <> 'quarantined' GROUP BY destination ORDER BY messages DESC, destination LIMIT ?
      ) AS counted LEFT JOIN destination ON destination.name = counted.destination
      ORDER BY messages DESC, counted.destination`,
     limit,

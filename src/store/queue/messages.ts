@@ -3,6 +3,7 @@ import type { RowLocks } from "../sql/dialect.ts";
 import { allIn, insertRows, type Program, type Row, runIn } from "../sql/program.ts";
 import { deleteContents, insertContents, placeContents } from "./contents.ts";
 import { byOctets, type DestinationChanges } from "./destinations.ts";
+import { deleteNotes, insertNotes } from "./quarantine-notes.ts";
 import { FATE, INSERT_MESSAGE, INSERT_RECIPIENT, messageRow, recipientRows } from "./rows.ts";
 
 /** Who gets leases in a transaction, and how long. */
@@ -38,7 +39,9 @@ export function* insertMessages(
   yield* insertRows(INSERT_MESSAGE, rows);
   yield* insertRows(INSERT_RECIPIENT, messages.flatMap(recipientRows));
   yield* insertContents(messages, placed);
-  for (const { destination, enqueuedAt, lease } of messages) {
+  yield* insertNotes(messages);
+  for (const { destination, enqueuedAt, lease, quarantine } of messages) {
+    if (quarantine != null) continue;
     if (lease === null) destinations.waits(destination, enqueuedAt);
     else holders.holds(lease.owner, lease.until);
   }
@@ -64,6 +67,7 @@ export function* deleteMessages(gone: readonly Row[]): Program<readonly string[]
   const ids = gone.map(({ id }) => id as string);
   yield* runIn("DELETE FROM message WHERE id IN (*)", ids);
   yield* runIn("DELETE FROM recipient WHERE message IN (*)", ids);
+  yield* deleteNotes(gone);
   return yield* deleteContents(gone);
 }
 

@@ -4,6 +4,7 @@ import { all, allIn, type Program, type Row, runIn, type SqlValue } from "../sql
 import { byOctets, DestinationChanges } from "./destinations.ts";
 import { type Condition, conditionOf, idsInOrder } from "./filter.ts";
 import { deleteMessages, type Ended } from "./messages.ts";
+import { releaseQuarantined } from "./quarantine.ts";
 import { FATE, storable } from "./rows.ts";
 
 /** Which ids of a filter are looked for in one transaction, at least. */
@@ -16,7 +17,7 @@ export function* carryOut(
   { now, limit }: { readonly now: number; readonly limit: number },
   locks: RowLocks,
 ): Program<Ended<number | null>> {
-  const open = openMessages(order, now);
+  const open = filter.state === "quarantined" ? openInQuarantine(order) : openMessages(order, now);
   const ids = yield* matching(filter, open, limit);
   const rows = yield* allIn(
     `SELECT ${FATE} FROM message WHERE id IN (*) AND ${open.sql} ORDER BY id ${locks.wait}`,
@@ -27,6 +28,12 @@ export function* carryOut(
   // Others may have settled all that were found; then there may be further ones.
   const count = rows.length === 0 && ids.length > 0 ? null : rows.length;
   return { count, files: yield* apply(order, rows, now) };
+}
+
+/** Mail in quarantine is released or removed; it is never returned, for nobody knows whether its sender wrote it (ACT-2). */
+function openInQuarantine({ kind }: QueueOrder): Condition {
+  const isOpen = kind === "release" || kind === "remove";
+  return { sql: isOpen ? "state = 'quarantined'" : "1 = 0", values: [] };
 }
 
 /** Those that are not yet as the order wants them. */
@@ -75,6 +82,7 @@ function* matching(filter: QueueFilter, open: Condition, limit: number): Program
 function* apply(order: QueueOrder, rows: readonly Row[], now: number): Program<readonly string[]> {
   const ids = rows.map(({ id }) => id as string);
   const leased = rows.filter(({ state }) => state === "leased").map(({ id }) => id as string);
+  const quarantined = rows.filter(({ state }) => state === "quarantined");
   const free = rows.filter(({ state }) => state !== "leased");
   const destinations = new DestinationChanges();
   switch (order.kind) {
@@ -102,6 +110,7 @@ function* apply(order: QueueOrder, rows: readonly Row[], now: number): Program<r
       break;
     case "release":
       yield* runIn("UPDATE message SET pending_order = NULL, held_because = NULL WHERE id IN (*)", leased);
+      yield* releaseQuarantined(quarantined, now);
       yield* runIn(
         "UPDATE message SET state = 'queued', held_because = NULL, due_at = ? WHERE id IN (*)",
         free.map(({ id }) => id as string),

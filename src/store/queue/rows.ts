@@ -4,6 +4,7 @@ import type {
   ListedMessage,
   Notify,
   PendingOrder,
+  QuarantineNote,
   QueuedRecipient,
   RecipientState,
   StoredMessage,
@@ -32,7 +33,7 @@ export function messageRow(message: StoredMessage, size: number, sharedContent: 
   const { lease } = message;
   return [
     message.id,
-    lease === null ? "queued" : "leased",
+    stateOf(message),
     message.destination,
     message.enqueuedAt,
     message.wakeAt,
@@ -54,6 +55,11 @@ export function messageRow(message: StoredMessage, size: number, sharedContent: 
     message.returned,
     sharedContent,
   ];
+}
+
+function stateOf({ quarantine, lease }: StoredMessage): ListedMessage["state"] {
+  if (quarantine != null) return "quarantined";
+  return lease === null ? "queued" : "leased";
 }
 
 export function recipientRows({ id, recipients }: StoredMessage): SqlValue[][] {
@@ -112,11 +118,16 @@ export function leasedOf(
 }
 
 /** A row with `rests_until` of its destination and `until` of its owner, both null where there is none. */
-export function listedOf(row: Row, recipients: ListedMessage["recipients"]): ListedMessage {
+export function listedOf(
+  row: Row,
+  recipients: ListedMessage["recipients"],
+  quarantine: QuarantineNote | null,
+): ListedMessage {
   return {
     id: text(row, "id"),
     state: row.state as ListedMessage["state"],
     heldBecause: row.state === "held" ? text(row, "held_because") : null,
+    quarantine,
     pendingOrder: row.pending_order as PendingOrder | null,
     destination: text(row, "destination"),
     sender: text(row, "sender"),
@@ -134,7 +145,7 @@ export function listedOf(row: Row, recipients: ListedMessage["recipients"]): Lis
 }
 
 function listedDueAt(row: Row): number | null {
-  if (row.state === "held") return null;
+  if (row.state === "held" || row.state === "quarantined") return null;
   if (row.state === "leased") return row.until as number | null;
   if (row.pending_order === "bounce") return integer(row, "wake_at");
   return Math.max(integer(row, "due_at"), (row.rests_until as number | null) ?? 0);

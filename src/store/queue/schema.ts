@@ -1,4 +1,5 @@
 import type { Migration } from "../sql/dialect.ts";
+import { quarantineSchema } from "./quarantine-schema.ts";
 
 // Times are Unix milliseconds, flags 0 or 1, lists JSON. A message's id is the key of its rows everywhere: it sorts by
 // arrival, and is known before anything is inserted. There are no foreign keys, which would be checked for each row of
@@ -107,4 +108,5 @@ export const queueMigrations: readonly Migration[] = [
       because: "this recipient transition does not exist",
     })}`;
   },
+  quarantineSchema,
 ];

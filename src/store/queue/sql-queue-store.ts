@@ -2,7 +2,7 @@ import type * as queue from "../../queue/index.ts";
 import type { LeasedMessage, MessageId, QueueStore } from "../../queue/index.ts";
 import type { SpoolFile } from "../../spool/index.ts";
 import type { Program } from "../sql/program.ts";
-import { commit, newMessages, reportsToo } from "./commit.ts";
+import { commit, newMessages, reportsToo, seenKeys } from "./commit.ts";
 import { contentOf } from "./contents.ts";
 import { readyDestinations } from "./due.ts";
 import { filesOf, type LargeContents } from "./large-contents.ts";
@@ -11,8 +11,13 @@ import { endLostLeases, leaseOwners, nextTimes, release, renew } from "./leases.
 import { counts, destinationCounts, list } from "./list.ts";
 import { type Ended, withdraw } from "./messages.ts";
 import { carryOut } from "./order.ts";
+import { expireQuarantined } from "./quarantine.ts";
 import type { QueueDriver } from "./queue-driver.ts";
+import { areSeen, forget, forgetPast } from "./seen.ts";
 import { forgetEmptyDestinations, forgetGoneHolders } from "./tidy.ts";
+
+/** So few that nobody waits for it. */
+const FORGOTTEN_AT_A_TIME = 1_000;
 
 /** The queue's store on whatever database the driver speaks to. */
 export class SqlQueueStore implements QueueStore {
@@ -26,15 +31,23 @@ export class SqlQueueStore implements QueueStore {
     this.#large = large;
   }
 
-  async commit(changes: readonly queue.QueueChange[]): Promise<readonly ("done" | "lease-lost")[]> {
+  async commit(changes: readonly queue.QueueChange[]): Promise<readonly queue.ChangeAnswer[]> {
     const files = filesOf(reportsToo(changes));
     const first = this.#large.store(files);
-    const undo = () => withdraw(newMessages(changes), this.#driver.locks);
+    const { locks } = this.#driver;
+    const undo = function* (): Program<void> {
+      yield* withdraw(newMessages(changes), locks);
+      yield* forget(seenKeys(changes));
+    };
     const grows = changes.some(({ kind }) => kind === "insert");
     const options = { synced: true, grows, undo, ...(first === null ? {} : { first }) };
     const { answers, taken, ended } = await this.#driver.change(() => this.#commit(changes, files), options);
     await this.#large.committed(taken, ended);
     return answers;
+  }
+
+  seen(keys: readonly queue.SeenKey[]): Promise<readonly boolean[]> {
+    return this.#driver.read(areSeen(keys));
   }
 
   async lease(request: queue.LeaseRequest): Promise<readonly LeasedMessage[]> {
@@ -104,8 +117,14 @@ export class SqlQueueStore implements QueueStore {
     }
   }
 
+  expire(now: number, limit: number): Promise<readonly queue.ExpiredMessage[]> {
+    return this.#end(() => expireQuarantined(now, limit, this.#driver.locks));
+  }
+
   async tidy(now: number): Promise<void> {
     const { locks } = this.#driver;
+    const forgetSome = () => forgetPast(now, FORGOTTEN_AT_A_TIME, locks);
+    while ((await this.#driver.change(forgetSome, { synced: false })) === FORGOTTEN_AT_A_TIME);
     await this.#driver.change(() => forgetEmptyDestinations(now, locks), { synced: false });
     await this.#driver.change(() => forgetGoneHolders(now, locks), { synced: false });
     await this.#large.sweep();
@@ -143,7 +162,7 @@ export class SqlQueueStore implements QueueStore {
 }
 
 interface CommittedFiles {
-  readonly answers: readonly ("done" | "lease-lost")[];
+  readonly answers: readonly queue.ChangeAnswer[];
   readonly taken: readonly SpoolFile[];
   readonly ended: readonly string[];
 }

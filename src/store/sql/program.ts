@@ -80,11 +80,23 @@ export function* insertRows(
   rest = "",
 ): Program<number> {
   let inserted = 0;
-  for (const piece of pieces(rows)) {
-    const sql = `${into} VALUES ${tuples(piece.length, piece[0]?.length ?? 0)} ${rest}`;
-    inserted += yield* run(sql, ...piece.flat());
-  }
+  for (const piece of pieces(rows)) inserted += (yield insertOf(into, piece, rest)).changed;
   return inserted;
+}
+
+/** The same, with `RETURNING` at the end of `rest`. @returns what was inserted */
+export function* insertReturning(
+  into: string,
+  rows: readonly (readonly SqlValue[])[],
+  rest: string,
+): Program<readonly Row[]> {
+  const inserted: Row[] = [];
+  for (const piece of pieces(rows)) inserted.push(...(yield insertOf(into, piece, rest)).rows);
+  return inserted;
+}
+
+function insertOf(into: string, rows: readonly (readonly SqlValue[])[], rest: string): Statement {
+  return { sql: `${into} VALUES ${tuples(rows.length, rows[0]?.length ?? 0)} ${rest}`, values: rows.flat() };
 }
 
 /** All rows whose column is in a list. @param sql with `(*)` for the list; `before` are the values before it */
