@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { buildForwards, buildLists, canonicalLocalPart } from "./build-forwards.ts";
 import { buildNextHop } from "./build-next-hop.ts";
 import { buildDomainPolicy, buildPolicy } from "./build-policy.ts";
+import { buildReports } from "./build-reports.ts";
 import type {
   Config,
   DeliverySettings,
@@ -103,6 +104,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       buildRoute(pattern, nextHop, folder, report),
     ),
     policy: buildPolicy(settings.policy, report),
+    reports: buildReports(settings, dataDirectory, report),
     delivery: buildDelivery(settings.delivery, report),
     network: {
       resolvers: network.resolvers,

@@ -89,6 +89,13 @@ test("the least configuration gets every default", () => {
     ],
     routes: [],
     policy: defaultPolicy,
+    reports: {
+      send: false,
+      domain: "dest.test",
+      receive: new Set(),
+      folder: "/var/lib/vsmtp/reports",
+      keepMs: 90 * 86_400_000,
+    },
     delivery: {
       giveUpAfterMs: 432_000_000,
       warnAfterMs: 14_400_000,

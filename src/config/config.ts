@@ -1,4 +1,5 @@
 import type { DomainPolicySettings, PolicySettings } from "./policy-settings.ts";
+import type { ReportSettings } from "./report-settings.ts";
 
 /** What `vsmtp serve` runs in one process. */
 export type Role = "submission" | "mx" | "key-server" | "vault" | "delivery";
@@ -51,6 +52,7 @@ export interface Config {
   /** Where mail for other domains goes instead of to their MX hosts. */
   readonly routes: readonly Route[];
   readonly policy: PolicySettings;
+  readonly reports: ReportSettings;
   readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;

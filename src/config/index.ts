@@ -35,5 +35,6 @@ export {
   type TrustedSource,
 } from "./policy-settings.ts";
 export { formatProblem, type Problem } from "./problems.ts";
+export type { ReportSettings } from "./report-settings.ts";
 export { usesQueue } from "./uses-queue.ts";
 export { parseRedirectTarget } from "./values.ts";

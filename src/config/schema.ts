@@ -169,6 +169,15 @@ export const schema = z.strictObject({
     .default([]),
   routes: z.record(z.string(), route).default({}),
   policy,
+  reports: z
+    .strictObject({
+      send: z.boolean().default(false),
+      domain: domainName.optional(),
+      receive: z.array(mailAddress).max(100).default([]),
+      folder: filePath.default("reports"),
+      keep: durationMs.default(90 * 24 * HOUR_MS),
+    })
+    .prefault({}),
   delivery: z
     .strictObject({
       give_up_after: durationMs.default(5 * 24 * HOUR_MS),
