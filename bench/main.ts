@@ -15,6 +15,8 @@ const benchmarks = [
   "connections",
   "sending",
   "sending-logins",
+  "receiving",
+  "lookup-bound",
   "queue",
 ];
 

@@ -15,7 +15,12 @@ export interface Volley {
   readonly kept: boolean;
   /** The message, with lines that end in LF. */
   readonly file: string;
+  /** Each message is for a recipient of its own, `1bob`, `2bob` and so on, in this process's life once each. */
+  readonly numbered?: boolean;
 }
+
+/** Recipients that were named so far; smtp-source counts from one at each start. */
+let volleys = 0;
 
 /** As smtp-source wants a message: lines end in LF. It is from the user whom the benchmark's servers know. */
 export function volleyMessage(octets: number): string {
@@ -26,14 +31,16 @@ export function volleyMessage(octets: number): string {
 }
 
 /** Hands all messages in. @returns seconds that it took */
-export async function sendVolley({ port, sessions, messages, kept, file }: Volley): Promise<number> {
+export async function sendVolley(volley: Volley): Promise<number> {
+  const { port, sessions, messages, kept, file, numbered = false } = volley;
   const args = ["-s", String(sessions), "-m", String(messages), ...(kept ? ["-d"] : []), "-F", file];
+  const to = numbered ? `bob${volleys++}@dest.test` : "bob@dest.test";
+  if (numbered) args.push("-N");
   const start = performance.now();
-  const child = spawn(
-    "smtp-source",
-    [...args, "-f", "u1@example.test", "-t", "bob@dest.test", `127.0.0.1:${port}`],
-    { env: { PATH }, stdio: ["ignore", "ignore", "inherit"] },
-  );
+  const child = spawn("smtp-source", [...args, "-f", "u1@example.test", "-t", to, `127.0.0.1:${port}`], {
+    env: { PATH },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const status = await new Promise((resolve) => child.once("exit", resolve));
   if (status !== 0) throw new Error(`smtp-source ended with status ${status}`);
   return (performance.now() - start) / 1000;
