@@ -21,7 +21,6 @@ export {
 } from "./grammar.ts";
 export { issueStatement, type StatementIssuer } from "./issue-statement.ts";
 export {
-  isSignedBy,
   judgeStatement,
   type StatementJudgement,
   type StatementQuery,
@@ -58,6 +57,7 @@ export {
   type ReceivedStatement,
   type StatementResult,
 } from "./statement.ts";
+export { isSignedBy } from "./statement-facts.ts";
 export {
   type StatementKeySourceOptions,
   StatementLineError,

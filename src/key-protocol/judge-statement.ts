@@ -1,9 +1,7 @@
-import { verify } from "node:crypto";
 import { type Address, encodeAddress } from "../message/index.ts";
-import { type Algorithm, importPublicKey, isAlgorithm, keyId } from "../signature/index.ts";
-import { statementInput } from "./format-statement.ts";
-import { usablePublicKey } from "./public-key.ts";
+import { type Algorithm, isAlgorithm } from "../signature/index.ts";
 import type { ReceivedStatement, StatementResult } from "./statement.ts";
+import { isSignedBy, keyFacts } from "./statement-facts.ts";
 
 /** What the statement has to answer. */
 export interface StatementQuery {
@@ -60,12 +58,13 @@ export function judgeStatement(parsed: StatementResult, query: StatementQuery): 
     return badKey(`it is about ${statement.identity}`);
   if (query.kid !== null && statement.kid !== query.kid) return badKey(`it is about key ${statement.kid}`);
   if (spki === null) return badKey("it holds no public key");
-  if (keyId(spki) !== statement.kid) return badKey("the key id is not that of its public key");
+  const key = keyFacts(statement, spki);
+  if (!key.idFits) return badKey("the key id is not that of its public key");
   if (query.algorithm !== null && statement.algorithm !== query.algorithm) {
     return badKey(`the key is for ${statement.algorithm}, the signature says ${query.algorithm}`);
   }
   if (!isAlgorithm(statement.algorithm)) return badKey(`unknown algorithm ${statement.algorithm}`);
-  if (usablePublicKey(spki, statement.algorithm) === null) {
+  if (!key.usable) {
     return badKey(`p is no usable key for ${statement.algorithm}`);
   }
   const { notBefore, notAfter } = statement;
@@ -91,16 +90,6 @@ function currency(statement: ReceivedStatement, query: StatementQuery): string |
   const epoch = query.epoch ?? 0;
   if (issuedAt < epoch) return `the statement was issued at ${issuedAt}, before the domain's epoch ${epoch}`;
   return null;
-}
-
-/** Does `s` verify under one of the domain's statement keys (STA-13)? */
-export function isSignedBy(statement: ReceivedStatement, statementKeys: readonly Uint8Array[]): boolean {
-  const { signature, signedText } = statement;
-  if (signature === null) return false;
-  return statementKeys.some((spki) => {
-    const key = importPublicKey(spki, "ed25519-sha256");
-    return key !== null && verify(null, statementInput(signedText), key, signature);
-  });
 }
 
 function badKey(detail: string): StatementJudgement {

@@ -1,4 +1,5 @@
 import { verify as cryptoVerify, type KeyObject } from "node:crypto";
+import { promisify } from "node:util";
 import { sameAddress } from "../message/index.ts";
 import { type Algorithm, importPublicKey } from "./algorithm.ts";
 import { headerCanonical, signingInput } from "./canonical-header.ts";
@@ -90,28 +91,29 @@ export async function checkWithKey(
   if (answer.kind === "fail") return fail(answer.reason, answer.detail);
   const key = publicKey(answer.spki, tags.kid, tags.algorithm);
   if (key === null) return fail("bad-key", "the key server's key does not fit the key id or the algorithm");
-  if (!signatureVerifies(message, field, all, key)) {
+  if (!(await signatureVerifies(message, field, all, key))) {
     return fail("signature", "a covered header field was added, removed or altered after signing");
   }
   return { kind: "good", grants: answer.grants, trust: answer.trust };
 }
 
-/** Does the field's signature verify over H (SIG-50; SIG-37 and SIG-40 are as OpenSSL does)? */
+/**
+ * Does the field's signature verify over H (SIG-50; SIG-37 and SIG-40 are as OpenSSL does)? Another thread finds out: it
+ * takes longer than all else that is done about a message.
+ */
 export function signatureVerifies(
   message: ScannedMessage,
   field: UsableField,
   all: readonly SignatureField[],
   key: KeyObject,
-): boolean {
+): Promise<boolean> {
   const below = field.level === 0 ? [] : fieldsBelow(field.level, all);
   const h = headerCanonical(message.header, message.index, field.tags.covered, below, field.lastLine);
-  return cryptoVerify(
-    field.tags.algorithm === "rsa-sha256" ? "sha256" : null,
-    signingInput(h),
-    key,
-    field.tags.signature,
-  );
+  const digest = field.tags.algorithm === "rsa-sha256" ? "sha256" : null;
+  return verifyInThread(digest, signingInput(h), key, field.tags.signature);
 }
+
+const verifyInThread = promisify(cryptoVerify);
 
 const cache = new Map<string, { spki: Uint8Array; key: KeyObject }>();
 const CACHE_SIZE = 1024;
