@@ -69,13 +69,17 @@ const server = new KeyServer({
 });
 const { port } = await server.listen(0, "127.0.0.1");
 
+const nothing = async () => ({ kind: "nodata", authenticated: false, ttlSeconds: 300 }) as const;
 /** The sender's DNS, as every receiver's resolver sees it. */
 const world: Resolver = {
   addresses: async () => records(["127.0.0.1"]),
   mx: async () => records([{ preference: 10, exchange: HOST }]),
   txt: async () => records(["v=VSMTP1; p=reject"]),
-  srv: async () => ({ kind: "nodata", authenticated: false, ttlSeconds: 300 }),
-  tlsa: async () => ({ kind: "nodata", authenticated: false, ttlSeconds: 300 }),
+  srv: nothing,
+  tlsa: nothing,
+  a: nothing,
+  aaaa: nothing,
+  ptr: nothing,
 };
 
 function records<T>(list: readonly T[]) {

@@ -8,6 +8,7 @@ import { dkimSign } from "mailauth/lib/dkim/sign.js";
 import { generate } from "selfsigned";
 import { DnsServer } from "../src/dns/index.ts";
 import { type DirectoryKey, type KeyDirectory, KeyServer } from "../src/key-server/index.ts";
+import type { Address } from "../src/message/index.ts";
 import { keyId, sign } from "../src/signature/index.ts";
 import { coldFile, DOMAIN, dkimName, messageFile } from "./receiving-files.ts";
 import { announce } from "./server-process.ts";
@@ -24,6 +25,8 @@ export interface KeysReady {
 }
 
 const sizes = [2048, 51_200];
+/** As one domain may not be asked more than 60 times in a minute (CCH-6). */
+const ACCOUNTS_PER_DOMAIN = 40;
 
 const [folder = "", coldMessages = "0"] = process.argv.slice(2);
 const now = Math.floor(Date.now() / 1000);
@@ -44,7 +47,7 @@ const dkimPem = dkim.privateKey.export({ format: "pem", type: "pkcs8" }).toStrin
 const user = addAccount("u1");
 for (const octets of sizes) {
   const plain = crlf(volleyMessage(octets).replace("u1@example.test", `u1@${DOMAIN}`));
-  const signed = signAs("u1", user, plain);
+  const signed = signAs({ localPart: "u1", domain: DOMAIN }, user, plain);
   const files = {
     none: plain,
     vsmtp: signed,
@@ -56,17 +59,20 @@ for (const octets of sizes) {
     writeFileSync(file, message.toString("latin1").replaceAll("\r\n", "\n"), "latin1");
   }
 }
-mkdirSync(join(folder, "cold"));
-for (let index = 0; index < Number(coldMessages); index++) {
-  const name = `c${index}`;
-  const plain = crlf(volleyMessage(2048).replace("u1@example.test", `${name}@${DOMAIN}`));
-  writeFileSync(join(folder, coldFile(index)), signAs(name, addAccount(name), plain));
-}
-
 const dns = new DnsServer({ ttlSeconds: 300 });
+addDomain(DOMAIN);
 dns.set(DOMAIN, { MX: [[10, `mx.${DOMAIN}`]], TXT: ["v=spf1 ip4:127.0.0.1 -all"] });
 dns.set(`mx.${DOMAIN}`, { A: ["127.0.0.1"] });
-dns.set(`_vsmtp.${DOMAIN}`, { TXT: ["v=VSMTP1; p=reject"] });
+mkdirSync(join(folder, "cold"));
+const domains = Math.ceil(Number(coldMessages) / ACCOUNTS_PER_DOMAIN);
+for (let index = 0; index < Number(coldMessages); index++) {
+  const address = { localPart: `c${index}`, domain: `d${index % domains}.${DOMAIN}` };
+  if (index < domains) addDomain(address.domain);
+  const from = `${address.localPart}@${address.domain}`;
+  const plain = crlf(volleyMessage(2048).replace("u1@example.test", from));
+  writeFileSync(join(folder, coldFile(index)), signAs(address, addAccount(address.localPart), plain));
+}
+
 dns.set(`_dmarc.${DOMAIN}`, { TXT: ["v=DMARC1; p=reject"] });
 dns.set(dkimName, { TXT: [dkimRecord] });
 const { port: dnsPort } = await dns.listen(0, "127.0.0.1");
@@ -92,6 +98,11 @@ announce(ready, async () => {
   await dns.close();
 });
 
+function addDomain(name: string): void {
+  dns.set(name, { MX: [[10, `mx.${DOMAIN}`]] });
+  dns.set(`_vsmtp.${name}`, { TXT: ["v=VSMTP1; p=reject"] });
+}
+
 function directoryOf(keys: ReadonlyMap<string, DirectoryKey[]>): KeyDirectory {
   return {
     changeCount: () => 0,
@@ -101,10 +112,10 @@ function directoryOf(keys: ReadonlyMap<string, DirectoryKey[]>): KeyDirectory {
   };
 }
 
-function signAs(localPart: string, privateKey: KeyObject, message: Buffer): Buffer {
+function signAs(identity: Address, privateKey: KeyObject, message: Buffer): Buffer {
   const kid = keyId(createPublicKey(privateKey).export({ format: "der", type: "spki" }));
   const signed = sign(message, {
-    identity: { localPart, domain: DOMAIN },
+    identity,
     keys: [{ kid, algorithm: "ed25519-sha256", privateKey }],
     signedAt: Math.floor(Date.now() / 1000),
   });

@@ -116,7 +116,7 @@ async function measureLookups(): Promise<void> {
   await receiver.stop();
   started.length = 0;
   printTable(
-    `${COLD_MESSAGES} accounts of one domain, ${SESSIONS} sessions`,
+    `${COLD_MESSAGES} accounts, ${SESSIONS} kept sessions`,
     ["2 KiB", "accepted/s", "reply p50 ms", "p99 ms"],
     rows,
   );
