@@ -59,8 +59,8 @@ export const layers: Layers = {
   // What the package "vsmtp" offers to other programs.
   library: { layer: 5, entry: "src/index.ts" },
 
-  // The databases. They implement what keyring and queue declare, and only the programs construct them.
-  store: { layer: 6, only: ["message", "signature", "keyring", "queue", "spool"] },
+  // The databases. They implement what keyring, queue and mail-log declare, and only the programs construct them.
+  store: { layer: 6, only: ["message", "signature", "keyring", "queue", "mail-log", "spool"] },
 
   // One installation put together from its settings; what the programs below share.
   provider: { layer: 7, program: true },

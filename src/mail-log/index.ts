@@ -1,2 +1,12 @@
 // What became of each message that came in: kept for a set time, for help desks and for reports.
 export type { DeliveredEntry, MailLog, ReceivedEntry } from "./entries.ts";
+export {
+  type AggregateRow,
+  type LoggedMessage,
+  type MailLogBatch,
+  type MailLogFilter,
+  type MailLogStore,
+  MailLogStoreError,
+  type MailStory,
+} from "./mail-log-store.ts";
+export { MailLogWriter, type MailLogWriterOptions } from "./mail-log-writer.ts";

@@ -1,7 +1,7 @@
 // Durable queue: its states stand in ARCHITECTURE.md, its storage is behind QueueStore.
 export { destinationName } from "./destination.ts";
 export type { DirectTaker } from "./direct-hand-over.ts";
-export { newMessageId } from "./message-id.ts";
+export { firstMessageIdAt, messageIdTime, newMessageId } from "./message-id.ts";
 export { orderAll } from "./order-all.ts";
 export { type Enqueued, type LeaseLimits, Queue, type QueueOptions, type Settled } from "./queue.ts";
 export { type QueueClock, systemClock } from "./queue-clock.ts";

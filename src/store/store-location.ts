@@ -1,4 +1,5 @@
 import { KeyringStoreError, readSystemdCredential } from "../keyring/index.ts";
+import { MailLogStoreError } from "../mail-log/index.ts";
 import { QueueStoreError } from "../queue/index.ts";
 import type { StoreFailure } from "./sql/store-failure.ts";
 
@@ -25,6 +26,15 @@ export function keyringLocation(source: StoreSource, environment = process.env):
  */
 export function queueLocation(source: StoreSource, environment = process.env): Promise<string> {
   return locationOf(source, "queue", QueueStoreError, environment);
+}
+
+/**
+ * The location that the mail log is opened at. It may hold a password: it is for nobody's eyes.
+ *
+ * @throws MailLogStoreError when it is not where the settings say
+ */
+export function mailLogLocation(source: StoreSource, environment = process.env): Promise<string> {
+  return locationOf(source, "log", MailLogStoreError, environment);
 }
 
 async function locationOf(

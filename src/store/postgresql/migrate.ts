@@ -24,6 +24,12 @@ export const QUEUE_SCHEMA: Schema = {
   dialect: postgresqlDialect("vsmtp_queue"),
 };
 
+export const LOG_SCHEMA: Schema = {
+  versionTable: "log_schema_version",
+  lock: 0x56534d4c, // "VSML"
+  dialect: postgresqlDialect("vsmtp_log"),
+};
+
 /**
  * Forward only, in one transaction.
  *

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type MailLogBatch, MailLogStoreError, MailLogWriter, type ReceivedEntry } from "./index.ts";
+import { received } from "./test-entries.ts";
+
+/** A store as far as the writer knows it, on an array. */
+class Shelf {
+  readonly batches: MailLogBatch[] = [];
+  away = false;
+  refuses: (entry: ReceivedEntry) => boolean = () => false;
+
+  get ids(): string[] {
+    return this.batches.flatMap((batch) => batch.received.map(({ id }) => id));
+  }
+
+  async add(batch: MailLogBatch): Promise<void> {
+    if (this.away) throw new MailLogStoreError("busy", "away");
+    if (batch.received.some(this.refuses)) throw new Error("no such text");
+    this.batches.push(batch);
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    assert.ok(tries < 500, "it does not happen");
+    await sleep(2);
+  }
+}
+
+const entries = (count: number): ReceivedEntry[] => Array.from({ length: count }, () => received(0));
+
+test("entries are written together, in order: when they have waited, or when there are many", async () => {
+  const store = new Shelf();
+  const log = new MailLogWriter({ store, waitMs: 20, batchEntries: 10 });
+  const some = entries(3);
+  for (const entry of some) log.received(entry);
+  log.delivered({ id: "1", at: 0, recipient: "bob@dest.test", outcome: "delivered", detail: "" });
+  assert.equal(store.ids.length, 0, "nobody waited for it");
+  await until(() => store.batches.length > 0);
+  assert.deepEqual(
+    store.ids,
+    some.map(({ id }) => id),
+  );
+  assert.equal(store.batches[0]?.delivered.length, 1);
+  const patient = new MailLogWriter({ store, waitMs: 60_000, batchEntries: 10 });
+  const many = entries(35);
+  for (const entry of many) patient.received(entry);
+  await until(() => store.batches.length >= 4);
+  assert.ok(store.batches.every((batch) => batch.received.length <= 10));
+  await patient.close();
+  assert.deepEqual(
+    store.ids,
+    [...some, ...many].map(({ id }) => id),
+  );
+  await log.close();
+});
+
+test("while the database is away entries wait, then they are counted and dropped, and it is said once", async () => {
+  const store = new Shelf();
+  const said: string[] = [];
+  const log = new MailLogWriter({
+    store,
+    waitMs: 1,
+    batchEntries: 10,
+    waitingEntries: 25,
+    againMs: 2,
+    againMostMs: 10,
+    onAway: (cause) => said.push((cause as Error).message),
+    onBack: (lost) => said.push(`back, lost ${lost}`),
+  });
+  store.away = true;
+  const many = entries(30);
+  for (const entry of many) log.received(entry);
+  await sleep(50);
+  assert.deepEqual(said, ["mail log: away"]);
+  assert.equal(log.waiting, 25);
+  store.away = false;
+  await until(() => log.waiting === 0);
+  assert.deepEqual(
+    store.ids,
+    many.slice(0, 25).map(({ id }) => id),
+  );
+  assert.deepEqual(said, ["mail log: away", "back, lost 5"]);
+  log.received(received(0));
+  await log.close();
+  assert.equal(store.ids.length, 26);
+  assert.equal(said.length, 2);
+});
+
+test("at the end everything is written, or counted as lost without waiting long", async () => {
+  const store = new Shelf();
+  const lost: number[] = [];
+  const log = new MailLogWriter({ store, waitMs: 60_000, batchEntries: 10, onBack: (n) => lost.push(n) });
+  for (const entry of entries(9)) log.received(entry);
+  await log.close();
+  assert.equal(store.ids.length, 9);
+  assert.equal(lost.length, 0);
+  const other = new MailLogWriter({ store, waitMs: 60_000, batchEntries: 10, onBack: (n) => lost.push(n) });
+  store.away = true;
+  for (const entry of entries(9)) other.received(entry);
+  await other.close();
+  assert.deepEqual(lost, [9]);
+});
+
+test("an entry that no database takes costs no other its place", async () => {
+  const store = new Shelf();
+  const lost: number[] = [];
+  const log = new MailLogWriter({ store, waitMs: 1, onBack: (n) => lost.push(n) });
+  const many = entries(5);
+  store.refuses = ({ id }) => id === many[2]?.id;
+  for (const entry of many) log.received(entry);
+  await until(() => store.ids.length === 4);
+  assert.deepEqual(lost, [1]);
+  await log.close();
+});

@@ -1,0 +1,143 @@
+import type { LoggedMessage, MailLogFilter } from "../../mail-log/index.ts";
+import { firstMessageIdAt } from "../../queue/index.ts";
+import { integer, text } from "../sql/columns.ts";
+import { all, allIn, first, type Program, type Row, type SqlValue } from "../sql/program.ts";
+import { bucketOf } from "./buckets.ts";
+import { fits } from "./fits.ts";
+import { loggedOf } from "./rows.ts";
+import { termsOfFilter } from "./terms.ts";
+
+/** Messages that are looked at in one go. */
+const PAGE = 500;
+/** Parts of the index that are looked at in one go: the newest first, then more. */
+const WINDOWS = [1, 4, 16, 128] as const;
+/** Sorts after every id. */
+const END = "~";
+
+interface Span {
+  /** `from` ≤ id < `to`. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The newest messages that fit. */
+export function* search(
+  filter: MailLogFilter,
+  limit: number,
+  before: string | null,
+): Program<readonly LoggedMessage[]> {
+  const span = spanOf(filter, before);
+  const terms = termsOfFilter(filter);
+  const pages = terms.length === 0 ? everyPage(filter, span) : pagesWith(terms, span);
+  const found: LoggedMessage[] = [];
+  for (;;) {
+    const page = yield* pages.next();
+    if (page === null) return found;
+    for (const row of page) {
+      const message = loggedOf(row);
+      if (!fits(message, filter)) continue;
+      found.push(message);
+      if (found.length === limit) return found;
+    }
+  }
+}
+
+function spanOf({ since, until }: MailLogFilter, before: string | null): Span {
+  const end = until === undefined ? END : firstMessageIdAt(until);
+  return {
+    from: since === undefined ? "" : firstMessageIdAt(since),
+    to: before === null || before > end ? end : before,
+  };
+}
+
+/** Gives a page of rows at a time, the newest first, then null. */
+interface Pages {
+  next(): Program<readonly Row[] | null>;
+}
+
+/** All messages of a time, but for what can be seen in a column. */
+function everyPage({ result, reason, action }: MailLogFilter, span: Span): Pages {
+  const wanted = Object.entries({ result, reason, action }).filter(([, value]) => value !== undefined);
+  const conditions = wanted.map(([column]) => ` AND ${column} = ?`).join("");
+  const values = wanted.map(([, value]) => value as string);
+  const sql = `SELECT * FROM log_received WHERE id >= ? AND id < ?${conditions} ORDER BY id DESC LIMIT ${PAGE}`;
+  let to: string | null = span.to;
+  return {
+    *next() {
+      if (to === null) return null;
+      const rows: readonly Row[] = yield* all(sql, span.from, to, ...values);
+      to = rows.length < PAGE ? null : text(rows.at(-1) as Row, "id");
+      return rows;
+    },
+  };
+}
+
+/** Messages that have all these terms, or others that hash to the same. */
+function pagesWith(terms: readonly number[], span: Span): Pages {
+  const ids = idsWith(terms, span);
+  return {
+    *next() {
+      const some = yield* ids.next();
+      if (some === null) return null;
+      const rows = yield* allIn("SELECT * FROM log_received WHERE id IN (*)", some);
+      return rows.toSorted((one, other) => (text(one, "id") < text(other, "id") ? 1 : -1));
+    },
+  };
+}
+
+interface Ids {
+  next(): Program<readonly string[] | null>;
+}
+
+function idsWith([term = 0, ...others]: readonly number[], span: Span): Ids {
+  const also = others.map(
+    () => ` AND EXISTS (SELECT 1 FROM log_term AS other
+      WHERE other.bucket = log_term.bucket AND other.term = ? AND other.id = log_term.id)`,
+  );
+  const sql = `SELECT id FROM log_term WHERE term = ? AND bucket IN (*) AND id >= ? AND id < ?${also.join("")}
+    ORDER BY id DESC LIMIT ${PAGE}`;
+  let { to } = span;
+  let windows: Generator<readonly number[]> | null = null;
+  let window: readonly number[] | null = null;
+  return {
+    *next() {
+      windows ??= windowsOf(yield* bucketsOf(span));
+      for (;;) {
+        window ??= windows.next().value ?? null;
+        if (window === null) return null;
+        const after: SqlValue[] = [span.from, to, ...others];
+        const ids = (yield* allIn(sql, window, [term], after)).map((row) => text(row, "id"));
+        if (ids.length < PAGE) window = null;
+        else to = ids.at(-1) as string;
+        if (ids.length > 0) return ids;
+      }
+    },
+  };
+}
+
+/** The first and the last that can have some. */
+function* bucketsOf({ from, to }: Span): Program<readonly [number, number] | null> {
+  const ends = yield* first("SELECT min(bucket) AS lowest, max(bucket) AS highest FROM log_term");
+  if (ends === null || ends.lowest === null) return null;
+  const lowest = Math.max(integer(ends, "lowest"), from === "" ? 0 : bucketOfBound(from));
+  const highest =
+    to === END ? integer(ends, "highest") : Math.min(integer(ends, "highest"), bucketOfBound(to));
+  return [lowest, highest];
+}
+
+/** Of an id, or of the time with which one begins. */
+function bucketOfBound(bound: string): number {
+  return bucketOf(bound.padEnd(16, "0"));
+}
+
+/** The newest first; each as long as a prepared statement is. */
+function* windowsOf(ends: readonly [number, number] | null): Generator<readonly number[]> {
+  if (ends === null) return;
+  const [lowest, highest] = ends;
+  let number = 0;
+  for (let top = highest; top >= lowest; number++) {
+    const length = WINDOWS[Math.min(number, WINDOWS.length - 1)] as number;
+    yield Array.from({ length }, (_, index) => top - index);
+    top -= length;
+  }
+}

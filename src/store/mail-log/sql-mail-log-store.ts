@@ -1,0 +1,68 @@
+import type {
+  AggregateRow,
+  LoggedMessage,
+  MailLogBatch,
+  MailLogFilter,
+  MailLogStore,
+  MailStory,
+} from "../../mail-log/index.ts";
+import { all, first, type Program, run } from "../sql/program.ts";
+import { add } from "./add.ts";
+import { aggregate } from "./aggregate.ts";
+import { forget } from "./forget.ts";
+import type { LogDriver } from "./log-driver.ts";
+import { deliveredOf, loggedOf } from "./rows.ts";
+import { search } from "./search.ts";
+
+/** The mail log's store on whatever database the driver speaks to. */
+export class SqlMailLogStore implements MailLogStore {
+  readonly #driver: LogDriver;
+
+  constructor(driver: LogDriver) {
+    this.#driver = driver;
+  }
+
+  add(batch: MailLogBatch): Promise<void> {
+    return this.#driver.change(add(batch), false);
+  }
+
+  search(filter: MailLogFilter, limit: number, before?: string): Promise<readonly LoggedMessage[]> {
+    return this.#driver.read(search(filter, limit, before ?? null));
+  }
+
+  story(id: string): Promise<MailStory | null> {
+    return this.#driver.read(story(id));
+  }
+
+  aggregate(begin: number, end: number): AsyncIterable<AggregateRow> {
+    return aggregate(this.#driver, begin, end);
+  }
+
+  claimDay(task: string, day: string): Promise<boolean> {
+    return this.#driver.change(claim(task, day), true);
+  }
+
+  forget(before: number, limit: number): Promise<boolean> {
+    return this.#driver.change(forget(before, limit, this.#driver.locks), false);
+  }
+
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+}
+
+function* story(id: string): Program<MailStory | null> {
+  const row = yield* first("SELECT * FROM log_received WHERE id = ?", id);
+  const rows = yield* all(
+    "SELECT * FROM log_delivered WHERE message = ? ORDER BY at, recipient, outcome",
+    id,
+  );
+  if (row === null && rows.length === 0) return null;
+  return { message: row === null ? null : loggedOf(row), deliveries: rows.map(deliveredOf) };
+}
+
+function* claim(task: string, day: string): Program<boolean> {
+  return (
+    (yield* run("INSERT INTO log_claim (task, day) VALUES (?, ?) ON CONFLICT DO NOTHING", task, day)) === 1
+  );
+}
