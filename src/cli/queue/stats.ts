@@ -21,6 +21,7 @@ const fields = {
   queued: "messages that wait for their next attempt",
   leased: "messages that delivery is at",
   held: "messages that are held",
+  quarantined: "messages in quarantine, which are not counted elsewhere; null for a destination",
   oldest_at: "when the oldest one came; null: there is none",
   deferred_recipients: "recipients that were tried and will be tried again; null for a destination",
   octets: "of all messages; null for a destination",
@@ -66,6 +67,7 @@ function totalObject(counts: QueueCounts): Record<keyof typeof fields, unknown> 
     queued: counts.queued,
     leased: counts.leased,
     held: counts.held,
+    quarantined: counts.quarantined,
     oldest_at: seconds(counts.oldestAt),
     deferred_recipients: counts.deferredRecipients,
     octets: counts.octets,
@@ -81,6 +83,7 @@ function destinationObject(counts: DestinationCounts): Record<keyof typeof field
     queued: counts.queued,
     leased: counts.leased,
     held: counts.held,
+    quarantined: null,
     oldest_at: seconds(counts.oldestAt),
     deferred_recipients: null,
     octets: null,
@@ -91,14 +94,21 @@ function destinationObject(counts: DestinationCounts): Record<keyof typeof field
 }
 
 function totalText(
-  { queued, leased, held, deferredRecipients, octets, oldestAt }: QueueCounts,
+  { queued, leased, held, deferredRecipients, octets, oldestAt, ...kept }: QueueCounts,
   now: number,
 ): string {
   const all = queued + leased + held;
-  if (oldestAt === null) return "The queue is empty.";
+  const quarantine =
+    kept.quarantined === 0
+      ? []
+      : [
+          `${countText(kept.quarantined, "message")} in quarantine, ${sizeText(kept.quarantinedOctets)}: see vsmtp quarantine list`,
+        ];
+  if (oldestAt === null) return ["The queue is empty.", ...quarantine].join("\n");
   return [
     `${countText(all, "message")}, ${sizeText(octets)}, the oldest ${shortDuration(now - oldestAt)} old:`,
     `${countText(queued, "message")} queued, ${leased.toLocaleString("en-US")} leased, ${held.toLocaleString("en-US")} held; ${countText(deferredRecipients, "recipient")} to be tried again`,
+    ...quarantine,
   ].join("\n");
 }
 
