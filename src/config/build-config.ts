@@ -104,6 +104,11 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       buildRoute(pattern, nextHop, folder, report),
     ),
     policy: buildPolicy(settings.policy, report),
+    quarantine: {
+      into: settings.quarantine.into,
+      keepMs: settings.quarantine.keep,
+      digest: settings.quarantine.digest,
+    },
     reports: buildReports(settings, dataDirectory, report),
     delivery: buildDelivery(settings.delivery, report),
     network: {

@@ -89,6 +89,7 @@ test("the least configuration gets every default", () => {
     ],
     routes: [],
     policy: defaultPolicy,
+    quarantine: { into: "store", keepMs: 30 * 86_400_000, digest: "never" },
     reports: {
       send: false,
       domain: "dest.test",

@@ -52,10 +52,21 @@ export interface Config {
   /** Where mail for other domains goes instead of to their MX hosts. */
   readonly routes: readonly Route[];
   readonly policy: PolicySettings;
+  readonly quarantine: QuarantineSettings;
   readonly reports: ReportSettings;
   readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;
+}
+
+/** What becomes of mail whose action is quarantine (ACT-1). */
+export interface QuarantineSettings {
+  /** `store`: operators keep it, and release what is wanted. `mailbox`: it goes into its mailbox's folder `.Junk`. */
+  readonly into: "store" | "mailbox";
+  /** After how long it is deleted from the store. */
+  readonly keepMs: number;
+  /** Recipients are told once a day of what came for them. */
+  readonly digest: "never" | "daily";
 }
 
 /** Of the key server, in each of its processes. */

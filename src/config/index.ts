@@ -14,6 +14,7 @@ export type {
   NetworkSettings,
   NextHop,
   NextHopCredentials,
+  QuarantineSettings,
   RemoteVaultSettings,
   Role,
   Route,

@@ -169,6 +169,13 @@ export const schema = z.strictObject({
     .default([]),
   routes: z.record(z.string(), route).default({}),
   policy,
+  quarantine: z
+    .strictObject({
+      into: z.enum(["store", "mailbox"]).default("store"),
+      keep: durationMs.default(30 * 24 * HOUR_MS),
+      digest: z.enum(["never", "daily"]).default("never"),
+    })
+    .prefault({}),
   reports: z
     .strictObject({
       send: z.boolean().default(false),
