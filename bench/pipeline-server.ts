@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { generate } from "selfsigned";
+import { defaultPolicy } from "../src/config/index.ts";
 import { decodeAddress } from "../src/message/index.ts";
 import { MxHandler } from "../src/mx/index.ts";
 import { Queue, RetrySchedule } from "../src/queue/index.ts";
@@ -86,12 +87,15 @@ async function serveMx(): Promise<void> {
   assert.ok(signed.ok);
   const handler = new MxHandler({
     hostname: HOSTNAME,
-    mailbox: () => ({ kind: "accepted", settings: { stage: "enforce", actions: {} } }),
+    mailbox: () => ({
+      kind: "accepted",
+      settings: { name: "dest.test", stage: null, actions: {}, senders: [] },
+    }),
     verification: new Verification({
       keys: { lookUp: async () => ({ kind: "key", spki, grants: [], trust: "host" }) },
       policies: { recordOf: unasked, policyFor: unasked },
     }),
-    actions: {},
+    policy: defaultPolicy,
     queue,
     spool,
     onEvent: ({ verdict }) => assert.equal(verdict.result, "pass"),

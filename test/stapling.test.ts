@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createSecureContext } from "node:tls";
 import { createTransport } from "nodemailer";
+import { defaultPolicy } from "../src/config/index.ts";
 import { MappingDialer } from "../src/dialer/index.ts";
 import { DnsServer, dnsPolicySource, StubResolver } from "../src/dns/index.ts";
 import { KeyLookup } from "../src/key-lookup/index.ts";
@@ -184,9 +185,12 @@ async function receive(content: Buffer): Promise<string> {
     tlsMode: "plain",
     handler: new MxHandler({
       hostname: "mx.dest.test",
-      mailbox: () => ({ kind: "accepted", settings: { stage: "enforce", actions: {} } }),
+      mailbox: () => ({
+        kind: "accepted",
+        settings: { name: "dest.test", stage: null, actions: {}, senders: [] },
+      }),
       verification: new Verification({ keys, policies, clock }),
-      actions: {},
+      policy: defaultPolicy,
       queue,
       spool,
       clock,

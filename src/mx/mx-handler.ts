@@ -18,9 +18,7 @@ import type { MxEvent } from "./mx-event.ts";
 import type { DomainSettings, MxOptions } from "./mx-options.ts";
 import { Recipients } from "./recipients.ts";
 import { record } from "./record.ts";
-
-/** The mailbox may have gone since RCPT; then the strict default stage decides. */
-const gone: DomainSettings = { stage: "enforce", actions: {} };
+import { TrustedSources } from "./trusted-sources.ts";
 
 /**
  * The MX: a message is judged, its action decided, both are recorded in it, and it is queued; all inside the session,
@@ -31,6 +29,7 @@ export class MxHandler implements SmtpHandler {
   readonly #clock: { now(): number };
   readonly #reception: Reception;
   readonly #recipients: Recipients;
+  readonly #trusted: TrustedSources;
   /** When the transactions under way began. */
   readonly #began = new WeakMap<Envelope, number>();
 
@@ -39,6 +38,7 @@ export class MxHandler implements SmtpHandler {
     this.#clock = options.clock ?? Date;
     this.#reception = new Reception({ spool: options.spool, memoryOctets: options.bufferOctets });
     this.#recipients = new Recipients(options);
+    this.#trusted = new TrustedSources(options.policy.trusted);
   }
 
   mail(_session: SessionInfo, envelope: Envelope): null {
@@ -72,10 +72,16 @@ export class MxHandler implements SmtpHandler {
   async #accept(session: SessionInfo, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
     const receivedAt = this.#clock.now();
     const came = incoming({ session, envelope, message, receivedAt }, this.#began.get(envelope));
-    const settings = this.#settingsFor(envelope);
+    const domain = this.#domainOf(envelope);
     const verified = await judge(came, this.#options.verification);
     const verifiedAt = this.#clock.now();
-    const decision = decide(verified, settings, this.#options.actions);
+    const decision = decide(came, verified, {
+      domain,
+      policy: this.#options.policy,
+      trusted: this.#trusted,
+      repeated: false,
+      forgedBounce: false,
+    });
     const handled = await this.#carryOut(came, verified, decision);
     const queueing = handled.queuedAs === null ? null : this.#clock.now() - verifiedAt;
     this.#options.onEvent?.({
@@ -84,7 +90,7 @@ export class MxHandler implements SmtpHandler {
       id: came.id,
       message: described(came),
       ...verified,
-      stage: settings.stage,
+      stage: decision.stage,
       repeated: false,
       decision,
       ...handled,
@@ -105,10 +111,10 @@ export class MxHandler implements SmtpHandler {
       return { ...kept, reply: reply(code, enhanced, text) };
     }
     if (decision.action === "discard") return { ...kept, reply: reply(250, "2.0.0", "Ok") };
-    const { hostname, queue } = this.#options;
+    const { hostname, queue, policy } = this.#options;
     try {
       const date = new Date(this.#clock.now());
-      const recorded = record(came, verified, decision, { hostname, date });
+      const recorded = record(came, verified, decision, { hostname, tag: policy.tag, date });
       await enqueue(came, recorded, decision, this.#recipients, queue);
       return { reply: reply(250, "2.0.0", `Ok: queued as ${came.id}`), queuedAs: came.id, cause: null };
     } catch (error) {
@@ -117,12 +123,18 @@ export class MxHandler implements SmtpHandler {
     }
   }
 
-  #settingsFor({ recipients: [first] }: Envelope): DomainSettings {
+  #domainOf({ recipients: [first] }: Envelope): DomainSettings {
     const answer = first && this.#recipients.lookUp(first);
-    return answer?.kind === "accepted" ? answer.settings : gone;
+    // The mailbox may have gone since RCPT; then what counts for all domains decides.
+    return answer?.kind === "accepted"
+      ? answer.settings
+      : { name: "", stage: null, actions: {}, senders: [] };
   }
 }
 
+/** Whether mail to two domains is always treated alike. */
 function sameSettings(a: DomainSettings, b: DomainSettings): boolean {
-  return a.stage === b.stage && JSON.stringify(a.actions) === JSON.stringify(b.actions);
+  if (a === b) return true;
+  const policyOf = ({ stage, actions, senders }: DomainSettings) => JSON.stringify([stage, actions, senders]);
+  return policyOf(a) === policyOf(b);
 }

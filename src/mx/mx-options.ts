@@ -1,14 +1,12 @@
-import type { Actions, Stage } from "../config/index.ts";
+import type { DomainPolicySettings, PolicySettings } from "../config/index.ts";
 import type { Queue } from "../queue/index.ts";
 import type { Spool } from "../spool/index.ts";
 import type { Verification } from "../verification/index.ts";
 import type { MxEvent, MxRefusal } from "./mx-event.ts";
 
-/** How mail to one hosted domain is treated. */
-export interface DomainSettings {
-  readonly stage: Stage;
-  /** Overrides for this domain (ACT-8). */
-  readonly actions: Actions;
+/** How mail to one hosted domain is treated, where it differs from all others (ACT-8). */
+export interface DomainSettings extends DomainPolicySettings {
+  readonly name: string;
 }
 
 /** Does this host take mail for an address? */
@@ -25,8 +23,8 @@ export interface MxOptions {
   /** @param localPart canonical, unencoded */
   readonly mailbox: (localPart: string, domain: string) => MailboxAnswer;
   readonly verification: Pick<Verification, "verify">;
-  /** The overrides for all domains (ACT-8). */
-  readonly actions: Actions;
+  /** How mail to all domains is treated. */
+  readonly policy: PolicySettings;
   readonly queue: Pick<Queue, "enqueue">;
   /** Where the bodies of large messages go. */
   readonly spool: Pick<Spool, "receive" | "memoryOctets">;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, beforeEach, test } from "node:test";
-import type { Actions, Stage } from "../config/index.ts";
+import { type Actions, defaultPolicy, type Stage } from "../config/index.ts";
 import { MappingDialer } from "../dialer/index.ts";
 import { DnsServer, dnsPolicySource, StubResolver } from "../dns/index.ts";
 import { statementKeySource } from "../key-protocol/index.ts";
@@ -16,7 +16,7 @@ import { type OutgoingMessage, openSmtp, SmtpServer } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
 import { Verification } from "../verification/index.ts";
-import { type MxEvent, MxHandler, type MxRefusal } from "./index.ts";
+import { type DomainSettings, type MxEvent, MxHandler, type MxRefusal } from "./index.ts";
 
 // The MX on a real socket, with a real queue, real DNS on loopback and key statements from a list.
 
@@ -44,13 +44,17 @@ let port = 0;
 let server: SmtpServer;
 let handler: MxHandler;
 
-const domains: Record<string, { stage: Stage; actions: Actions }> = {
-  "dest.test": { stage: "enforce", actions: {} },
-  "alias.test": { stage: "enforce", actions: {} },
-  "observe.test": { stage: "observe", actions: {} },
-  "require.test": { stage: "require", actions: {} },
-  "lenient.test": { stage: "enforce", actions: { revoked: "quarantine", none: "discard" } },
+const domains: Record<string, DomainSettings> = {
+  ...domain("dest.test", null),
+  ...domain("alias.test", null),
+  ...domain("observe.test", "observe"),
+  ...domain("require.test", "require"),
+  ...domain("lenient.test", "enforce", { revoked: "quarantine", none: "discard" }),
 };
+
+function domain(name: string, stage: Stage | null, actions: Actions = {}): Record<string, DomainSettings> {
+  return { [name]: { name, stage, actions, senders: [] } };
+}
 
 before(async () => {
   const { port: dnsPort } = await dns.listen(0, "127.0.0.1");
@@ -72,7 +76,7 @@ before(async () => {
       return localPart === "nobody" ? { kind: "unknown" } : { kind: "accepted", settings };
     },
     verification,
-    actions: {},
+    policy: defaultPolicy,
     queue,
     spool,
     bufferOctets: 1 << 20,

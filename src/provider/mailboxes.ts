@@ -17,12 +17,16 @@ export function maildirOf(mailboxes: Mailboxes, localPart: string): string | nul
 /** Whether the MX takes mail for an address, and how that domain's mail is judged. */
 export function mailboxAnswers(config: Config): (localPart: string, domain: string) => MailboxAnswer {
   const domains = new Map(config.domains.map((domain) => [domain.name, domain]));
+  const accepted = new Map(
+    config.domains.map(({ name, policy }) => [
+      name,
+      { kind: "accepted", settings: { name, ...policy } } as const,
+    ]),
+  );
   return (localPart, name) => {
     const domain = domains.get(name);
     if (domain === undefined) return { kind: "not-hosted" };
-    if (!hasMailbox(domain, localPart)) return { kind: "unknown" };
-    const { stage, actions } = domain.policy;
-    return { kind: "accepted", settings: { stage: stage ?? config.policy.stage, actions } };
+    return (hasMailbox(domain, localPart) && accepted.get(name)) || { kind: "unknown" };
   };
 }
 

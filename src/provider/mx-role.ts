@@ -15,8 +15,12 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
     hostname: config.hostname,
     postmaster: postmasterOf(config),
     mailbox: mailboxAnswers(config),
-    verification: new Verification({ keys: watched(keys, watchers), policies }),
-    actions: config.policy.actions,
+    verification: new Verification({
+      keys: watched(keys, watchers),
+      policies,
+      deadlineMs: config.policy.deadlineMs,
+    }),
+    policy: config.policy,
     queue,
     spool,
     onEvent: (event) => {
@@ -32,6 +36,8 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
   const { onWire } = watchers;
   const running = await listenSmtp(shared, "mx", config.mx.listeners, {
     handler,
+    // ACT-7; a domain with a stage of its own does not show.
+    extensions: config.policy.announce ? [`VSMTP ${config.policy.stage}`] : [],
     ...(onWire ? { transcript: (session, line) => onWire("mx", session.id, line) } : {}),
   });
   return {

@@ -1,6 +1,7 @@
 // From a message to a verdict and what is done about it.
 export { authenticationResult } from "./authentication-result.ts";
-export { type ActionContext, type Decision, decideAction } from "./decide-action.ts";
+export { decideAction } from "./decide-action.ts";
+export type { ActionContext, Decision, Override, Rules } from "./decision.ts";
 export {
   type FromPolicy,
   type Transaction,

@@ -7,6 +7,7 @@ import { type Address, formatAuthenticationResults } from "../message/index.ts";
 import type { NeighbourCheck, NeighbourQuestion, NeighbourResults } from "../neighbours/index.ts";
 import { MessageScanner, type SigningKey, sign } from "../signature/index.ts";
 import { authenticationResult, decideAction, Verification, type Verified } from "./index.ts";
+import { contextOf } from "./test-context.ts";
 import { transactionTo } from "./test-transaction.ts";
 
 const net = new TestNetwork();
@@ -101,10 +102,9 @@ test("where the policy cannot be looked up, signed mail waits and unsigned mail 
 
 test("an unreachable key server defers, until the signature has expired (CCH-11, CCH-12)", async () => {
   const message = signed("From: allice@someisp.tld");
-  const context = { stage: "enforce", policy: "none", overrides: [] } as const;
   const first = await verify(message);
   assert.deepEqual(summary(first), ["temperror", "unavailable", "none"]);
-  const { action, reply } = decideAction(first.verdict, context);
+  const { action, reply } = decideAction(first.verdict, contextOf({}));
   assert.deepEqual([action, reply?.code, reply?.enhanced], ["defer", 451, "4.4.3"]);
   net.nowMs += 601_000;
   assert.deepEqual(summary(await verify(message)), ["fail", "expired", "none"]);

@@ -1,0 +1,53 @@
+import { fitsDomain, type PolicySettings, type SenderRule } from "../config/index.ts";
+import type { Override, Rules } from "../verification/index.ts";
+import type { DomainSettings } from "./mx-options.ts";
+
+/** More From domains than this nobody writes honestly (POL-20): then no setting for one of them helps. */
+const MAX_FROM_DOMAINS = 8;
+
+/**
+ * What the operator wants of mail to a domain (ACT-8), once for each From domain. Settings for senders judge authors,
+ * so where the author's name is no recommendation (VER-17) what counts without them counts as well.
+ *
+ * @param from the domains that From names; asked for only where settings for senders exist
+ */
+export function rulesFor(
+  domain: DomainSettings,
+  policy: PolicySettings,
+  from: () => readonly string[],
+  mismatched: boolean,
+): readonly Rules[] {
+  const forAll = rules(domain, policy, null);
+  if (domain.senders.length === 0 && policy.senders.length === 0) return [forAll];
+  const names = from();
+  if (names.length === 0 || names.length > MAX_FROM_DOMAINS) return [forAll];
+  const forEach = names.map((name) => rules(domain, policy, name));
+  return mismatched ? [...forEach, forAll] : forEach;
+}
+
+/** The most specific first: for recipient and sender, for the recipient, for the sender, for all. */
+function rules(domain: DomainSettings, policy: PolicySettings, sender: string | null): Rules {
+  const of = (list: readonly SenderRule[]) =>
+    sender === null ? [] : list.filter(({ pattern }) => fitsDomain(pattern, sender));
+  const own = of(domain.senders);
+  const all = of(policy.senders);
+  const here = `domains[${domain.name}]`;
+  const stage =
+    own.find((rule) => rule.stage !== null)?.stage ??
+    domain.stage ??
+    all.find((rule) => rule.stage !== null)?.stage ??
+    policy.stage;
+  return {
+    stage,
+    overrides: [
+      ...own.map((rule) => override(`${here}.senders`, rule)),
+      { name: `${here}.actions`, actions: domain.actions },
+      ...all.map((rule) => override("policy.senders", rule)),
+      { name: "policy.actions", actions: policy.actions },
+    ],
+  };
+}
+
+function override(list: string, { pattern, actions }: SenderRule): Override {
+  return { name: `${list}[${pattern}].actions`, actions };
+}
