@@ -24,6 +24,10 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       summary: "what waits for delivery: list, retry, hold, release, bounce, remove",
       load: () => import("./queue/index.ts"),
     },
+    report: {
+      summary: "what mail systems tell each other of their mail: show, send, complain of spam",
+      load: () => import("./report/index.ts"),
+    },
   },
   "Domains, accounts and keys (a running server follows at once)": {
     domain: { summary: "domains that are hosted here", load: () => import("./domain/index.ts") },

@@ -9,6 +9,14 @@ export { MAX_REPORT_MAIL_OCTETS } from "./report-attachment.ts";
 export { permissionName, type ReportDestination, reportDestinations } from "./report-destinations.ts";
 export { type Intake, type IntakeOptions, takeReport } from "./report-intake.ts";
 export {
+  type Counted,
+  type ProblemSummary,
+  type ReceiverSummary,
+  type ReportSummary,
+  type SourceSummary,
+  summarizeReports,
+} from "./summarize-reports.ts";
+export {
   readAggregateReport,
   type UnpackedReport,
   unpackAggregateReport,

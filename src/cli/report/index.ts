@@ -1,0 +1,8 @@
+import type { Command } from "commander";
+import type { Done } from "../run-command.ts";
+import { defineShow } from "./show.ts";
+
+/** `vsmtp report …`: what mail systems tell each other of their mail. */
+export function define(command: Command, done: Done): void {
+  defineShow(command, done);
+}
