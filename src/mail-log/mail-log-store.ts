@@ -71,8 +71,10 @@ export interface MailLogStore {
   /**
    * Counts what came in begin ≤ time < end (Unix milliseconds, by the ids), in any order. Its memory is bounded: beyond 200,000
    * kinds the further ones are counted without `kid` and `client`.
+   *
+   * @param unreported canonical addresses: mail to these alone is not counted
    */
-  aggregate(begin: number, end: number): AsyncIterable<AggregateRow>;
+  aggregate(begin: number, end: number, unreported?: ReadonlySet<string>): AsyncIterable<AggregateRow>;
   /**
    * For daily work that several processes share: true for the first who asks, in any of them, and on the disk by then.
    *

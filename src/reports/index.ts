@@ -4,10 +4,20 @@ export { type AbuseMailOptions, type AbuseReport, abuseMail } from "./abuse-repo
 export { aggregateMail, type MailOptions, REPORT_TYPE } from "./aggregate-mail.ts";
 export { type AggregateReport, packAggregateReport, type ReportRow } from "./aggregate-report.ts";
 export { type Complaint, complaintAbout } from "./complaint.ts";
+export {
+  type DailyReportEvent,
+  DailyReports,
+  type DailyReportsOptions,
+  type DueReport,
+  type SendReport,
+} from "./daily-reports.ts";
+export { postReport } from "./post-report.ts";
 export { type ReceivedReport, ReceivedReports, readReportFile } from "./received-reports.ts";
 export { MAX_REPORT_MAIL_OCTETS } from "./report-attachment.ts";
 export { permissionName, type ReportDestination, reportDestinations } from "./report-destinations.ts";
 export { type Intake, type IntakeOptions, takeReport } from "./report-intake.ts";
+export { dayOf, ReportSchedule, type ReportScheduleOptions } from "./report-schedule.ts";
+export { type ReportedDomain, reportedDomainOf, whyNotSentTo } from "./reported-domain.ts";
 export {
   type Counted,
   type ProblemSummary,

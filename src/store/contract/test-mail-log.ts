@@ -272,6 +272,21 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
     assert.deepEqual(counts, [1100]);
   });
 
+  test("mail log: mail to some addresses alone is not counted (REP-8)", async () => {
+    const store = await (await makePlace()).open();
+    const recipients = [
+      ["reports@dest.test"],
+      ["Reports@Dest.test", "more@dest.test"],
+      ["reports@dest.test", "bob@dest.test"],
+      Array.from({ length: 1000 }, () => "reports@dest.test"),
+    ];
+    await add(store, ...recipients.map((some) => received(START, { recipients: some })));
+    const counts: number[] = [];
+    const unreported = new Set(["reports@dest.test", "more@dest.test"]);
+    for await (const { count } of store.aggregate(START, START + HOUR, unreported)) counts.push(count);
+    assert.deepEqual(counts, [2], "of very many recipients not all are known");
+  });
+
   test("mail log: a day's work is for one, whoever asks", async () => {
     const place = await makePlace();
     const [one, other] = [await place.open(), await place.open()];

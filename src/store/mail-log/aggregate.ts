@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AggregateRow } from "../../mail-log/index.ts";
 import { firstMessageIdAt } from "../../queue/index.ts";
-import { text } from "../sql/columns.ts";
+import { integer, text } from "../sql/columns.ts";
 import { all, type Program, type Row } from "../sql/program.ts";
 import type { LogDriver } from "./log-driver.ts";
 import { addressWord, domainPart, identityWord } from "./terms.ts";
@@ -16,12 +16,13 @@ export async function* aggregate(
   driver: LogDriver,
   begin: number,
   end: number,
+  unreported: ReadonlySet<string>,
 ): AsyncGenerator<AggregateRow, void, undefined> {
   const kinds = new Kinds();
   const to = firstMessageIdAt(end);
   for (let after = ""; ; ) {
     const rows = await driver.read(pageOf(after === "" ? firstMessageIdAt(begin) : after, to));
-    for (const row of rows) kinds.count(row);
+    for (const row of rows) if (!isUnreported(row, unreported)) kinds.count(row);
     if (rows.length < PAGE) break;
     after = `${text(rows.at(-1) as Row, "id")}0`;
     await nextTurn();
@@ -31,11 +32,20 @@ export async function* aggregate(
 
 function* pageOf(from: string, to: string): Program<readonly Row[]> {
   return yield* all(
-    `SELECT id, from_addresses, identity, result, reason, align, rcpt, trust, kid, client, action, decided_by, policy,
+    `SELECT id, recipients, recipient_count, from_addresses, identity, result, reason, align, rcpt, trust, kid, client, action, decided_by, policy,
        policy_domain
      FROM log_received WHERE id >= ? AND id < ? ORDER BY id LIMIT ${PAGE}`,
     from,
     to,
+  );
+}
+
+function isUnreported(row: Row, unreported: ReadonlySet<string>): boolean {
+  if (unreported.size === 0) return false;
+  const recipients = JSON.parse(text(row, "recipients")) as string[];
+  return (
+    recipients.length === integer(row, "recipient_count") &&
+    recipients.every((recipient) => unreported.has(addressWord(recipient)))
   );
 }
 

@@ -34,8 +34,12 @@ export class SqlMailLogStore implements MailLogStore {
     return this.#driver.read(story(id));
   }
 
-  aggregate(begin: number, end: number): AsyncIterable<AggregateRow> {
-    return aggregate(this.#driver, begin, end);
+  aggregate(
+    begin: number,
+    end: number,
+    unreported: ReadonlySet<string> = new Set(),
+  ): AsyncIterable<AggregateRow> {
+    return aggregate(this.#driver, begin, end, unreported);
   }
 
   claimDay(task: string, day: string): Promise<boolean> {
