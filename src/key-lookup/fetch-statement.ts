@@ -1,25 +1,11 @@
-import { createHash } from "node:crypto";
-import type { PolicyRecord } from "../dns/index.ts";
 import { isSignedBy, judgeStatement, parseStatement, type StatementResult } from "../key-protocol/index.ts";
 import type { Address } from "../message/index.ts";
 import type { Trust } from "../signature/index.ts";
 import { type AskOptions, askTarget, isSufficient, type Proof, type TargetAnswer } from "./ask-target.ts";
 import { type Discovery, discoverTargets, type Target } from "./discovery.ts";
+import type { LookupPolicy } from "./lookup-policy.ts";
 import type { RememberedAnswers } from "./remembered-answers.ts";
 import type { TargetMemory } from "./target-memory.ts";
-
-/** What the domain's policy record means for a lookup. */
-export interface LookupPolicy {
-  readonly discovery: PolicyRecord["discovery"];
-  /** The domain's wish or our own, whichever is stricter (TRU-8). */
-  readonly requiredTrust: Trust;
-  readonly statementKeys: readonly Uint8Array[];
-  /** `dk` was learnt through DNSSEC: a signature under it is domain trust (TRU-7). */
-  readonly statementKeysAuthenticated: boolean;
-  readonly epoch: number;
-  /** How old a statement may be that a message brings along (STP-2). */
-  readonly stapleSeconds: number;
-}
 
 /** What the domain's servers say, before it is held against a certain signature. */
 export type Fetched =
@@ -32,7 +18,12 @@ export type Fetched =
     }
   | { readonly kind: "no-key"; readonly detail: string }
   | { readonly kind: "no-keyserver"; readonly detail: string }
-  | { readonly kind: "temperror"; readonly detail: string };
+  | {
+      readonly kind: "temperror";
+      readonly detail: string;
+      /** No server was asked: the budgets are used up (CCH-6). */
+      readonly unasked?: true;
+    };
 
 export interface FetchOptions extends Omit<AskOptions, "attempts" | "requiredTrust" | "signedStatements"> {
   readonly policy: LookupPolicy;
@@ -166,13 +157,4 @@ function statementTrust(parsed: StatementResult, proof: Proof, policy: LookupPol
   if (signed && policy.statementKeysAuthenticated) return "domain";
   if (proof.trust !== null) return proof.trust;
   return signed && proof.ownName ? "host" : null;
-}
-
-/** Changes whenever anything in the policy changes that a remembered answer depends on (CCH-9). */
-export function policyFingerprint(policy: LookupPolicy): string {
-  const hash = createHash("sha256");
-  const { discovery, requiredTrust, statementKeys, statementKeysAuthenticated, epoch } = policy;
-  hash.update(JSON.stringify([discovery, requiredTrust, statementKeysAuthenticated, epoch]));
-  for (const spki of statementKeys) hash.update(spki);
-  return hash.digest("base64");
 }

@@ -1,63 +1,23 @@
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { MappingDialer } from "../dialer/index.ts";
-import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
-import { type Dialer, judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
-import { encodeAddress } from "../message/index.ts";
+import { dnsPolicySource, type PolicyRecordAnswer, type PolicySource, type Resolver } from "../dns/index.ts";
+import { judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
 import type { KeyAnswer, KeySource, Trust } from "../signature/index.ts";
+import { AnswerMemory, domainKeyOf, keyOf } from "./answer-memory.ts";
 import { ConnectionPool } from "./connection-pool.ts";
-import { type Budget, DEFAULT_BUDGET, DomainBudget } from "./domain-budget.ts";
-import { type Fetched, fetchStatement, type LookupPolicy, policyFingerprint } from "./fetch-statement.ts";
+import { type Fetched, fetchStatement } from "./fetch-statement.ts";
+import type { KeyLookupOptions } from "./key-lookup-options.ts";
+import { LookupBudgets } from "./lookup-budgets.ts";
+import { type LookupPolicy, lookupPolicy } from "./lookup-policy.ts";
 import type { Answered, LookupQuestion, LookupReport } from "./lookup-report.ts";
+import type { Permit } from "./miss-budget.ts";
 import { RememberedAnswers } from "./remembered-answers.ts";
 import { stapledAnswer } from "./stapled-answer.ts";
 import type { StapledQuery } from "./stapled-keys.ts";
 import { TargetMemory } from "./target-memory.ts";
 import type { Trail, TrailStep } from "./trail.ts";
 
-export interface KeyLookupOptions {
-  /** Should keep answers for their TTL: every lookup asks for the policy record. */
-  readonly resolver: Resolver;
-  /** Default: straight out of the resolver. */
-  readonly policies?: PolicySource;
-  /** Default: TCP to the address and port. */
-  readonly dialer?: Dialer;
-  /** Certificate authorities trusted besides the system's, PEM. */
-  readonly ca?: readonly string[];
-  /** Instead of `ca`: everything that is trusted, for many lookups or a network of its own. */
-  readonly secureContext?: SecureContext;
-  /** Where key servers listen (DIS-2). Default 8757. */
-  readonly port?: number;
-  /** For closed test networks only (TRU-10): addresses need not be globally reachable (DIS-11). */
-  readonly allowPrivateAddresses?: boolean;
-  /** `domain` asks more of every domain than `auth=domain` does of some (TRU-8). Default `host`. */
-  readonly requiredTrust?: Trust;
-  readonly deadlines?: Partial<LookupDeadlines>;
-  /** Statements and refusals held in memory. Default 50000. */
-  readonly maxRemembered?: number;
-  /** No statement is remembered for longer, whatever it says (CCH-4). Default 3600, at least 60. */
-  readonly maxStatementSeconds?: number;
-  /** Most lookups of one domain. Default CCH-6: what forged mail may make us ask. */
-  readonly domainBudget?: Budget;
-  /** Milliseconds since the epoch. */
-  readonly nowMs?: () => number;
-  /** 0 ≤ x < 1. */
-  readonly random?: () => number;
-}
-
-/** What a server may cost (KEY-17, KEY-18); tests set less. */
-export interface LookupDeadlines {
-  /** For connecting, the greeting, STLS and the handshake, each. Default 5000. */
-  readonly stepMs: number;
-  /** For each line of a reply. Default 10000. */
-  readonly replyMs: number;
-  /** For a whole lookup, DNS included. Default 25000. */
-  readonly lookupMs: number;
-}
-
-const NO_KEYSERVER_SECONDS = 300;
-const NO_KEY_SECONDS = 60;
-const MIN_STATEMENT_SECONDS = 60;
-const MAX_STATEMENT_SECONDS = 3600;
+const untold: Trail = () => {};
 
 /**
  * Looks keys up where their domains keep them (DIS, TRU, CCH, KEY). What a hostile server can do is cost a lookup
@@ -70,29 +30,25 @@ export class KeyLookup implements KeySource {
   readonly #allowPrivateAddresses: boolean;
   readonly #requiredTrust: Trust;
   readonly #lookupMs: number;
-  readonly #maxStatementSeconds: number;
   readonly #random: () => number;
   readonly #pool: ConnectionPool;
-  readonly #budget: DomainBudget;
+  readonly #budgets: LookupBudgets;
   readonly #targetMemory: TargetMemory;
   readonly #domainMemory: TargetMemory;
   readonly #notHere: RememberedAnswers<object>;
-  readonly #remembered: RememberedAnswers<Fetched>;
-  readonly #noKeyserver: RememberedAnswers<Fetched>;
+  readonly #answers: AnswerMemory;
   readonly #underWay = new Map<string, Promise<Fetched>>();
   /** Lines on the wire go to whoever is being told: connections are shared, so they belong to no lookup alone. */
   readonly #listeners = new Set<Trail>();
 
   constructor(options: KeyLookupOptions) {
     const nowMs = options.nowMs ?? Date.now;
-    const maxRemembered = options.maxRemembered ?? 50_000;
     this.#resolver = options.resolver;
     this.#policies = options.policies ?? dnsPolicySource(options.resolver);
     this.#port = options.port ?? KEY_PORT;
     this.#allowPrivateAddresses = options.allowPrivateAddresses ?? false;
     this.#requiredTrust = options.requiredTrust ?? "host";
     this.#lookupMs = options.deadlines?.lookupMs ?? 25_000;
-    this.#maxStatementSeconds = options.maxStatementSeconds ?? MAX_STATEMENT_SECONDS;
     this.#random = options.random ?? Math.random;
     this.#pool = new ConnectionPool({
       dialer: options.dialer ?? new MappingDialer(),
@@ -103,16 +59,19 @@ export class KeyLookup implements KeySource {
         for (const trail of this.#listeners) trail({ kind: "line", from, text });
       },
     });
-    this.#budget = new DomainBudget(nowMs, options.domainBudget ?? DEFAULT_BUDGET);
+    this.#budgets = new LookupBudgets(nowMs, options.domainBudget);
     this.#targetMemory = new TargetMemory(nowMs);
     this.#domainMemory = new TargetMemory(nowMs);
     this.#notHere = new RememberedAnswers(10_000, nowMs);
-    this.#remembered = new RememberedAnswers(maxRemembered, nowMs);
-    this.#noKeyserver = new RememberedAnswers(10_000, nowMs);
+    this.#answers = new AnswerMemory({
+      nowMs,
+      max: options.maxRemembered ?? 50_000,
+      maxStatementSeconds: options.maxStatementSeconds,
+    });
   }
 
   lookUp(query: StapledQuery): Promise<KeyAnswer> {
-    return this.#lookUp(query, () => {}).then(({ answer }) => answer);
+    return this.#lookUp(query, untold).then(({ answer }) => answer);
   }
 
   /** Looks up and tells how. */
@@ -130,8 +89,8 @@ export class KeyLookup implements KeySource {
 
   /** Forgets everything learnt, good or bad. */
   forget(): void {
-    for (const memory of [this.#remembered, this.#noKeyserver, this.#notHere]) memory.clear();
-    for (const memory of [this.#targetMemory, this.#domainMemory]) memory.clear();
+    for (const memory of [this.#answers, this.#notHere, this.#targetMemory, this.#domainMemory])
+      memory.clear();
   }
 
   /** Ends the connections that are kept. */
@@ -140,129 +99,144 @@ export class KeyLookup implements KeySource {
   }
 
   async #lookUp(question: LookupQuestion, trail: Trail): Promise<Answered> {
-    const { domain } = question.identity;
-    const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), this.#lookupMs);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), this.#lookupMs);
     try {
-      const found = await this.#policies.recordOf(domain, controller.signal);
-      const problem = found.kind === "failure" ? found.detail : found.kind === "none" ? found.problem : null;
-      const authenticated = found.kind === "record" && found.authenticated;
-      const what = found.kind === "record" || found.kind === "none" ? found.kind : "failure";
-      trail({ kind: "policy", domain, found: what, authenticated, detail: problem });
+      const found = await this.#policies.recordOf(question.identity.domain, deadline.signal);
+      if (trail !== untold) trail(policyStep(question.identity.domain, found));
       // POL-16
       if (found.kind === "failure")
         return { answer: { kind: "temperror", detail: found.detail }, statement: null };
-      const record = found.kind === "record" ? found.record : null;
-      const wantsDomain = record?.requiredTrust === "domain" || this.#requiredTrust === "domain";
-      const policy: LookupPolicy = {
-        discovery: record?.discovery ?? "mx",
-        requiredTrust: wantsDomain ? "domain" : "host",
-        statementKeys: record?.statementKeys ?? [],
-        statementKeysAuthenticated: authenticated,
-        epoch: record?.epoch ?? 0,
-        stapleSeconds: record?.stapleSeconds ?? 0,
-      };
+      const policy = lookupPolicy(found, this.#requiredTrust);
+      const key = keyOf(question, policy);
       // What is remembered about the key comes first: it costs no query either, and may know of a revocation (STP-7).
-      const stapled = this.#remembers(question, policy) ? null : stapledAnswer(question, policy, trail);
+      const remembered = this.#answers.recall(key, question.now);
+      if (remembered !== null) {
+        noteRemembered(remembered, trail);
+        return answerTo(question, remembered, policy);
+      }
+      const stapled = stapledAnswer(question, policy, trail);
       if (stapled !== null) return stapled;
-      const fetched = await this.#fetch(question, policy, controller.signal, trail);
-      return answerTo(question, fetched, policy);
+      const fetched = await this.#fetch(question, policy, key, deadline.signal, trail);
+      const stale =
+        fetched.kind === "temperror" && fetched.unasked !== true ? this.#answers.recallStale(key) : null;
+      if (stale === null) return answerTo(question, fetched, policy);
+      trail({ kind: "remembered", what: "stale statement" });
+      return answerTo(question, stale, policy, MAX_STALE_SECONDS);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #remembers(question: LookupQuestion, policy: LookupPolicy): boolean {
-    const remembered = this.#remembered.recall(cacheKeys(question, policy).statement);
-    return remembered !== null && isCurrent(remembered, question.now);
-  }
-
-  /** What is remembered, or is being asked already, or what the servers say (CCH-1 to CCH-9). */
+  /** What is being asked already, or what the servers say (CCH-1 to CCH-9). */
   async #fetch(
     question: LookupQuestion,
     policy: LookupPolicy,
+    key: string,
     signal: AbortSignal,
     trail: Trail,
   ): Promise<Fetched> {
     const { domain } = question.identity;
-    const { domain: domainKey, statement: key } = cacheKeys(question, policy);
-    const remembered = this.#noKeyserver.recall(domainKey) ?? this.#remembered.recall(key);
-    if (remembered !== null && isCurrent(remembered, question.now)) {
-      if (remembered.kind !== "temperror") trail({ kind: "remembered", what: remembered.kind });
-      return remembered;
+    const domainKey = domainKeyOf(question, policy);
+    const known = this.#known(key, domainKey, trail);
+    if (known !== null) return known;
+    let permit = this.#budgets.begin({ domain, client: question.client ?? null });
+    if (typeof permit === "string") {
+      const problem = permit;
+      const isVouchedFor = (await question.vouched?.()) === domain;
+      // Much may have come in while others looked into that.
+      const meanwhile = this.#answers.recall(key, question.now) ?? this.#known(key, domainKey, trail);
+      if (meanwhile !== null) return meanwhile;
+      if (isVouchedFor) permit = this.#budgets.beginVouched(domain);
+      if (typeof permit === "string") {
+        trail({ kind: "over-budget", domain, detail: permit });
+        return { kind: "temperror", detail: `too many lookups for ${domain}: ${problem}`, unasked: true };
+      }
     }
-    const underWay = this.#underWay.get(key);
-    if (underWay !== undefined) {
-      trail({ kind: "merged" });
-      return underWay;
-    }
-    const overBudget = this.#budget.begin(domain);
-    if (overBudget !== null) {
-      trail({ kind: "over-budget", domain, detail: overBudget });
-      return { kind: "temperror", detail: `too many lookups for ${domain}: ${overBudget}` };
-    }
-    const fetching = fetchStatement({
-      domain,
-      address: question.identity,
-      kid: question.kid,
-      now: question.now,
-      policy,
-      port: this.#port,
-      random: this.#random,
-      resolver: this.#resolver,
-      pool: this.#pool,
-      memory: this.#targetMemory,
-      domainMemory: this.#domainMemory,
-      notHere: this.#notHere,
-      allowPrivateAddresses: this.#allowPrivateAddresses,
-      signal,
-      trail,
-    });
+    const fetching = this.#ask(question, policy, permit, signal, trail);
     this.#underWay.set(key, fetching);
     try {
       const fetched = await fetching;
-      if (fetched.kind === "no-keyserver") this.#noKeyserver.keep(domainKey, fetched, NO_KEYSERVER_SECONDS);
-      else if (fetched.kind !== "temperror")
-        this.#remembered.keep(key, fetched, keepSeconds(fetched, this.#maxStatementSeconds));
+      this.#answers.keep(key, domainKey, fetched, true);
       return fetched;
     } finally {
       this.#underWay.delete(key);
-      this.#budget.end(domain);
+    }
+  }
+
+  /** That nobody serves the domain, or what the same lookup says that is under way. */
+  #known(key: string, domainKey: string, trail: Trail): Fetched | Promise<Fetched> | null {
+    const remembered = this.#answers.recallNoKeyserver(domainKey);
+    if (remembered !== null) noteRemembered(remembered, trail);
+    const underWay = remembered ?? this.#underWay.get(key) ?? null;
+    if (underWay !== null && remembered === null) trail({ kind: "merged" });
+    return underWay;
+  }
+
+  async #ask(
+    question: LookupQuestion,
+    policy: LookupPolicy,
+    permit: Permit,
+    signal: AbortSignal,
+    trail: Trail,
+  ): Promise<Fetched> {
+    let wasVain = true;
+    try {
+      const fetched = await fetchStatement({
+        domain: question.identity.domain,
+        address: question.identity,
+        kid: question.kid,
+        now: question.now,
+        policy,
+        port: this.#port,
+        random: this.#random,
+        resolver: this.#resolver,
+        pool: this.#pool,
+        memory: this.#targetMemory,
+        domainMemory: this.#domainMemory,
+        notHere: this.#notHere,
+        allowPrivateAddresses: this.#allowPrivateAddresses,
+        signal,
+        trail,
+      });
+      wasVain = fetched.kind !== "statement";
+      return fetched;
+    } finally {
+      permit.end(wasVain);
     }
   }
 }
 
-/** What answers are remembered under: those that hold for the whole domain, and those about one key. */
-function cacheKeys({ identity, kid }: LookupQuestion, policy: LookupPolicy) {
-  const fingerprint = policyFingerprint(policy);
-  return {
-    domain: `${identity.domain} ${fingerprint}`,
-    statement: `${encodeAddress(identity)} ${kid ?? ""} ${fingerprint}`,
-  };
+const MAX_STALE_SECONDS = 86_400;
+
+function policyStep(domain: string, found: PolicyRecordAnswer): TrailStep {
+  const detail = found.kind === "failure" ? found.detail : found.kind === "none" ? found.problem : null;
+  const authenticated = found.kind === "record" && found.authenticated;
+  return { kind: "policy", domain, found: found.kind, authenticated, detail };
 }
 
-/** CCH-1, CCH-4 */
-function keepSeconds(fetched: Fetched, max: number): number {
-  if (fetched.kind !== "statement" || !fetched.parsed.ok) return NO_KEY_SECONDS;
-  const { ttlSeconds } = fetched.parsed.statement;
-  return Math.min(Math.max(ttlSeconds, MIN_STATEMENT_SECONDS), max);
-}
-
-/** A remembered statement may have grown stale by the verifier's clock, which is not that of the memory. */
-function isCurrent(fetched: Fetched, now: number): boolean {
-  if (fetched.kind !== "statement" || !fetched.parsed.ok) return true;
-  const { issuedAt, ttlSeconds } = fetched.parsed.statement;
-  return now <= issuedAt + ttlSeconds + 300;
+function noteRemembered({ kind }: Fetched, trail: Trail): void {
+  if (kind !== "temperror") trail({ kind: "remembered", what: kind });
 }
 
 /** Holds what the servers say against one signature. */
-function answerTo(question: LookupQuestion, fetched: Fetched, policy: LookupPolicy): Answered {
-  if (fetched.kind === "temperror") return { answer: fetched, statement: null };
+function answerTo(
+  question: LookupQuestion,
+  fetched: Fetched,
+  policy: LookupPolicy,
+  allowStaleSeconds = 0,
+): Answered {
+  if (fetched.kind === "temperror") {
+    return { answer: { kind: "temperror", detail: fetched.detail }, statement: null };
+  }
   if (fetched.kind !== "statement") {
     return { answer: { kind: "fail", reason: fetched.kind, detail: fetched.detail }, statement: null };
   }
   const { parsed, line, trust } = fetched;
-  const judgement = judgeStatement(parsed, { ...question, ...policy });
+  const { identity, kid, algorithm, signedAt, now } = question;
+  const { statementKeys, epoch } = policy;
+  const asked = { identity, kid, algorithm, signedAt, now, statementKeys, epoch, allowStaleSeconds };
+  const judgement = judgeStatement(parsed, asked);
   switch (judgement.kind) {
     case "usable":
       return {

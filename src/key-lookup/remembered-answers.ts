@@ -19,6 +19,15 @@ export class RememberedAnswers<V extends object> {
     this.#entries.set(key, { value, untilMs: this.#nowMs() + seconds * 1000 });
   }
 
+  /** Until when, Unix milliseconds; 0 when it is not remembered. */
+  until(key: string): number {
+    return this.#entries.peek(key)?.untilMs ?? 0;
+  }
+
+  drop(key: string): void {
+    this.#entries.delete(key);
+  }
+
   clear(): void {
     this.#entries.clear();
   }

@@ -1,6 +1,6 @@
 import { judgeStaple } from "../key-protocol/index.ts";
 import { isSufficient } from "./ask-target.ts";
-import type { LookupPolicy } from "./fetch-statement.ts";
+import type { LookupPolicy } from "./lookup-policy.ts";
 import type { Answered, LookupQuestion } from "./lookup-report.ts";
 import type { Trail } from "./trail.ts";
 

@@ -1,10 +1,25 @@
+import { clientPrefix } from "../dns/index.ts";
 import { type ReceivedStatement, readStaples, STAPLE_FIELD } from "../key-protocol/index.ts";
 import { encodeAddress } from "../message/index.ts";
 import type { KeyAnswer, KeyQuery, KeySource, ScannedMessage } from "../signature/index.ts";
 
+/** Who brought a message, and who vouches for it. */
+export interface MessageOrigin {
+  /** The address of the client: its network is who pays for keys that are not there (CCH-14). */
+  readonly clientAddress?: string;
+  /**
+   * The From domain that passes aligned DKIM or SPF; null where none does. Asked only where the budget for the identity's
+   * domain is used up, and it helps only where it is the same domain (CCH-7).
+   */
+  readonly vouched?: () => Promise<string | null>;
+}
+
 /** A question about a key, with what the message itself says about it: a statement that nothing proves yet. */
 export interface StapledQuery extends KeyQuery {
   readonly staple?: ReceivedStatement;
+  /** As clientPrefix gives it. */
+  readonly client?: string;
+  readonly vouched?: () => Promise<string | null>;
 }
 
 /** Where keys come from. One that knows no staples looks every key up, which is always right. */
@@ -20,12 +35,21 @@ export interface StapleKeySource {
 export class StapledKeys implements KeySource {
   readonly #message: ScannedMessage;
   readonly #keys: StapleKeySource;
+  readonly #origin: Pick<StapledQuery, "client" | "vouched">;
   #statements: readonly ReceivedStatement[] | null = null;
   #used = false;
 
-  constructor(message: ScannedMessage, keys: StapleKeySource) {
+  constructor(
+    message: ScannedMessage,
+    keys: StapleKeySource,
+    { clientAddress, vouched }: MessageOrigin = {},
+  ) {
     this.#message = message;
     this.#keys = keys;
+    this.#origin = {
+      ...(clientAddress === undefined ? {} : { client: clientPrefix(clientAddress) }),
+      ...(vouched === undefined ? {} : { vouched }),
+    };
   }
 
   /** A staple served instead of a lookup. */
@@ -38,7 +62,11 @@ export class StapledKeys implements KeySource {
     this.#statements ??= readStaples(header, index.get(STAPLE_FIELD) ?? []);
     const identity = encodeAddress(query.identity);
     const staple = this.#statements.find((about) => about.kid === query.kid && about.identity === identity);
-    const answer = await this.#keys.lookUp(staple === undefined ? query : { ...query, staple });
+    const answer = await this.#keys.lookUp({
+      ...query,
+      ...this.#origin,
+      ...(staple === undefined ? {} : { staple }),
+    });
     if (answer.kind === "key" && answer.stapled === true) this.#used = true;
     return answer;
   }

@@ -14,7 +14,8 @@ import {
 } from "../key-server/index.ts";
 import { type Address, addressText } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
-import { KeyLookup, type KeyLookupOptions } from "./key-lookup.ts";
+import { KeyLookup } from "./key-lookup.ts";
+import type { KeyLookupOptions } from "./key-lookup-options.ts";
 import type { LookupQuestion } from "./lookup-report.ts";
 
 /** 2004-01-05 12:00:00 UTC, when Appendix A was signed. */

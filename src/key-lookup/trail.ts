@@ -2,7 +2,10 @@ import type { Trust } from "../signature/index.ts";
 
 /** What a lookup did, step by step: for people who want to know why it came out as it did. */
 export type TrailStep =
-  | { readonly kind: "remembered"; readonly what: "statement" | "no-key" | "no-keyserver" }
+  | {
+      readonly kind: "remembered";
+      readonly what: "statement" | "stale statement" | "no-key" | "no-keyserver";
+    }
   /** Another lookup for the same key was under way; its answer served. */
   | { readonly kind: "merged" }
   | { readonly kind: "over-budget"; readonly domain: string; readonly detail: string }

@@ -92,9 +92,9 @@ export class Verification {
     }
   }
 
-  async #verify(message: ScannedMessage, { recipients }: Transaction): Promise<Judged> {
+  async #verify(message: ScannedMessage, { recipients, client }: Transaction): Promise<Judged> {
     const now = Math.floor(this.#clock.now() / 1000);
-    const keys = new StapledKeys(message, this.#keys);
+    const keys = new StapledKeys(message, this.#keys, { clientAddress: client.address });
     const verdict = await judge(message, { now, recipients, keys });
     const verified: Judged = { verdict, policy: NO_POLICY, stapled: keys.used };
     if (!dependsOnPolicy(verdict)) return verified;
