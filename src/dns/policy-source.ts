@@ -1,4 +1,11 @@
-import { type DomainPolicy, isPolicyRecord, type PolicyRecord, parsePolicyRecord } from "./policy-record.ts";
+import { LRUCache } from "lru-cache";
+import {
+  type DomainPolicy,
+  isPolicyRecord,
+  type PolicyRecord,
+  type PolicyRecordResult,
+  parsePolicyRecord,
+} from "./policy-record.ts";
 import type { Resolver } from "./resolver.ts";
 
 /** What stands at `_vsmtp.<domain>`. */
@@ -61,6 +68,20 @@ export function dnsPolicySource(resolver: Resolver): PolicySource {
   };
 }
 
+/** The records that were read last: a record that is the same comes out as the same object. */
+const lastRead = new LRUCache<string, PolicyRecordResult>({ max: 1000 });
+const MAX_KNOWN_LENGTH = 1024;
+
+function readRecord(text: string): PolicyRecordResult {
+  if (text.length > MAX_KNOWN_LENGTH) return parsePolicyRecord(text);
+  let read = lastRead.get(text);
+  if (read === undefined) {
+    read = parsePolicyRecord(text);
+    lastRead.set(text, read);
+  }
+  return read;
+}
+
 /** Looks up the record of exactly this domain (POL-1, POL-12). */
 export async function lookUpPolicyRecord(
   domain: string,
@@ -76,7 +97,7 @@ export async function lookUpPolicyRecord(
   const [text] = records;
   if (text === undefined) return none(null, authenticated);
   if (records.length > 1) return none(`${records.length} policy records count as none`);
-  const parsed = parsePolicyRecord(text);
+  const parsed = readRecord(text);
   if (!parsed.ok) return none(parsed.problem);
   return { kind: "record", record: parsed.record, text, authenticated, ttlSeconds };
 }

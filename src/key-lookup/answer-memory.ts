@@ -50,7 +50,7 @@ export class AnswerMemory {
     return this.#stale.recall(key);
   }
 
-  /** @param remember false: statements are used once (CCH-8) */
+  /** @param remember false: statements are used once */
   keep(key: string, domainKey: string, fetched: Fetched, remember: boolean): void {
     if (fetched.kind === "temperror") return;
     // Whatever was said later than a stale statement outranks it.
@@ -60,10 +60,9 @@ export class AnswerMemory {
       this.#answers.keep(key, fetched, NO_KEY_SECONDS);
     else if (remember) {
       const seconds = this.#statementSeconds(fetched.parsed.statement.ttlSeconds);
-      const { staleSeconds, state } = fetched.parsed.statement;
+      const { staleSeconds } = fetched.parsed.statement;
       this.#answers.keep(key, fetched, seconds);
-      if (staleSeconds > 0 && state !== "suspended")
-        this.#stale.keep(key, fetched, seconds + staleSeconds);
+      if (staleSeconds > 0) this.#stale.keep(key, fetched, seconds + staleSeconds);
     }
   }
 

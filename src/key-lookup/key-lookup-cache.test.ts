@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { formatStatement } from "../key-protocol/index.ts";
 import type { Address } from "../message/index.ts";
-import { activeKey, allice, ask, NOW, TestNetwork } from "./test-network.ts";
+import type { LookupQuestion } from "./lookup-report.ts";
+import { activeKey, allice, ask, kid, NOW, TestNetwork } from "./test-network.ts";
 
 const net = new TestNetwork();
 before(() => net.start());
@@ -58,6 +60,54 @@ describe("caching (CCH)", () => {
     assert.equal(await ask(other), "no-keyserver");
     net.nowMs += 1;
     assert.equal(await ask(other, { now: NOW + 360 }), "key host");
+  });
+
+  test("where a server allows it (se), a statement serves on while nobody answers, and then only (CCH-3)", async () => {
+    const { state, algorithm, spki, notBefore, notAfter } = activeKey;
+    const key = {
+      identity: "allice@someisp.tld",
+      kid,
+      state,
+      algorithm,
+      spki,
+      notBefore,
+      notAfter,
+      grants: [],
+    };
+    const times = () => ({ issuedAt: net.nowMs / 1000, ttlSeconds: 60, staleSeconds: 7200 });
+    let over: Partial<typeof key> | null = {};
+    const answer = () =>
+      over === null ? ["-ERR [TEMP]"] : [formatStatement({ ...key, ...times(), ...over })];
+    await net.scriptedKeyServer(mx1, ["mx1.someisp.tld"], answer);
+    const lookup = net.lookup({ domainBudget: { inFlight: 10, perMinute: 4 } });
+    const at = (seconds: number, other: Partial<LookupQuestion> = {}) => {
+      net.nowMs = (NOW + seconds) * 1000;
+      return ask(lookup, { now: NOW + seconds, ...other });
+    };
+    assert.equal(await at(0), "key host");
+    over = null;
+    assert.equal(await at(59), "key host");
+    assert.equal(await at(60), "key host");
+    assert.equal(await at(7259), "key host");
+    assert.equal(await at(7260), "temperror");
+    over = {};
+    assert.equal(await at(9000), "key host");
+    over = { notAfter: 1 }; // what is against a key is no reason to believe it while nobody answers
+    assert.equal(await at(9900), "bad-key");
+    over = null;
+    assert.equal(await at(9960), "temperror");
+    over = {};
+    assert.equal(await at(20_000), "key host");
+    over = { state: "suspended" };
+    assert.equal(await at(20_060), "suspended"); // outranks the statement before
+    over = null;
+    assert.equal(await at(20_120), "temperror");
+    over = {};
+    assert.equal(await at(30_000), "key host");
+    over = null;
+    const others = Array.from({ length: 4 }, (_, n) => at(30_061, { identity: asIf(`u${n}`) }));
+    assert.deepEqual(tally(await Promise.all(others)), { temperror: 4 });
+    assert.equal(await at(30_061), "temperror"); // over budget, nobody was asked
   });
 
   test("[NOTHERE] 300 seconds for this domain and target (CCH-4)", async () => {

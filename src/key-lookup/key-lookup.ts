@@ -118,14 +118,25 @@ export class KeyLookup implements KeySource {
       const stapled = stapledAnswer(question, policy, trail);
       if (stapled !== null) return stapled;
       const fetched = await this.#fetch(question, policy, key, deadline.signal, trail);
-      const stale =
-        fetched.kind === "temperror" && fetched.unasked !== true ? this.#answers.recallStale(key) : null;
-      if (stale === null) return answerTo(question, fetched, policy);
-      trail({ kind: "remembered", what: "stale statement" });
-      return answerTo(question, stale, policy, MAX_STALE_SECONDS);
+      const failed = fetched.kind === "temperror" && fetched.unasked !== true;
+      return (
+        (failed ? this.#staleAnswer(question, policy, key, trail) : null) ??
+        answerTo(question, fetched, policy)
+      );
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** What a statement says that its server allows to be used while it does not answer (CCH-3): nothing that is against it. */
+  #staleAnswer(question: LookupQuestion, policy: LookupPolicy, key: string, trail: Trail): Answered | null {
+    const stale = this.#answers.recallStale(key);
+    if (stale === null) return null;
+    const answered = answerTo(question, stale, policy, MAX_STALE_SECONDS);
+    const { answer } = answered;
+    if (answer.kind === "temperror" || (answer.kind === "fail" && answer.reason !== "revoked")) return null;
+    trail({ kind: "remembered", what: "stale statement" });
+    return answered;
   }
 
   /** What is being asked already, or what the servers say (CCH-1 to CCH-9). */

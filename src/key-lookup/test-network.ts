@@ -1,9 +1,9 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { generate } from "selfsigned";
 import { DnsServer, StubResolver } from "../dns/index.ts";
-import type { Dialer, KeyTarget } from "../key-protocol/index.ts";
+import { ALPN, type Dialer, type KeyTarget } from "../key-protocol/index.ts";
 import {
   type DirectoryDomain,
   type DirectoryKey,
@@ -191,6 +191,29 @@ export class TestNetwork {
     this.#places.set(at, port);
     this.#closers.push(() => server.close(0));
     return { server, directory };
+  }
+
+  /** A key server that answers KEY with whatever this gives: statement lines, or one that begins with "-". */
+  async scriptedKeyServer(
+    at: string,
+    names: readonly string[],
+    answer: () => readonly string[],
+  ): Promise<Server> {
+    const secureContext = await this.certificate(names);
+    return this.listen(at, (socket) => {
+      socket.write("+OK VSMTP/1\r\n");
+      socket.once("data", () => {
+        socket.write("+OK begin\r\n");
+        const secure = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: [ALPN] });
+        secure
+          .on("error", () => {})
+          .on("data", () => {
+            const lines = answer();
+            const text = lines[0]?.startsWith("-") ? lines : [`+OK ${lines.length}`, ...lines, "."];
+            secure.write(text.map((line) => `${line}\r\n`).join(""));
+          });
+      });
+    });
   }
 
   /** Something else at an address and port. */
