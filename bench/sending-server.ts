@@ -7,7 +7,14 @@ import { createSecureContext } from "node:tls";
 import { pino } from "pino";
 import { generate } from "selfsigned";
 import { loadConfig } from "../src/config/index.ts";
-import { createLog, openMemories, openNetwork, type Shared, startDelivery } from "../src/provider/index.ts";
+import {
+  createLog,
+  openMailLog,
+  openMemories,
+  openNetwork,
+  type Shared,
+  startDelivery,
+} from "../src/provider/index.ts";
 import { Queue, RetrySchedule } from "../src/queue/index.ts";
 import type { Login } from "../src/signing/index.ts";
 import { type SmtpHandler, SmtpServer } from "../src/smtp/index.ts";
@@ -59,6 +66,7 @@ const shared: Shared = {
   log,
   network,
   memories: openMemories(config, network, log),
+  mailLog: await openMailLog(config, log),
   watchers: {},
   waits: { retry: new RetrySchedule() },
 };

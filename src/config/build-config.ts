@@ -41,6 +41,11 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     store: {
       keyring: resolveFile(keyring, dataDirectory),
       queue: resolveFile(queue, dataDirectory),
+      // Who has a database for the queue wants no file for the log.
+      log: resolveFile(
+        settings.store.log ?? (queue.kind === "file" ? { kind: "file", path: "mail-log.sqlite" } : queue),
+        dataDirectory,
+      ),
       spool: resolve(dataDirectory, spool),
       masterKey: resolveFile(masterKey, dataDirectory),
     },
@@ -109,6 +114,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       keepMs: settings.quarantine.keep,
       digest: settings.quarantine.digest,
     },
+    log: { enabled: settings.log.enabled, keepMs: settings.log.keep },
     reports: buildReports(settings, dataDirectory, report),
     delivery: buildDelivery(settings.delivery, report),
     network: {

@@ -40,6 +40,7 @@ test("the least configuration gets every default", () => {
     store: {
       keyring: { kind: "file", path: "/var/lib/vsmtp/keyring.sqlite" },
       queue: { kind: "file", path: "/var/lib/vsmtp/queue.sqlite" },
+      log: { kind: "file", path: "/var/lib/vsmtp/mail-log.sqlite" },
       spool: "/var/lib/vsmtp/spool",
       masterKey: { kind: "file", path: "/var/lib/vsmtp/master.key" },
     },
@@ -90,6 +91,7 @@ test("the least configuration gets every default", () => {
     routes: [],
     policy: defaultPolicy,
     quarantine: { into: "store", keepMs: 30 * 86_400_000, digest: "never" },
+    log: { enabled: true, keepMs: 30 * 86_400_000 },
     reports: {
       send: false,
       domain: "dest.test",
@@ -127,6 +129,7 @@ log_level = "debug"
 [store]
 keyring = "k.db"
 queue = "/queue/q.db"
+log = "/log/l.db"
 spool = "large"
 master_key = "m"
 [accounts]
@@ -186,6 +189,9 @@ password = "inner.secret"
 [policy]
 stage = "observe"
 actions.revoked = "quarantine"
+[log]
+enabled = false
+keep = "7d"
 [delivery]
 give_up_after = "36h"
 warn_after = "never"
@@ -213,9 +219,11 @@ idle_timeout = "90s"
   assert.deepEqual(config.store, {
     keyring: { kind: "file", path: "/etc/vsmtp/data/k.db" },
     queue: { kind: "file", path: "/queue/q.db" },
+    log: { kind: "file", path: "/log/l.db" },
     spool: "/etc/vsmtp/data/large",
     masterKey: { kind: "file", path: "/etc/vsmtp/data/m" },
   });
+  assert.deepEqual(config.log, { enabled: false, keepMs: 7 * 86_400_000 });
   assert.deepEqual(config.accounts, {
     limits: { recipients: 50, periodMs: 3_600_000, newAccountRecipients: 5, newAccountMs: 172_800_000 },
     scram: true,
@@ -406,8 +414,8 @@ test("the defaults that the example file shows are the defaults", () => {
   assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));
 });
 
-test("keyring and queue are each a file or a PostgreSQL database, whose URL nobody is shown", () => {
-  for (const store of ["keyring", "queue"] as const) {
+test("keyring, queue and log are each a file or a PostgreSQL database, whose URL nobody is shown", () => {
+  for (const store of ["keyring", "queue", "log"] as const) {
     const load = (written: string) =>
       loadConfig(`${least}\n[store]\n${store} = "${written}"\n`, "/etc/vsmtp/vsmtp.toml");
     const source = (written: string) => {
@@ -432,6 +440,13 @@ test("keyring and queue are each a file or a PostgreSQL database, whose URL nobo
       assert.doesNotMatch(JSON.stringify(result.problems), /s3cret/);
     }
   }
+});
+
+test("the mail log is where the queue is, if that is a database and nothing else is said", () => {
+  const logOf = (settings: string) => accepted(`${least}\n[store]\n${settings}\n`).store.log;
+  assert.deepEqual(logOf('queue = "env:DB_URL"'), { kind: "variable", name: "DB_URL" });
+  assert.deepEqual(logOf('queue = "env:DB_URL"\nlog = "l"'), { kind: "file", path: "/var/lib/vsmtp/l" });
+  assert.deepEqual(logOf('queue = "q"'), { kind: "file", path: "/var/lib/vsmtp/mail-log.sqlite" });
 });
 
 test("the master key comes from a file, a systemd credential or an environment variable", () => {

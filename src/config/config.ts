@@ -54,6 +54,7 @@ export interface Config {
   readonly policy: PolicySettings;
   readonly quarantine: QuarantineSettings;
   readonly reports: ReportSettings;
+  readonly log: MailLogSettings;
   readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;
@@ -79,9 +80,17 @@ export interface KeyServerLimits {
   readonly exempt: readonly string[];
 }
 
+/** What is written down of each message that comes in or is handed in. */
+export interface MailLogSettings {
+  readonly enabled: boolean;
+  readonly keepMs: number;
+}
+
 export interface StoreSettings {
   readonly keyring: StoreSource;
   readonly queue: StoreSource;
+  /** What became of each message. */
+  readonly log: StoreSource;
   /** The folder for messages that are too large for memory; made at first use. */
   readonly spool: string;
   /** Where the key comes from that encrypts private keys. A file is made at first use. */

@@ -86,6 +86,7 @@ export const schema = z.strictObject({
     .strictObject({
       keyring: storeSource.prefault("keyring.sqlite"),
       queue: storeSource.prefault("queue.sqlite"),
+      log: storeSource.optional(),
       spool: filePath.default("spool"),
       master_key: masterKeySource.prefault("master.key"),
     })
@@ -175,6 +176,9 @@ export const schema = z.strictObject({
       keep: durationMs.default(30 * 24 * HOUR_MS),
       digest: z.enum(["never", "daily"]).default("never"),
     })
+    .prefault({}),
+  log: z
+    .strictObject({ enabled: z.boolean().default(true), keep: durationMs.default(30 * 24 * HOUR_MS) })
     .prefault({}),
   reports: z
     .strictObject({

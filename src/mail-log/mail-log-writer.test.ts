@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type MailLogBatch, MailLogStoreError, MailLogWriter, type ReceivedEntry } from "./index.ts";
+import {
+  beginForgetting,
+  LateMailLogStore,
+  type MailLogBatch,
+  type MailLogStore,
+  MailLogStoreError,
+  MailLogWriter,
+  type ReceivedEntry,
+} from "./index.ts";
 import { received } from "./test-entries.ts";
 
 /** A store as far as the writer knows it, on an array. */
@@ -101,6 +109,54 @@ test("at the end everything is written, or counted as lost without waiting long"
   for (const entry of entries(9)) other.received(entry);
   await other.close();
   assert.deepEqual(lost, [9]);
+});
+
+test("a log whose database is away is opened when it can be, and what waited is written", async () => {
+  const store = new Shelf();
+  let reachable = false;
+  let openings = 0;
+  const late = new LateMailLogStore(async () => {
+    openings++;
+    if (!reachable) throw new MailLogStoreError("busy", "no answer");
+    return store as unknown as MailLogStore;
+  });
+  const log = new MailLogWriter({ store: late, waitMs: 1, againMs: 2, againMostMs: 5 });
+  log.received(received(0));
+  await until(() => openings >= 2);
+  await assert.rejects(late.claimDay("x", "2026-11-26"), MailLogStoreError);
+  reachable = true;
+  await until(() => store.ids.length === 1);
+  const before = openings;
+  log.received(received(0));
+  await until(() => store.ids.length === 2);
+  assert.equal(openings, before, "it stays open");
+  await log.close();
+});
+
+test("what was kept long enough goes in steps, time after time, until it is told to stop", async () => {
+  const asked: number[] = [];
+  const failures: unknown[] = [];
+  let left = 3;
+  const store = {
+    forget: async (before: number) => {
+      asked.push(before);
+      if (asked.length === 6) throw new MailLogStoreError("busy", "away");
+      return left-- > 0;
+    },
+  };
+  const end = beginForgetting({
+    store,
+    keepMs: 400,
+    clock: { now: () => 1000 },
+    everyMs: 5,
+    firstAfterMs: 1,
+    pauseMs: 1,
+    onFailure: (cause) => failures.push(cause),
+  });
+  await until(() => asked.length >= 8);
+  await end();
+  assert.ok(asked.every((before) => before === 600));
+  assert.equal(failures.length, 1);
 });
 
 test("an entry that no database takes costs no other its place", async () => {

@@ -9,6 +9,7 @@ import { DeliveryLog } from "./delivery-log.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { KeyringStanding } from "./keyring-standing.ts";
 import { LookedUpStanding } from "./looked-up-standing.ts";
+import { logDelivery } from "./mail-log-entries.ts";
 import { maildirOf } from "./mailboxes.ts";
 import { readNextHopPasswords } from "./next-hop-passwords.ts";
 import { RoleReportSigner } from "./report-signer.ts";
@@ -62,6 +63,7 @@ export async function startDelivery(
     stoppedMail: submission.stoppedMail,
     onEvent: (event) => {
       log.note(event);
+      logDelivery(shared.mailLog.log, event);
       watchers.onDelivery?.(event);
     },
     ...(onWire ? { transcript: (target, line) => onWire("delivery", target.host, line) } : {}),

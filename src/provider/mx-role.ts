@@ -2,6 +2,7 @@ import type { KeyLookup, StapleKeySource } from "../key-lookup/index.ts";
 import { type MxEvent, MxHandler } from "../mx/index.ts";
 import { Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
+import { receivedEntry } from "./mail-log-entries.ts";
 import { mailboxAnswers, postmasterOf } from "./mailboxes.ts";
 import type { MailStore, Running, Shared, Watchers } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
@@ -25,6 +26,7 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
     spool,
     onEvent: (event) => {
       log.info({ role: "mx", ...logFields(event) }, event.decision.action);
+      shared.mailLog.log.received(receivedEntry(event));
       watchers.onMx?.(event);
     },
     onRefused: ({ session, reply: { code, enhanced }, cause }) => {

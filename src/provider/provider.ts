@@ -13,6 +13,8 @@ import { startKeyServerProcesses } from "./key-server-processes.ts";
 import { type KeyServerSecrets, startKeyServer } from "./key-server-role.ts";
 import { accessTo, type KeyringAccess, type OpenedKeyring, openKeyring } from "./keyring-access.ts";
 import type { Log } from "./log.ts";
+import { openMailLog } from "./mail-log.ts";
+import { logExpired } from "./mail-log-entries.ts";
 import { openMemories } from "./memories.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
@@ -43,9 +45,10 @@ export async function startProvider(
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const network = openNetwork(config.network);
   const memories = openMemories(config, network, log);
-  const shared: Shared = { config, log, network, memories, watchers, waits };
+  const mailLog = await openMailLog(config, log);
+  const shared: Shared = { config, log, network, memories, mailLog, watchers, waits };
   const started: Running[] = [];
-  const closers: (() => Promise<void> | void)[] = [() => memories.close()];
+  const closers: (() => Promise<void> | void)[] = [() => memories.close(), () => mailLog.close()];
   const stop = async (): Promise<void> => {
     // First those who take mail in, then those who pass it on, the stores last.
     for (const running of started.splice(0).reverse()) await running.stop();
@@ -145,13 +148,20 @@ async function keyServerSecrets(
 }
 
 async function openMailStore(
-  { config, waits }: Shared,
+  { config, waits, mailLog }: Shared,
   closers: (() => Promise<void> | void)[],
 ): Promise<MailStore> {
   const spool = await Spool.open(config.store.spool);
   const store = await openQueueStore(await queueLocation(config.store.queue), spool);
   const { giveUpAfterMs, warnAfterMs } = config.delivery;
-  const queue = new Queue({ store, ...waits, hostname: config.hostname, giveUpAfterMs, warnAfterMs });
+  const queue = new Queue({
+    store,
+    ...waits,
+    hostname: config.hostname,
+    giveUpAfterMs,
+    warnAfterMs,
+    onExpired: (messages) => logExpired(mailLog.log, messages),
+  });
   closers.push(
     () => store.close(),
     () => queue.close(),

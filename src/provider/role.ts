@@ -7,6 +7,7 @@ import type { KeyQuery } from "../signature/index.ts";
 import type { Spool } from "../spool/index.ts";
 import type { SubmissionEvent } from "../submission/index.ts";
 import type { Log } from "./log.ts";
+import type { OpenedMailLog } from "./mail-log.ts";
 import type { Memories } from "./memories.ts";
 import type { Network } from "./network.ts";
 
@@ -41,6 +42,8 @@ export interface Shared {
   readonly log: Log;
   readonly network: Network;
   readonly memories: Memories;
+  /** What became of each message; where no role has to do with mail, nothing is written. */
+  readonly mailLog: Pick<OpenedMailLog, "log" | "store">;
   readonly watchers: Watchers;
   readonly waits: Waits;
 }

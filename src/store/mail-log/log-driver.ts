@@ -8,9 +8,14 @@ export interface LogDriver {
   read<T>(program: Program<T>): Promise<T>;
   /**
    * A program that changes something, as one transaction.
-   *
-   * @param synced it is on the disk when this resolves; else a power failure may undo it
    */
-  change<T>(program: Program<T>, synced: boolean): Promise<T>;
+  change<T>(program: Program<T>, options: LogChangeOptions): Promise<T>;
   close(): Promise<void>;
+}
+
+export interface LogChangeOptions {
+  /** It is on the disk when this resolves; else a power failure may undo it. */
+  readonly synced: boolean;
+  /** It needs room for long, so it is refused as `full` while others may still have some. */
+  readonly grows: boolean;
 }

@@ -23,7 +23,7 @@ export class SqlMailLogStore implements MailLogStore {
   }
 
   add(batch: MailLogBatch): Promise<void> {
-    return this.#driver.change(add(batch), false);
+    return this.#driver.change(add(batch), { synced: false, grows: true });
   }
 
   search(filter: MailLogFilter, limit: number, before?: string): Promise<readonly LoggedMessage[]> {
@@ -43,11 +43,11 @@ export class SqlMailLogStore implements MailLogStore {
   }
 
   claimDay(task: string, day: string): Promise<boolean> {
-    return this.#driver.change(claim(task, day), true);
+    return this.#driver.change(claim(task, day), { synced: true, grows: false });
   }
 
   forget(before: number, limit: number): Promise<boolean> {
-    return this.#driver.change(forget(before, limit, this.#driver.locks), false);
+    return this.#driver.change(forget(before, limit, this.#driver.locks), { synced: false, grows: false });
   }
 
   close(): Promise<void> {

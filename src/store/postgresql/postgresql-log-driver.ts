@@ -1,5 +1,5 @@
 import { MailLogStoreError } from "../../mail-log/index.ts";
-import type { LogDriver } from "../mail-log/log-driver.ts";
+import type { LogChangeOptions, LogDriver } from "../mail-log/log-driver.ts";
 import { mailLogMigrations } from "../mail-log/schema.ts";
 import type { Program } from "../sql/program.ts";
 import { Connections } from "./connections.ts";
@@ -39,7 +39,7 @@ export class PostgresqlLogDriver implements LogDriver {
     return this.#connections.read(program);
   }
 
-  change<T>(program: Program<T>, synced: boolean): Promise<T> {
+  change<T>(program: Program<T>, { synced }: LogChangeOptions): Promise<T> {
     return this.#connections.transaction(synced ? "BEGIN" : BEGIN_UNSYNCED, async (session) => {
       const answer = await session.run(program);
       await session.commit();

@@ -1,0 +1,89 @@
+import { type DeliveryEvent, describe, type RecipientResult } from "../delivery/index.ts";
+import type { DeliveredEntry, MailLog, ReceivedEntry } from "../mail-log/index.ts";
+import { addressText } from "../message/index.ts";
+import type { MxEvent } from "../mx/index.ts";
+import type { NeighbourResults } from "../neighbours/index.ts";
+import type { ExpiredMessage } from "../queue/index.ts";
+
+export function receivedEntry(event: MxEvent): ReceivedEntry {
+  const { session, envelope, message, verdict, policy, decision, neighbours, reply, took } = event;
+  return {
+    id: event.id,
+    at: event.receivedAt,
+    session: session.id,
+    client: session.remoteAddress,
+    helo: session.helo ?? "",
+    reversePath: envelope.reversePath?.text ?? "",
+    recipients: envelope.recipients.map(({ text }) => text),
+    from: message.from.map(addressText),
+    messageId: message.messageId,
+    octets: message.octets,
+    result: verdict.result,
+    reason: verdict.reason,
+    identity: verdict.identity,
+    kid: verdict.kid,
+    align: verdict.align,
+    rcpt: verdict.rcpt,
+    trust: verdict.trust,
+    forwarder: verdict.forwarder,
+    stapled: event.stapled,
+    detail: verdict.detail,
+    ...neighbourWords(neighbours),
+    policy: policy.wanted,
+    policyDomain: policy.domain,
+    stage: event.stage,
+    action: decision.action,
+    decidedBy: decision.decidedBy,
+    because: decision.because,
+    repeated: event.repeated,
+    code: reply.code,
+    enhanced: reply.enhanced ?? "",
+    took,
+  };
+}
+
+type NeighbourWords = Pick<ReceivedEntry, "spf" | "dkim" | "dmarc" | "arc">;
+
+function neighbourWords(neighbours: NeighbourResults | null): NeighbourWords {
+  if (neighbours === null) return { spf: null, dkim: null, dmarc: null, arc: null };
+  const { spf, dkim, dmarc, arc } = neighbours;
+  const best = dkim.find(({ result }) => result === "pass") ?? dkim[0];
+  return { spf: spf.result, dkim: best?.result ?? "none", dmarc: dmarc.result, arc: arc.result };
+}
+
+/** Writes down what became of messages' recipients. */
+export function logDelivery(log: MailLog, event: DeliveryEvent): void {
+  const at = Date.now();
+  if (event.kind === "attempted") {
+    const { id } = event.message;
+    for (const result of event.results) {
+      const { address: recipient } = result;
+      log.delivered({ id, at, recipient, outcome: outcomeOf(result), detail: describe(result) });
+    }
+  } else if (event.kind === "stopped" && event.fate === "removed") {
+    const { id, recipients } = event.message;
+    for (const { address: recipient } of recipients) {
+      log.delivered({ id, at, recipient, outcome: "removed", detail: event.because });
+    }
+  }
+}
+
+/** Writes down whose quarantined messages nobody released in time. */
+export function logExpired(log: MailLog, messages: readonly ExpiredMessage[]): void {
+  const at = Date.now();
+  for (const { id, recipients } of messages) {
+    for (const recipient of recipients) {
+      log.delivered({
+        id,
+        at,
+        recipient,
+        outcome: "removed",
+        detail: "nobody released it from quarantine in time",
+      });
+    }
+  }
+}
+
+function outcomeOf({ kind, onward }: RecipientResult): DeliveredEntry["outcome"] {
+  return kind === "delivered" && (onward as string | undefined) === "forwarded" ? "forwarded" : kind;
+}

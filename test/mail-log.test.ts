@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MailLogStore, MailStory } from "../src/mail-log/index.ts";
+import { openMailLogStore } from "../src/store/index.ts";
+import { ReceivingSite } from "./support/receiving-site.ts";
+
+// The mail log of a running server: what it writes of mail that comes in, read beside it.
+
+let site: ReceivingSite;
+let store: MailLogStore;
+before(async () => {
+  site = await ReceivingSite.start();
+  store = await openMailLogStore(join(site.provider.folder, "data", "mail-log.sqlite"));
+});
+after(async () => {
+  await store.close();
+  await site.stop();
+});
+
+/** What is written of a message, once its recipients' ends are too. */
+async function storyOf(id: string | undefined, deliveries: number): Promise<MailStory> {
+  for (let tries = 0; ; tries++) {
+    const story = await store.story(id ?? "");
+    if (story?.message && story.deliveries.length >= deliveries) return story;
+    assert.ok(tries < 250, `no story of ${id}`);
+    await sleep(20);
+  }
+}
+
+test("a message that passes is written down from its coming to its mailbox", async () => {
+  const author = site.author("allice@someisp.test");
+  const { event, reply } = await site.send(
+    author.sign(author.write({ "Message-ID": "<Noon@someisp.test>" })),
+  );
+  const { message, deliveries } = await storyOf(event?.id, 1);
+  assert.ok(reply.includes(`queued as ${message?.id}`));
+  const { at, session, took, octets, ...rest } = message ?? assert.fail();
+  assert.deepEqual(rest, {
+    id: event?.id,
+    client: "127.0.0.1",
+    helo: rest.helo,
+    reversePath: "allice@someisp.test",
+    recipients: ["bob@dest.test"],
+    recipientCount: 1,
+    from: ["allice@someisp.test"],
+    messageId: "<Noon@someisp.test>",
+    result: "pass",
+    reason: null,
+    identity: "allice@someisp.test",
+    kid: author.key.kid,
+    align: "from",
+    rcpt: "match",
+    trust: rest.trust,
+    forwarder: null,
+    stapled: false,
+    detail: rest.detail,
+    spf: rest.spf,
+    dkim: rest.dkim,
+    dmarc: rest.dmarc,
+    arc: rest.arc,
+    policy: "none",
+    policyDomain: null,
+    stage: "enforce",
+    action: "deliver",
+    decidedBy: "stage",
+    because: null,
+    repeated: false,
+    code: 250,
+    enhanced: "2.0.0",
+  });
+  assert.ok(octets > 500 && Math.abs(at - Date.now()) < 60_000);
+  for (const ms of [took.receiving, took.verifying, took.queueing])
+    assert.ok(ms !== null && ms >= 0 && ms < 20_000);
+  assert.deepEqual(
+    deliveries.map(({ recipient, outcome }) => [recipient, outcome]),
+    [["bob@dest.test", "delivered"]],
+  );
+});
+
+test("mail that is refused is written down too, and found by what its sender can tell", async () => {
+  const author = site.author("eve@someisp.test");
+  const altered = author.sign().toString("latin1").replace("Noon?", "Moon!");
+  const { event } = await site.send(altered, { from: "eve@someisp.test", to: ["Carol@dest.test"] });
+  const { message } = await storyOf(event?.id, 0);
+  assert.deepEqual(
+    [
+      message?.result,
+      message?.reason,
+      message?.action,
+      message?.decidedBy,
+      message?.code,
+      message?.took.queueing,
+    ],
+    ["fail", "body", "reject", "policy", 550, null],
+  );
+  assert.equal(message?.policyDomain, "someisp.test");
+  for (const filter of [
+    { from: "eve@someisp.test" },
+    { to: "carol@dest.test" },
+    { kid: author.key.kid },
+    { reason: "body" },
+    { identity: "eve@someisp.test", action: "reject" },
+    { messageId: event?.message.messageId ?? "" },
+  ]) {
+    const found = await store.search(filter, 10);
+    assert.deepEqual(
+      found.map(({ id }) => id),
+      [event?.id],
+      JSON.stringify(filter),
+    );
+  }
+});
+
+test("without its log's database mail flows as ever, and what waited is written when it is back", async () => {
+  const path = join(site.provider.folder, "data", "mail-log.sqlite");
+  const author = site.author("walter@someisp.test");
+  const other = new DatabaseSync(path);
+  other.exec("BEGIN IMMEDIATE");
+  const sent = [];
+  for (let n = 0; n < 3; n++) sent.push(await site.send(author.sign(), { from: "walter@someisp.test" }));
+  assert.deepEqual(
+    sent.map(({ summary }) => summary),
+    ["250 pass", "250 pass", "250 pass"],
+  );
+  const warned = () => site.provider.log.filter(({ msg }) => /mail log cannot be written/.test(String(msg)));
+  for (let tries = 0; warned().length === 0; tries++) {
+    assert.ok(tries < 250);
+    await sleep(20);
+  }
+  other.exec("ROLLBACK");
+  other.close();
+  for (const { event } of sent) await storyOf(event?.id, 1);
+  assert.equal(warned().length, 1);
+});
