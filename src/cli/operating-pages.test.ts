@@ -6,7 +6,13 @@ import { formatProblem, loadConfig } from "../config/index.ts";
 import { allCommands } from "./test-commands-page.ts";
 
 const root = join(import.meta.dirname, "../..");
-const pages = ["README.md", "docs/operating.md", "docs/sending.md", "docs/incidents.md"].map((name) => ({
+const pages = [
+  "README.md",
+  "docs/operating.md",
+  "docs/sending.md",
+  "docs/receiving.md",
+  "docs/incidents.md",
+].map((name) => ({
   name,
   text: readFileSync(join(root, name), "utf8"),
 }));

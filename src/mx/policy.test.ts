@@ -47,7 +47,10 @@ test("the most specific setting counts: recipient and sender, recipient, sender,
   const unsigned = from("a@partner.test");
   assert.equal(await decided(from("a@other.test"), policy), "tag policy.actions.none");
   assert.equal(await decided(unsigned, policy), "quarantine policy.senders[partner.test].actions.none");
-  assert.equal(await decided(from("a@sub.partner.test"), { senders: policy.senders }), "reject");
+  assert.equal(
+    await decided(from("a@sub.partner.test"), { senders: policy.senders }),
+    "reject policy.senders[.partner.test].stage",
+  );
   border.domains = [{ name: "dest.test", stage: null, actions: { none: "discard" }, senders: [] }];
   assert.equal(await decided(unsigned, policy), "discard domains[dest.test].actions.none");
   const senders = [rule("partner.test", { actions: { unsigned: "deliver" } })];

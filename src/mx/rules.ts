@@ -32,13 +32,13 @@ function rules(domain: DomainSettings, policy: PolicySettings, sender: string | 
   const own = of(domain.senders);
   const all = of(policy.senders);
   const here = `domains[${domain.name}]`;
-  const stage =
-    own.find((rule) => rule.stage !== null)?.stage ??
-    domain.stage ??
-    all.find((rule) => rule.stage !== null)?.stage ??
-    policy.stage;
+  const [first = { stage: policy.stage, stageSetBy: null }] = [
+    ...own.map((rule) => stageOf(`${here}.senders[${rule.pattern}]`, rule)),
+    stageOf(here, domain),
+    ...all.map((rule) => stageOf(`policy.senders[${rule.pattern}]`, rule)),
+  ].filter((set) => set !== null);
   return {
-    stage,
+    ...first,
     overrides: [
       ...own.map((rule) => override(`${here}.senders`, rule)),
       { name: `${here}.actions`, actions: domain.actions },
@@ -46,6 +46,10 @@ function rules(domain: DomainSettings, policy: PolicySettings, sender: string | 
       { name: "policy.actions", actions: policy.actions },
     ],
   };
+}
+
+function stageOf(name: string, { stage }: Pick<SenderRule, "stage">): Omit<Rules, "overrides"> | null {
+  return stage === null ? null : { stage, stageSetBy: `${name}.stage` };
 }
 
 function override(list: string, { pattern, actions }: SenderRule): Override {

@@ -1,15 +1,17 @@
 import type { KeyLookup, StapleKeySource } from "../key-lookup/index.ts";
-import { type MxEvent, MxHandler } from "../mx/index.ts";
+import { MxHandler } from "../mx/index.ts";
 import { Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { receivedEntry } from "./mail-log-entries.ts";
 import { mailboxAnswers, postmasterOf } from "./mailboxes.ts";
+import { MxLog } from "./mx-log.ts";
 import type { MailStore, Running, Shared, Watchers } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
 /** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */
 export async function startMx(shared: Shared, { queue, spool }: MailStore): Promise<Running> {
-  const { config, log, watchers } = shared;
+  const { config, watchers } = shared;
+  const log = new MxLog(shared.log);
   const keys = openKeyLookup(shared);
   const policies = shared.memories.policies();
   const handler = new MxHandler({
@@ -25,15 +27,11 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
     queue,
     spool,
     onEvent: (event) => {
-      log.info({ role: "mx", ...logFields(event) }, event.decision.action);
+      log.note(event);
       shared.mailLog.log.received(receivedEntry(event));
       watchers.onMx?.(event);
     },
-    onRefused: ({ session, reply: { code, enhanced }, cause }) => {
-      const level = cause === null ? "info" : "error";
-      const seen = { session: session.id, remote: session.remoteAddress, code, enhanced };
-      log[level]({ role: "mx", ...seen, err: cause ?? undefined }, "refused");
-    },
+    onRefused: (refusal) => log.refused(refusal),
   });
   const { onWire } = watchers;
   const running = await listenSmtp(shared, "mx", config.mx.listeners, {
@@ -59,35 +57,5 @@ function watched(keys: KeyLookup, { onLookup }: Watchers): StapleKeySource {
       onLookup(query, report);
       return report.answer;
     },
-  };
-}
-
-function logFields({
-  session,
-  envelope,
-  verdict,
-  stapled,
-  decision,
-  reply,
-  queuedAs,
-  cause,
-}: MxEvent): object {
-  return {
-    session: session.id,
-    remote: session.remoteAddress,
-    from: envelope.reversePath?.text ?? "",
-    recipients: envelope.recipients.length,
-    result: verdict.result,
-    reason: verdict.reason,
-    identity: verdict.identity,
-    kid: verdict.kid,
-    align: verdict.align,
-    rcpt: verdict.rcpt,
-    stapled,
-    detail: verdict.detail,
-    decidedBy: decision.decidedBy,
-    code: reply.code,
-    queuedAs,
-    err: cause ?? undefined,
   };
 }

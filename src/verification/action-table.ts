@@ -28,7 +28,7 @@ export function rowOf({ result, reason }: Judged): Row {
 export function byRules(
   row: Row,
   verdict: Judged,
-  { stage, overrides }: Rules,
+  { stage, stageSetBy, overrides }: Rules,
   { policy, dmarc }: Pick<ActionContext, "policy" | "dmarc">,
 ): Choice {
   for (const { name, actions } of overrides) {
@@ -40,10 +40,10 @@ export function byRules(
   }
   const cell = TABLE[row][stage];
   if (cell !== "policy-or-deliver" && cell !== "policy-or-tag") {
-    return { action: cell, decidedBy: "stage", because: null, stage };
+    return { action: cell, decidedBy: "stage", because: stageSetBy, stage };
   }
   const otherwise = cell === "policy-or-deliver" ? "deliver" : "tag";
-  if (policy.wanted === "none") return { action: otherwise, decidedBy: "stage", because: null, stage };
+  if (policy.wanted === "none") return { action: otherwise, decidedBy: "stage", because: stageSetBy, stage };
   // Who signed it may not write for the From domain, where the result is neutral: its DMARC does not change that.
   if (dmarc !== null && row !== "neutral") {
     return { action: otherwise, decidedBy: "dmarc", because: dmarc, stage };

@@ -249,7 +249,7 @@ test("every combination of verdict and context, against rules of its own (ACT-1 
   let count = 0;
   for (const c of everyCase()) {
     const { action, decidedBy, because, reply, stage } = decideAction(c, {
-      rules: [{ stage: c.stage, overrides: overridesOf(c) }],
+      rules: [{ stage: c.stage, stageSetBy: null, overrides: overridesOf(c) }],
       policy: { wanted: c.p, domain: c.p === "none" ? null : "someisp.test" },
       trusted: c.trusted ? "lists" : null,
       dmarc: c.dmarc ? "author.test" : null,
@@ -283,6 +283,8 @@ test("why it was decided is named (ACT-6, ACT-8)", () => {
   };
   const policy = { wanted: "reject", domain: "someisp.test" } as const;
   assert.equal(because({}), null);
+  const rules = [{ stage: "require" as const, stageSetBy: "domains[dest.test].stage", overrides: [] }];
+  assert.equal(because({ rules }), "domains[dest.test].stage");
   assert.equal(because({ policy }), "someisp.test");
   assert.equal(because({ policy, dmarc: "author.test" }), "author.test");
   assert.equal(because({ policy, trusted: "lists" }), "lists");
@@ -297,13 +299,15 @@ test("why it was decided is named (ACT-6, ACT-8)", () => {
 test("of several From domains the strictest answer counts, whoever stands first (POL-13)", () => {
   const lenient = {
     stage: "observe" as const,
+    stageSetBy: null,
     overrides: [{ name: "a", actions: { none: "deliver" as const } }],
   };
   const strict = {
     stage: "enforce" as const,
+    stageSetBy: null,
     overrides: [{ name: "b", actions: { none: "quarantine" as const } }],
   };
-  const plain = { stage: "enforce" as const, overrides: [] };
+  const plain = { stage: "enforce" as const, stageSetBy: null, overrides: [] };
   const policy = { wanted: "reject", domain: "someisp.test" } as const;
   const unsigned = { result: "none", reason: "unsigned", rcpt: null } as const;
   const orders = [

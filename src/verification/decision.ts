@@ -10,6 +10,8 @@ export interface Override {
 /** What the operator wants of mail to some recipients From one domain. */
 export interface Rules {
   readonly stage: Stage;
+  /** The setting that it is from; null for the one of all mail. */
+  readonly stageSetBy: string | null;
   /** Most specific first. */
   readonly overrides: readonly Override[];
 }
@@ -43,7 +45,7 @@ export interface Decision {
    * `dmarc`: it would have been the policy; `replay`; `bounce`.
    */
   readonly decidedBy: "stage" | "policy" | "override" | "trusted" | "replay" | "dmarc" | "bounce";
-  /** Which setting, domain or trusted source; null for the stage's table. */
+  /** Which setting, domain or trusted source; null for the table of the stage of all mail. */
   readonly because: string | null;
   /** The one that counted. */
   readonly stage: Stage;

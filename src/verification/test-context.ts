@@ -8,7 +8,7 @@ export function contextOf({
   ...rest
 }: Partial<ActionContext> & { stage?: Stage; overrides?: readonly Override[] }): ActionContext {
   return {
-    rules: [{ stage, overrides }],
+    rules: [{ stage, stageSetBy: null, overrides }],
     policy: { wanted: "none", domain: null },
     trusted: null,
     dmarc: null,
