@@ -70,11 +70,15 @@ const shared: Shared = {
   watchers: {},
   waits: { retry: new RetrySchedule() },
 };
-const delivery = await startDelivery(shared, queue, {
-  vault: keys.vault,
-  dkim: new Map(),
-  keyring: keys.store,
-});
+const delivery = await startDelivery(
+  shared,
+  { queue, spool },
+  {
+    vault: keys.vault,
+    dkim: new Map(),
+    keyring: keys.store,
+  },
+);
 const handler = new SubmissionHandler({
   hostname: HOSTNAME,
   vault: keys.vault,

@@ -53,6 +53,7 @@ export const layers: Layers = {
   delivery: { layer: 3 },
 
   vault: { layer: 4 },
+  forwarding: { layer: 4, neverLoads: ["keyring", "store", "vault"] },
   submission: { layer: 4, neverLoads: ["keyring", "store", "vault"] },
   mx: { layer: 4, neverLoads: privateKeys },
 

@@ -1,4 +1,4 @@
-export type { Action, Actions, Outcome, Stage } from "./actions.ts";
+export { type Action, type Actions, type Outcome, outcomes, type Stage } from "./actions.ts";
 export { defaultPolicy } from "./build-policy.ts";
 export type {
   Config,

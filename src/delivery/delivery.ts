@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { headerOf, type LeasedMessage, type QueueClock, systemClock } from "../queue/index.ts";
-import { type AttemptTools, attempt } from "./attempt.ts";
+import { nothingExpands } from "./address-expansion.ts";
+import { type Attempted, type AttemptTools, attempt } from "./attempt.ts";
 import { AttemptContent } from "./attempt-content.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { ContentBudget } from "./content-budget.ts";
@@ -12,7 +13,7 @@ import {
   type DeliveryOptions,
   defaultDeliveryLimits,
 } from "./options.ts";
-import { type Reach, RemoteDelivery, type RemoteOutcome } from "./remote-delivery.ts";
+import { type Reach, RemoteDelivery } from "./remote-delivery.ts";
 import { Reporter } from "./reports/reporter.ts";
 import { resultsWithoutAttempt } from "./reports/without-attempt.ts";
 import { describe, forEach, ownResult, type RecipientResult } from "./result.ts";
@@ -61,6 +62,7 @@ export class Delivery {
       ...(transcript === undefined ? {} : { transcript }),
     });
     this.#tools = {
+      expansion: options.expansion ?? nothingExpands,
       router: new Router(options.domains, options.routes),
       local: new LocalDelivery(hostname, options.findMaildir),
       remote: new RemoteDelivery(this.#pool),
@@ -144,7 +146,9 @@ export class Delivery {
     const because = await this.#problem(message, content);
     if (because !== null) return this.#stop(message, because, []);
     const attempted = message.purpose === "attempt";
-    const { results, reach } = attempted ? await this.#try(message, content, askedAt) : untried(message);
+    const { results, reach, forwards } = attempted
+      ? await this.#try(message, content, askedAt)
+      : untried(message);
     if (reach.kind === "stopped") return this.#stop(message, reach.because, results);
     // Broken off by us: where nothing was delivered there is nothing to record, and the next process tries at once.
     if (this.#aborted.signal.aborted && attempted && results.every(({ kind }) => kind === "deferred")) return;
@@ -161,7 +165,14 @@ export class Delivery {
     // Without an attempt those that are left stay as they are.
     const changed = conclusion.results.filter(({ kind }) => attempted || kind === "failed");
     const outcomes = changed.map((one) => ({ index: one.index, kind: one.kind, detail: describe(one) }));
-    const settled = await queue.settle(message, { outcomes, attempted, warned, reports, unreported });
+    const settled = await queue.settle(message, {
+      outcomes,
+      attempted,
+      warned,
+      reports,
+      forwards,
+      unreported,
+    });
     await told;
     if (event !== null) this.#report(event);
     if (changed.length > 0) this.#report({ kind: "attempted", message, results: changed, settled });
@@ -181,7 +192,7 @@ export class Delivery {
   }
 
   /** @param askedAt when it was asked whether it may go, Unix milliseconds */
-  async #try(message: LeasedMessage, content: AttemptContent, askedAt: number): Promise<RemoteOutcome> {
+  async #try(message: LeasedMessage, content: AttemptContent, askedAt: number): Promise<Attempted> {
     // Hundreds may wait for slow servers when their account is stopped.
     const problem = async (): Promise<string | null> =>
       this.#clock.now() < askedAt + goodMs ? null : this.#problem(message, content);
@@ -190,7 +201,7 @@ export class Delivery {
     } catch (cause) {
       this.#report({ kind: "attempt-failed", message, cause });
       const result = ownResult("4.3.0", "the attempt failed on this host");
-      return { results: forEach(message.recipients, result), reach: { kind: "unknown" } };
+      return { results: forEach(message.recipients, result), reach: { kind: "unknown" }, forwards: [] };
     }
   }
 
@@ -211,8 +222,8 @@ export class Delivery {
   }
 }
 
-function untried(message: LeasedMessage): RemoteOutcome {
-  return { results: resultsWithoutAttempt(message), reach: { kind: "unknown" } };
+function untried(message: LeasedMessage): Attempted {
+  return { results: resultsWithoutAttempt(message), reach: { kind: "unknown" }, forwards: [] };
 }
 
 /** The settings give passwords to whoever made them; without them there are none. */

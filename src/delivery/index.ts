@@ -1,4 +1,5 @@
 // Drains the queue: Maildirs of this host, configured servers, mail hosts of other domains; reports.
+export type { AddressExpansion, ExpandableAddress, Expanded } from "./address-expansion.ts";
 export { Delivery } from "./delivery.ts";
 export type { FindMaildir } from "./local-delivery.ts";
 export { type MaildirMessage, storeInMaildir } from "./maildir.ts";
@@ -9,5 +10,5 @@ export {
   defaultDeliveryLimits,
 } from "./options.ts";
 export type { ReportOrder, ReportSigner, SignedReport } from "./reports/report-signer.ts";
-export { describe, type RecipientResult, type Result } from "./result.ts";
+export { describe, ownResult, type RecipientResult, type Result } from "./result.ts";
 export type { SenderStanding } from "./sender-standing.ts";

@@ -3,6 +3,7 @@ import type { Resolver } from "../dns/index.ts";
 import type { LeasedMessage, Queue, QueueClock, Settled } from "../queue/index.ts";
 import type { ClientDeadlines, Dialer, DialTarget } from "../smtp/index.ts";
 import type { MtaStsPolicies } from "../transport-security/index.ts";
+import type { AddressExpansion } from "./address-expansion.ts";
 import type { FindMaildir } from "./local-delivery.ts";
 import type { ReportSigner } from "./reports/report-signer.ts";
 import type { ReportEvent } from "./reports/reporter.ts";
@@ -16,6 +17,8 @@ export interface DeliveryOptions {
   readonly domains: readonly HostedDomain[];
   readonly routes: readonly Route[];
   readonly findMaildir: FindMaildir;
+  /** Addresses that stand for others; without this none does. */
+  readonly expansion?: AddressExpansion;
   readonly resolver: Resolver;
   readonly dialer: Dialer;
   /** For closed test networks: mail hosts may have private and loopback addresses. */

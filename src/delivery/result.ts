@@ -14,8 +14,8 @@ export interface Result {
   readonly remote: string | null;
   /** The server that was talked to, where there was one. */
   readonly via?: Via;
-  /** Of `delivered`: into a mailbox, or on to a server that reports further (RFC 3461) or that does not. */
-  readonly onward?: "mailbox" | "dsn" | "no-dsn";
+  /** Of `delivered`: into a mailbox, on to a server that reports further (RFC 3461) or that does not, or to other addresses. */
+  readonly onward?: "mailbox" | "dsn" | "no-dsn" | "forwarded";
 }
 
 /** A result for one recipient of a message. */

@@ -13,6 +13,7 @@ import { DnsServer, StubResolver, type TlsaRecord } from "../dns/index.ts";
 import { type LeasedMessage, systemClock } from "../queue/index.ts";
 import type { DialTarget } from "../smtp/index.ts";
 import { MtaStsPolicies, mtaStsFetcher } from "../transport-security/index.ts";
+import { nothingExpands } from "./address-expansion.ts";
 import { attempt } from "./attempt.ts";
 import { ConnectionPool, type PoolOptions } from "./connection-pool.ts";
 import { LocalDelivery } from "./local-delivery.ts";
@@ -147,6 +148,7 @@ export async function openLab(t: TestContext, options: LabOptions = {}) {
     }),
   });
   const tools = {
+    expansion: nothingExpands,
     router: new Router([], options.routes ?? []),
     local: new LocalDelivery("mail.here.test", () => null),
     remote: new RemoteDelivery(pool),

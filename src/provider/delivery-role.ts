@@ -2,8 +2,9 @@ import { networkInterfaces } from "node:os";
 import { getCACertificates } from "node:tls";
 import type { Config } from "../config/index.ts";
 import { Delivery, type SenderStanding } from "../delivery/index.ts";
+import { dnsPolicySource } from "../dns/index.ts";
+import { bearsAlteredMail, Forwarding } from "../forwarding/index.ts";
 import type { KeyringStore } from "../keyring/index.ts";
-import type { Queue } from "../queue/index.ts";
 import type { DkimSigners, Vault } from "../signing/index.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { openKeyLookup } from "./key-lookup.ts";
@@ -13,7 +14,7 @@ import { logDelivery } from "./mail-log-entries.ts";
 import { maildirOf } from "./mailboxes.ts";
 import { readNextHopPasswords } from "./next-hop-passwords.ts";
 import { RoleReportSigner } from "./report-signer.ts";
-import type { Running, Shared } from "./role.ts";
+import type { MailStore, Running, Shared } from "./role.ts";
 
 export interface DeliverySources {
   /** Signs reports; null: nobody does. */
@@ -30,7 +31,7 @@ export interface DeliverySources {
  */
 export async function startDelivery(
   shared: Shared,
-  queue: Queue,
+  { queue, spool }: MailStore,
   { vault, dkim, keyring }: DeliverySources,
 ): Promise<Running> {
   const { config, network, watchers } = shared;
@@ -39,6 +40,16 @@ export async function startDelivery(
   const log = new DeliveryLog(shared.log);
   const { onWire } = watchers;
   const ca = network.ca === null ? null : [...getCACertificates("default"), network.ca];
+  const expansion = new Forwarding({
+    domains: config.domains,
+    vault,
+    staple: submission.staple,
+    dkim,
+    spool,
+    bearsAlteredMail: bearsAlteredMail(dnsPolicySource(network.resolver), network.resolver),
+    onMembersProblem: (file, problem) =>
+      shared.log.error({ role: "delivery", file, problem }, "list members"),
+  });
   const delivery = new Delivery({
     queue,
     hostname,
@@ -46,6 +57,7 @@ export async function startDelivery(
     routes: config.routes,
     passwordOf: await readNextHopPasswords(config),
     findMaildir: maildirOf,
+    expansion,
     resolver: network.resolver,
     dialer: network.dialer,
     allowPrivateAddresses: config.network.allowPrivateAddresses,

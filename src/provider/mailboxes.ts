@@ -1,6 +1,14 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { type Config, findExpansion, type HostedDomain, type Mailboxes } from "../config/index.ts";
+import {
+  type Actions,
+  type Config,
+  type DomainPolicySettings,
+  findExpansion,
+  type HostedDomain,
+  type Mailboxes,
+  outcomes,
+} from "../config/index.ts";
 import type { MailboxAnswer } from "../mx/index.ts";
 
 /** The Maildir of a hosted address; null when nobody has it. */
@@ -17,17 +25,36 @@ export function maildirOf(mailboxes: Mailboxes, localPart: string): string | nul
 /** Whether the MX takes mail for an address, and how that domain's mail is judged. */
 export function mailboxAnswers(config: Config): (localPart: string, domain: string) => MailboxAnswer {
   const domains = new Map(config.domains.map((domain) => [domain.name, domain]));
-  const accepted = new Map(
-    config.domains.map(({ name, policy }) => [
-      name,
-      { kind: "accepted", settings: { name, ...policy } } as const,
-    ]),
-  );
+  const answers = (special: Partial<DomainPolicySettings>): ReadonlyMap<string, MailboxAnswer> =>
+    new Map(
+      config.domains.map(({ name, policy }) => [
+        name,
+        { kind: "accepted", settings: { name, ...policy, ...special } },
+      ]),
+    );
+  const accepted = answers({});
+  const forMembers = answers({ actions: PROVED_ONLY, senders: [] });
   return (localPart, name) => {
     const domain = domains.get(name);
     if (domain === undefined) return { kind: "not-hosted" };
-    return (hasMailbox(domain, localPart) && accepted.get(name)) || { kind: "unknown" };
+    if (!hasMailbox(domain, localPart)) return { kind: "unknown" };
+    return (isForMembers(domain, localPart) ? forMembers : accepted).get(name) ?? { kind: "unknown" };
   };
+}
+
+/**
+ * What is no pass is refused in the session where a list takes mail of members only: it cannot be told whether one wrote it,
+ * and nobody could be told later (ACT-2).
+ */
+const PROVED_ONLY: Actions = Object.fromEntries(
+  outcomes
+    .filter((outcome) => outcome !== "pass")
+    .map((outcome) => [outcome, outcome === "temperror" || outcome === "unavailable" ? "defer" : "reject"]),
+);
+
+function isForMembers(domain: HostedDomain, localPart: string): boolean {
+  const expansion = findExpansion(domain, localPart);
+  return expansion?.kind === "list" && expansion.list.posts === "members";
 }
 
 /** Who is this host's postmaster: where its name is no domain of ours, the first domain's that has one. */

@@ -65,10 +65,10 @@ export async function startProvider(
     const vault = queue && (await openSubmissionVault(shared, access));
     if (vault) closers.push(() => vault.close());
     const dkim = await openDkim(config.submission.dkim);
-    if (queue && config.roles.has("delivery")) {
+    if (mail && config.roles.has("delivery")) {
       // Where the vault is elsewhere, so are the keys that sign, whatever a key server here has.
       const keys = config.submission.vault === null ? keyring : null;
-      started.push(await startDelivery(shared, queue, { vault, dkim, keyring: keys?.store ?? null }));
+      started.push(await startDelivery(shared, mail, { vault, dkim, keyring: keys?.store ?? null }));
     }
     if (config.roles.has("key-server")) {
       const secrets = await keyServerSecrets(config, keyring, closers);

@@ -161,7 +161,7 @@ export interface Settlement {
   readonly warned: boolean;
   /** When it needs attention even if its destination rests: the next warning or its end, Unix milliseconds. */
   readonly wakeAt: number;
-  /** Reports to the sender: they are queued in the same transaction, so none is lost and none is made twice. */
+  /** Reports to the sender, and forwards: queued in the same transaction, so none is lost and none is made twice. */
   readonly reports: readonly StoredMessage[];
 }
 

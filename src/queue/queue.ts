@@ -227,7 +227,8 @@ export class Queue {
     const now = this.#clock.now();
     const times = { now, retry: this.#retry, warnAfterMs: this.#warnAfterMs };
     const settlement = settlementOf(message, result, times);
-    const reports = result.reports.flatMap((report) => this.#prepare(report, now));
+    const made = [...result.reports, ...(result.forwards ?? [])];
+    const reports = made.flatMap((message) => this.#prepare(message, now));
     let lease: Lease;
     let answer: ChangeAnswer;
     do {

@@ -24,6 +24,8 @@ export interface WorkResult {
   readonly warned: boolean;
   /** They are queued in the same transaction. */
   readonly reports: readonly NewMessage[];
+  /** What goes on to other addresses for a recipient that is `delivered` by that; queued in the same transaction, too. */
+  readonly forwards?: readonly NewMessage[];
   /** The message is to be held, for this reason, until an operator releases it. */
   readonly hold?: string;
   /** The sender has to be told something, and cannot be told now: the message comes again later. */

@@ -5,6 +5,7 @@ export { BodyHasher } from "./body-hasher.ts";
 export { canonicalField, headerCanonical, signingInput } from "./canonical-header.ts";
 export { checkHeaderCanonical, type HeaderCheck, messageIdHash } from "./check-header-canonical.ts";
 export { CORE_FIELDS } from "./covered-fields.ts";
+export { type CustodyLevel, nextCustodyLevel } from "./custody-level.ts";
 export { type DkimKey, type DkimKeyResult, type DkimName, dkimRecord, loadDkimKey } from "./dkim-key.ts";
 export { type DkimOptions, DkimSigner } from "./dkim-signer.ts";
 export { type Explanation, explain } from "./explain.ts";

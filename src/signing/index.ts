@@ -1,7 +1,9 @@
 // From a submission to signed copies: who may send as whom, header edits, recipient binding; keys are a vault's.
 export { type Copy, splitIntoCopies } from "./copies.ts";
 export { noUse } from "./refusal-reply.ts";
+export type { Refused } from "./refused.ts";
 export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
+export { type SignedAs, signAs, type ToSignAs } from "./sign-as.ts";
 export type { SignedCopy } from "./sign-copies.ts";
 export {
   type DkimSigners,

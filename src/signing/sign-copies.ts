@@ -3,7 +3,7 @@ import { formatStaple } from "../key-protocol/index.ts";
 import { type Address, parseHeader } from "../message/index.ts";
 import { type DkimSigner, freshSalt, type PreparedMessage } from "../signature/index.ts";
 import type { Copy } from "./copies.ts";
-import { notSigned, type Refused } from "./refused.ts";
+import { notIdentified, notSigned, type Refused, unavailable } from "./refused.ts";
 import type { KeyName, Login } from "./vault.ts";
 
 export interface SignedCopy {
@@ -19,6 +19,10 @@ export interface Signing {
   readonly login: Login;
   readonly identity: Address;
   readonly keys: readonly KeyName[];
+  /** Custody level (SIG-9). */
+  readonly level: number;
+  /** Covered beyond the core set. */
+  readonly extraFields: readonly string[];
   readonly flags: readonly ("exact" | "auto")[];
   readonly messageIdHash: string | null;
   readonly staple: boolean;
@@ -31,8 +35,33 @@ export interface Signing {
 /** Copies signed at the same time: they share the key server's round trip, and its commits. */
 const COPIES_AT_ONCE = 32;
 
+/**
+ * Signs all copies with the keys of now.
+ *
+ * @param field where the identity stands, for a refusal
+ */
+export async function signAllCopies(
+  signing: Signing,
+  unsigned: readonly Copy[],
+  field: "From" | "Sender",
+): Promise<{ readonly kids: readonly string[]; readonly copies: readonly SignedCopy[] } | Refused> {
+  const { login, identity } = signing;
+  let { keys } = signing;
+  let copies = await signCopies(signing, unsigned);
+  if (copies === "replaced") {
+    // Keys were replaced meanwhile, or a remembered answer is older than they are.
+    const renewed = await login.identify(identity);
+    if (renewed.kind !== "granted") return notIdentified(renewed, identity, field);
+    keys = renewed.keys;
+    copies = await signCopies({ ...signing, keys }, unsigned);
+  }
+  if (copies === "replaced")
+    return unavailable(new Error("keys are replaced faster than a message is signed"));
+  return "kind" in copies ? copies : { kids: keys.map(({ kid }) => kid), copies };
+}
+
 /** @returns `replaced` when another key signs for the identity by now */
-export async function signCopies(
+async function signCopies(
   signing: Signing,
   unsigned: readonly Copy[],
 ): Promise<readonly SignedCopy[] | Refused | "replaced"> {
@@ -60,17 +89,27 @@ function formatStaples(keys: readonly KeyName[]): Buffer {
 
 /** One field for each key, alike except in `a`, `k` and `b` (SIG-52). */
 async function signCopy(
-  { prepared, login, identity, keys, flags, messageIdHash, now }: Signing,
+  { prepared, login, identity, keys, level, extraFields, flags, messageIdHash, now }: Signing,
   copy: Copy,
 ): Promise<Buffer[] | Refused | "replaced"> {
   const signedAt = Math.floor(now / 1000);
   const salt = Buffer.from(freshSalt());
   const fields: Buffer[] = [];
   for (const { kid, algorithm } of keys) {
-    const draft = prepared.draft({ identity, kid, algorithm, signedAt, salt, flags, recipients: copy.bound });
+    const draft = prepared.draft({
+      identity,
+      kid,
+      algorithm,
+      signedAt,
+      salt,
+      level,
+      extraFields,
+      flags,
+      recipients: copy.bound,
+    });
     const { headerCanonical, input } = draft;
     const recipientCount = copy.recipients.length;
-    const order = { identity, kid, recipientCount, headerCanonical, input, messageIdHash };
+    const order = { identity, kid, level, recipientCount, headerCanonical, input, messageIdHash };
     const signed = await login.sign(order);
     if (signed.kind !== "signed") return notSigned(signed, now);
     fields.push(draft.complete(signed.signature));

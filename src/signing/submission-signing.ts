@@ -15,8 +15,8 @@ import { type Outgoing, takeOutgoing } from "./convert.ts";
 import { splitIntoCopies } from "./copies.ts";
 import { editHeader } from "./header-edit.ts";
 import { overLimit } from "./refusal-reply.ts";
-import { malformed, notIdentified, notUsed, type Refused, refusal, refused, unavailable } from "./refused.ts";
-import { type SignedCopy, type Signing, signCopies } from "./sign-copies.ts";
+import { malformed, notUsed, type Refused, refusal, refused } from "./refused.ts";
+import { type SignedCopy, type Signing, signAllCopies } from "./sign-copies.ts";
 import type { Login } from "./vault.ts";
 
 export interface SubmissionToSign {
@@ -106,38 +106,29 @@ async function signOutgoing(
     if (spent.kind !== "spent") return notUsed(spent);
   }
   const [messageId] = prepared.scanned.index.get("message-id") ?? [];
-  let signing: Signing = {
+  const signing: Signing = {
     prepared,
     login,
     identity,
     keys,
+    level: 0,
+    extraFields: [],
     flags: submission.flags ?? [],
     messageIdHash: messageId ? messageIdHash(canonicalField(header, messageId)) : null,
     staple,
     dkim: dkim?.get(from[0]?.domain ?? "") ?? dkim?.get(identity.domain) ?? [],
     now,
   };
-  let copies = await signCopies(signing, unsigned);
-  if (copies === "replaced") {
-    // Keys were replaced meanwhile, or a remembered answer is older than they are.
-    const renewed = await login.identify(identity);
-    if (renewed.kind !== "granted") {
-      const isSender = addSender || scanned.index.has("sender");
-      return notIdentified(renewed, identity, isSender ? "Sender" : "From");
-    }
-    signing = { ...signing, keys: renewed.keys };
-    copies = await signCopies(signing, unsigned);
-  }
-  if (copies === "replaced")
-    return unavailable(new Error("keys are replaced faster than a message is signed"));
-  if ("kind" in copies) return copies;
+  const isSender = addSender || scanned.index.has("sender");
+  const signed = await signAllCopies(signing, unsigned, isSender ? "Sender" : "From");
+  if ("kind" in signed) return signed;
   return {
     kind: "signed",
     identity: encodeAddress(identity),
-    kids: signing.keys.map(({ kid }) => kid),
+    kids: signed.kids,
     messageIdHash: signing.messageIdHash,
     content: contentOf(header.octets, outgoing.body),
     eightBit: outgoing.eightBitBody || !isAscii(header.octets),
-    copies,
+    copies: signed.copies,
   };
 }

@@ -100,6 +100,8 @@ export type Spent = { readonly kind: "spent" } | Limited | NoUse;
 export interface SigningOrder {
   readonly identity: Address;
   readonly kid: string;
+  /** Custody level (SIG-9); 0 unless given. Forwards do not count against the account's limit. */
+  readonly level?: number;
   /** How many recipients the copy has. */
   readonly recipientCount: number;
   /** H and M of SIG-50 and SIG-51: a remote signer is sent H and makes M itself. */

@@ -222,16 +222,18 @@ export class EnrolledAccess {
       if (!isInScope(this.enrolment.scope, address)) return refuse(notGranted);
       const claim = { identity: address, kid, recipients };
       const now = Math.floor(this.#options.nowMs() / 1000);
-      const verdict = await judgeSign(claim, h, now, (author) => login.rightsTo(author));
+      const isAsserted = login.user.credential === null;
+      const verdict = await judgeSign(claim, h, now, (author) => login.rightsTo(author), isAsserted);
       if (verdict.kind === "policy") {
         const { detail, messageIdHash } = verdict;
         return refuse(errorReply("POLICY", detail), { messageIdHash, detail });
       }
       if (verdict.kind !== "fine") return this.#notSigned(verdict);
-      const { messageIdHash } = verdict;
+      const { messageIdHash, level } = verdict;
       const order = {
         identity: address,
         kid,
+        level,
         recipientCount: recipients,
         input: signingInput(h),
         messageIdHash,

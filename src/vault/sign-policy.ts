@@ -13,7 +13,7 @@ export interface SignClaim {
 }
 
 export type SignVerdict =
-  | { readonly kind: "fine"; readonly messageIdHash: string | null }
+  | { readonly kind: "fine"; readonly messageIdHash: string | null; readonly level: number }
   | { readonly kind: "policy"; readonly detail: string; readonly messageIdHash: string | null }
   | { readonly kind: "replaced" }
   | NoUse;
@@ -24,12 +24,14 @@ export type SignVerdict =
  *
  * @param now Unix seconds
  * @param rightsTo what the user may do in the name of an address
+ * @param isAsserted no user logged in, the server acts for the address itself (PRV-9)
  */
 export async function judgeSign(
   claim: SignClaim,
   h: Uint8Array,
   now: number,
   rightsTo: (address: Address) => Promise<Identification>,
+  isAsserted = false,
 ): Promise<SignVerdict> {
   const check = checkHeaderCanonical(h);
   if (!check.ok) return { kind: "policy", detail: check.detail, messageIdHash: null };
@@ -49,6 +51,10 @@ export async function judgeSign(
   const key = rights.keys.find(({ kid }: KeyName) => kid === claim.kid);
   if (key === undefined) return { kind: "replaced" };
   if (key.algorithm !== check.algorithm) return no(`a=${check.algorithm} is not the algorithm of the key`);
+  // A list sends what others wrote (CUS-6): its Sender lends their From no credit (IDY-11).
+  if (isAsserted && check.sender !== null) {
+    return { kind: "fine", messageIdHash: check.messageIdHash, level: check.level };
+  }
   // Somebody whom From names a thousand times is asked about once.
   for (const author of new Map(check.from.map((one) => [shown(one), one])).values()) {
     if (author.ok && sameAddress(author.address, claim.identity)) continue;
@@ -56,7 +62,7 @@ export async function judgeSign(
     if (answer.kind === "not-granted") return no(`you may not write From ${shown(author)}`);
     if (answer.kind !== "granted") return answer;
   }
-  return { kind: "fine", messageIdHash: check.messageIdHash };
+  return { kind: "fine", messageIdHash: check.messageIdHash, level: check.level };
 }
 
 function claimProblem(claim: SignClaim, check: HeaderCheck & { ok: true }, now: number): string | null {

@@ -8,11 +8,18 @@ export interface InstallationPlan {
   readonly hostname: string;
   readonly roles: readonly Role[];
   readonly ports: { smtp: number; keys: number; submissionTls: number; submissionStartTls: number };
-  readonly domains: readonly { readonly name: string; readonly stage?: Stage }[];
+  readonly domains: readonly DomainPlan[];
   /** Names beside its own that its certificate is valid for. */
   readonly furtherNames?: readonly string[];
   /** `-FW` for everyone who asks for keys. */
   readonly redirect?: string;
+}
+
+export interface DomainPlan {
+  readonly name: string;
+  readonly stage?: Stage;
+  /** Further lines of its table, and tables in it. */
+  readonly more?: string;
 }
 
 /** What all of them share. */
@@ -56,13 +63,13 @@ ${places.join("\n")}
 `;
 }
 
-function domainTable({ name, stage }: InstallationPlan["domains"][number]): string {
+function domainTable({ name, stage, more = "" }: DomainPlan): string {
   return `
 [[domains]]
 name = ${quote(name)}
 maildir_root = ${quote(`mail/${name}`)}
 mailboxes = { postmaster = "postmaster", abuse = "postmaster" }
-${stage === undefined ? "" : `stage = ${quote(stage)}\n`}`;
+${stage === undefined ? "" : `stage = ${quote(stage)}\n`}${more}`;
 }
 
 /** A TOML string: JSON's rules are a part of TOML's. */

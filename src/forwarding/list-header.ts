@@ -1,0 +1,105 @@
+import {
+  type Address,
+  addressText,
+  fieldText,
+  formatAddress,
+  type Header,
+  type HeaderField,
+  parseHeader,
+  parseMailboxes,
+} from "../message/index.ts";
+
+export interface ListHeaderOptions {
+  readonly address: Address;
+  /** Its local part. */
+  readonly name: string;
+  /** From becomes the list's, or Sender does (CUS-6). */
+  readonly rewriteFrom: boolean;
+  readonly subjectPrefix: string | null;
+}
+
+/** They are gone, or the list's own stand in their place: signatures (CUS-6), and wishes that are not the members' affair. */
+const REMOVED: ReadonlySet<string> = new Set([
+  "vsmtp-signature",
+  "vsmtp-key-statement",
+  "x-vsmtp-flag",
+  "x-vsmtp-quarantine",
+  "sender",
+  "precedence",
+  "return-path",
+  "bcc",
+  "disposition-notification-to",
+  "return-receipt-to",
+]);
+
+const MAX_NAME = 200;
+const MAX_FIRST_LINE = 900;
+
+/** The names that the list's signature covers beyond the core set (SIG-45), so that nobody adds or exchanges them. */
+export const LIST_COVERED = ["list-unsubscribe", "list-unsubscribe-post"] as const;
+
+/** The header of a post: the author's, but for what a list changes. What our border recorded stays in it (CUS-7). */
+export function listHeader(header: Header, options: ListHeaderOptions): Header {
+  const { address, name, rewriteFrom, subjectPrefix } = options;
+  const { octets } = header;
+  const added: Uint8Array[] = [Buffer.from(listFields(address, name))];
+  if (!rewriteFrom) added.push(Buffer.from(`Sender: ${formatAddress(address)}\r\n`));
+  const from = header.fields.find((field) => field.name === "from");
+  const has = (wanted: string): boolean => header.fields.some((field) => field.name === wanted);
+  if (rewriteFrom && from !== undefined) {
+    added.push(Buffer.from(`From: ${shownAuthor(header, from, name)} <${formatAddress(address)}>\r\n`));
+    // Answers to the author find him.
+    if (!has("reply-to")) added.push(Buffer.from("Reply-To:"), octets.subarray(from.valueStart, from.end));
+  }
+  if (subjectPrefix !== null && !has("subject")) added.push(Buffer.from(`Subject: ${subjectPrefix}\r\n`));
+  const kept = header.fields.flatMap((field): Uint8Array[] => {
+    if (REMOVED.has(field.name) || field.name.startsWith("list-")) return [];
+    if (field.name === "from" && rewriteFrom) return [];
+    if (field.name === "subject" && subjectPrefix !== null) return [subject(header, field, subjectPrefix)];
+    return [octets.subarray(field.start, field.end)];
+  });
+  return parseHeader(Buffer.concat([...added, ...kept]));
+}
+
+/** RFC 2919, RFC 2369. */
+export function listId(address: Address): string {
+  return `${address.localPart}.${address.domain}`;
+}
+
+function listFields(address: Address, name: string): string {
+  const owner = `${name}-owner@${address.domain}`;
+  return [
+    `List-Id: <${listId(address)}>`,
+    `List-Post: <mailto:${addressText(address)}>`,
+    `List-Owner: <mailto:${owner}>`,
+    `List-Unsubscribe: <mailto:${owner}?subject=unsubscribe%20${name}>`,
+    "Precedence: list",
+    "",
+  ].join("\r\n");
+}
+
+/** `Alice via team`, in a form that every reader takes for a name and for nothing else. */
+function shownAuthor(header: Header, from: HeaderField, list: string): string {
+  const parsed = parseMailboxes(fieldText(header, from));
+  const author = parsed.ok ? parsed.mailboxes[0] : undefined;
+  const name = author?.displayName ?? (author ? `${author.address.localPart}@${author.address.domain}` : "?");
+  // Encoded words count outside quotes only.
+  const isEncoded = /^(?:=\?[\w-]+\?[bq]\?[!->@-~]*\?=|[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+| )+$/i.test(name);
+  if (name.includes("=?") && isEncoded && name.length <= 800) return `${name} via ${list}`;
+  const plain = name
+    .replaceAll(/\p{Cc}/gu, " ")
+    .slice(0, MAX_NAME)
+    .replaceAll(/["\\]/g, "\\$&");
+  return `"${plain} via ${list}"`;
+}
+
+function subject(header: Header, field: HeaderField, prefix: string): Uint8Array {
+  const { octets } = header;
+  const whole = octets.subarray(field.start, field.end);
+  if (fieldText(header, field).includes(prefix)) return whole;
+  const value = octets.subarray(field.valueStart, field.end);
+  const firstLine = value.indexOf("\r\n");
+  const isBlank = value[0] === 32 || value[0] === 9;
+  const gap = firstLine > MAX_FIRST_LINE ? "\r\n" : "";
+  return Buffer.concat([Buffer.from(`Subject: ${prefix}${gap}${isBlank ? "" : " "}`), value]);
+}
