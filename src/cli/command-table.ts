@@ -28,6 +28,10 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       summary: "what mail systems tell each other of their mail: show, send, complain of spam",
       load: () => import("./report/index.ts"),
     },
+    quarantine: {
+      summary: "what is kept from its recipients: list, show, release, delete",
+      load: () => import("./quarantine/index.ts"),
+    },
   },
   "Domains, accounts and keys (a running server follows at once)": {
     domain: { summary: "domains that are hosted here", load: () => import("./domain/index.ts") },

@@ -18,6 +18,7 @@ export {
 } from "./authentication-results.ts";
 export { decodeBase64, isBase64 } from "./base64.ts";
 export { canonicalDomain } from "./canonical-domain.ts";
+export { decodeEncodedWords } from "./encoded-words.ts";
 export {
   faultText,
   fieldText,

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Config } from "../../config/index.ts";
 import { orderAll, type QueueFilter, type QueueOrder, type QueueStore } from "../../queue/index.ts";
 import { countText } from "../administration/count-text.ts";
 import { showProgress } from "../administration/progress.ts";
@@ -8,13 +9,36 @@ import { UsageError } from "../usage-error.ts";
 import { addChoice, type ChoiceOptions, filterOf, matching } from "./choice.ts";
 import { onQueue } from "./on-queue.ts";
 
-interface Options extends ChoiceOptions {
+export interface OrderOptions {
   readonly all?: boolean;
   readonly because?: string;
 }
 
+/** Among which messages a command chooses, and how. */
+export interface Choice<Options> {
+  /** After "no such message". */
+  readonly where: string;
+  /** Adds the options that choose. */
+  add(command: Command): Command;
+  /** @returns the messages, and whether anything was said that chooses */
+  filterOf(
+    config: Config,
+    options: Options,
+    ids: readonly string[],
+  ): Promise<{ readonly filter: QueueFilter; readonly chosen: boolean }>;
+}
+
+const inQueue: Choice<ChoiceOptions> = {
+  where: "in the queue",
+  add: addChoice,
+  async filterOf(config, options, ids) {
+    const filter = await filterOf(config, options, ids);
+    return { filter, chosen: Object.keys(filter).length > 0 };
+  },
+};
+
 /** What one of the commands does to messages. */
-interface Verb {
+export interface Verb {
   readonly summary: string;
   readonly about: readonly string[];
   readonly examples: readonly (readonly [line: string, purpose: string])[];
@@ -22,7 +46,7 @@ interface Verb {
   readonly asks?: true;
   /** `is held` and `are held`, after a number of messages. */
   readonly outcome: { readonly one: string; readonly many: string };
-  order(options: Options): QueueOrder;
+  order(options: OrderOptions): QueueOrder;
 }
 
 /** Nobody reads more digits before saying yes. */
@@ -86,23 +110,32 @@ const fields = { order: "what was ordered", messages: "how many messages it was 
 
 /** `vsmtp queue retry`, `hold`, `release`, `bounce` and `remove`. */
 export function defineOrders(parent: Command, done: Done): void {
-  for (const [name, verb] of Object.entries(verbs)) defineOrder(parent, done, name, verb);
+  for (const [name, verb] of Object.entries(verbs)) defineOrder(parent, done, name, verb, inQueue);
 }
 
-function defineOrder(parent: Command, done: Done, name: string, verb: Verb): void {
-  const command = addChoice(parent.command(`${name} [ID...]`).description(verb.summary)).option(
-    "--all",
-    "every message, instead of ids or the options above",
-  );
+/** One command that carries an order out. */
+export function defineOrder<Options>(
+  parent: Command,
+  done: Done,
+  name: string,
+  verb: Verb,
+  choice: Choice<Options>,
+): void {
+  const command = choice
+    .add(parent.command(`${name} [ID...]`).description(verb.summary))
+    .option("--all", "every message, instead of ids or the options above");
   if (name === "hold") command.option("--because TEXT", "why, for vsmtp queue list");
   onQueue(command, done, {
     ...(verb.asks ? { asks: true as const } : {}),
     about: verb.about,
     examples: verb.examples,
     json: fields,
-    async run({ queue, config, json, printer, confirm }, options: Options, ids: readonly string[]) {
-      const filter = await filterOf(config, options, ids);
-      const chosen = Object.keys(filter).length > 0;
+    async run(
+      { queue, config, json, printer, confirm },
+      options: Options & OrderOptions,
+      ids: readonly string[],
+    ) {
+      const { filter, chosen } = await choice.filterOf(config, options, ids);
       if (chosen === (options.all === true)) {
         throw new UsageError(
           chosen
@@ -110,8 +143,8 @@ function defineOrder(parent: Command, done: Done, name: string, verb: Verb): voi
             : "say which messages: ids, options that choose, or --all",
         );
       }
-      const missing = await missingIds(queue, ids);
-      for (const id of missing) process.stderr.write(`vsmtp: ${id}: no such message in the queue\n`);
+      const missing = await missingIds(queue, filter.state, ids);
+      for (const id of missing) process.stderr.write(`vsmtp: ${id}: no such message ${choice.where}\n`);
       const question = verb.asks ? await consequence(queue, filter, verb) : null;
       if (question !== null) await confirm(question);
       const messages = await carryOut(queue, filter, verb.order(options), json);
@@ -135,10 +168,15 @@ async function carryOut(
   }
 }
 
-async function missingIds(queue: QueueStore, ids: readonly string[]): Promise<string[]> {
+async function missingIds(
+  queue: QueueStore,
+  state: QueueFilter["state"],
+  ids: readonly string[],
+): Promise<string[]> {
   if (ids.length === 0) return [];
+  const among = state === "quarantined" ? { ids, state } : { ids };
   const there = new Set<string>();
-  for await (const { id } of matching(queue, { ids })) there.add(id);
+  for await (const { id } of matching(queue, among)) there.add(id);
   return ids.filter((id) => !there.has(id));
 }
 

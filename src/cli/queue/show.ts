@@ -1,13 +1,12 @@
 import type { Command } from "commander";
-import { headerOf, type ListedMessage, piecesOf, type QueueStore } from "../../queue/index.ts";
+import type { ListedMessage } from "../../queue/index.ts";
 import { formatFacts } from "../administration/facts.ts";
 import { isoMinute } from "../administration/time-text.ts";
 import type { Done } from "../run-command.ts";
-import { writeOut } from "../standard-output.ts";
-import { ShownOctets } from "../terminal-text.ts";
 import { UsageError } from "../usage-error.ts";
 import { messageFields, messageObject, seconds } from "./message-object.ts";
 import { onQueue } from "./on-queue.ts";
+import { printContent } from "./print-content.ts";
 import { senderText, sizeText, untilText } from "./text.ts";
 
 interface Options {
@@ -31,24 +30,20 @@ export function defineShow(parent: Command, done: Done): void {
     async run({ queue, printer }, { header, content }: Options, id: string) {
       if (header && content) throw new UsageError("say --header or --content, not both");
       const [message] = await queue.list({ ids: [id] }, 1);
-      if (message === undefined) throw notThere(id);
-      if (header || content) return printContent(queue, id, header === true);
+      if (message === undefined) {
+        const [kept] = await queue.list({ ids: [id], state: "quarantined" }, 1);
+        if (kept !== undefined)
+          throw new UsageError(`${id} is in quarantine: see vsmtp quarantine show ${id}`);
+        throw notThere(id);
+      }
+      if (header || content) {
+        const stored = await queue.content(id);
+        if (stored === null) throw notThere(id);
+        return printContent(stored, header === true);
+      }
       await printer.print(messageObject(message), textOf(message));
     },
   });
-}
-
-async function printContent(queue: QueueStore, id: string, headerOnly: boolean): Promise<void> {
-  const content = await queue.content(id);
-  if (content === null) throw notThere(id);
-  const pieces = headerOnly ? [await headerOf(content)] : piecesOf(content);
-  if (!process.stdout.isTTY) {
-    for await (const piece of pieces) await writeOut(piece);
-    return;
-  }
-  const shown = new ShownOctets();
-  for await (const piece of pieces) await writeOut(shown.write(piece));
-  await writeOut(shown.end());
 }
 
 function notThere(id: string): UsageError {
