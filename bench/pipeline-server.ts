@@ -96,6 +96,7 @@ async function serveMx(): Promise<void> {
       policies: { recordOf: unasked, policyFor: unasked },
     }),
     policy: defaultPolicy,
+    quarantine: { into: "mailbox", keepMs: 0 },
     queue,
     spool,
     onEvent: ({ verdict }) => assert.equal(verdict.result, "pass"),

@@ -191,6 +191,7 @@ async function receive(content: Buffer): Promise<string> {
       }),
       verification: new Verification({ keys, policies, clock }),
       policy: defaultPolicy,
+      quarantine: { into: "mailbox", keepMs: 0 },
       queue,
       spool,
       clock,

@@ -24,13 +24,13 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       summary: "what waits for delivery: list, retry, hold, release, bounce, remove",
       load: () => import("./queue/index.ts"),
     },
-    report: {
-      summary: "what mail systems tell each other of their mail: show, send, complain of spam",
-      load: () => import("./report/index.ts"),
-    },
     quarantine: {
       summary: "what is kept from its recipients: list, show, release, delete",
       load: () => import("./quarantine/index.ts"),
+    },
+    report: {
+      summary: "what mail systems tell each other of their mail: show, send, complain of spam",
+      load: () => import("./report/index.ts"),
     },
   },
   "Domains, accounts and keys (a running server follows at once)": {

@@ -1,40 +1,111 @@
 import { isAscii } from "node:buffer";
-import type { Queue } from "../queue/index.ts";
+import {
+  type NewMessage,
+  type NewRecipient,
+  newMessageId,
+  type Queue,
+  QueueStoreError,
+  type SeenKey,
+} from "../queue/index.ts";
 import { contentOf } from "../reception/index.ts";
 import type { Decision } from "../verification/index.ts";
 import type { Incoming } from "./incoming.ts";
-import type { Recipients } from "./recipients.ts";
 import type { Recorded } from "./record.ts";
 
-/** Queues the message; rejects with a QueueStoreError or SpoolError, and then nothing of it is left. */
-export async function enqueue(
-  { id, envelope, message }: Incoming,
-  { prefix, header }: Recorded,
-  { action }: Decision,
-  recipients: Recipients,
-  queue: Pick<Queue, "enqueue">,
-): Promise<void> {
-  const content = contentOf(header, await message.takeBody(), message.hasEmptyLine);
+export interface Enqueueing {
+  readonly recipients: readonly NewRecipient[];
+  readonly decision: Decision;
+  /** What is done with it for those who got it already (RPL-2). */
+  readonly decisionOnRepeat: () => Decision;
+  /** What is remembered of the delivery to an address; null: nothing, and then it may come again. */
+  readonly keyOf: (address: string) => SeenKey | null;
+  readonly record: (decision: Decision) => Recorded;
+  /** What the queue keeps of it beside its octets. */
+  readonly noteOf: (decision: Decision) => Pick<NewMessage, "quarantined" | "quarantine">;
+  readonly queue: Pick<Queue, "enqueueOnce" | "seen">;
+}
+
+/** Some recipients of a message, and what is done with it for them. */
+interface Part {
+  readonly recipients: readonly NewRecipient[];
+  readonly decision: Decision;
+}
+
+/** What became of it; nothing is queued where the decision says so. */
+export interface Enqueued {
+  /** That on those who had not got it; where all had, that on them. */
+  readonly decision: Decision;
+  /** Some had got it already. */
+  readonly repeated: boolean;
+  readonly queued: boolean;
+}
+
+/** So often it is found that nobody had got it after all: somebody took it back, or its time is over. */
+const FRUITLESS = 3;
+
+/** Queues the message, for those who had it already as their decision says; rejects with a QueueStoreError or SpoolError. */
+export async function enqueue(came: Incoming, options: Enqueueing): Promise<Enqueued> {
+  const { decision, keyOf, queue } = options;
+  const body = await came.message.takeBody();
+  let taken = false;
   try {
-    await queue.enqueue([
-      {
-        id,
-        sender: envelope.reversePath?.text ?? "",
-        recipients: recipients.queued(envelope),
-        prefix,
-        content,
-        body: message.eightBitBody || !isAscii(header) ? "8bitmime" : "7bit",
-        smtputf8: envelope.smtputf8,
-        requireTls: envelope.requireTls,
-        envelopeId: envelope.envelopeId,
-        returned: envelope.returned,
-        account: null,
-        kids: [],
-        quarantined: action === "quarantine",
-      },
-    ]);
-  } catch (error) {
-    await content.file?.remove();
-    throw error;
+    const before = new Set<NewRecipient>();
+    for (let fruitless = 0; fruitless < FRUITLESS; fruitless++) {
+      const fresh = options.recipients.filter((recipient) => !before.has(recipient));
+      const parts: Part[] = [{ recipients: fresh, decision }];
+      if (before.size > 0) parts.push({ recipients: [...before], decision: options.decisionOnRepeat() });
+      const there = parts.filter(({ recipients }) => recipients.length > 0);
+      const told = { decision: (there[0] as Part).decision, repeated: before.size > 0 };
+      const accepted = there.filter((part) => isQueued(part.decision));
+      if (accepted.length === 0) return { ...told, queued: false };
+      const keyed = fresh.flatMap((recipient) => {
+        const key = keyOf(recipient.address);
+        return key === null ? [] : [{ recipient, key }];
+      });
+      const keys = keyed.map(({ key }) => key);
+      const outcome = await queue.enqueueOnce(messagesOf(came, accepted, body, options), keys);
+      taken = outcome.kind === "queued";
+      if (taken) return { ...told, queued: true };
+      const seen = await queue.seen(keys);
+      keyed.forEach(({ recipient }, index) => {
+        if (seen[index]) before.add(recipient);
+      });
+      if (seen.includes(true)) fruitless = -1;
+    }
+    throw new QueueStoreError("busy", new Error("the same message comes on several connections"));
+  } finally {
+    if (!taken) await body.file?.remove();
   }
+}
+
+/** One for each part, over one content. */
+function messagesOf(
+  { id, envelope, message, receivedAt }: Incoming,
+  parts: readonly Part[],
+  body: Parameters<typeof contentOf>[1],
+  { record, noteOf }: Enqueueing,
+): NewMessage[] {
+  const recorded = parts.map(({ decision }) => record(decision));
+  const { header } = recorded[0] as Recorded;
+  const content = contentOf(header, body, message.hasEmptyLine);
+  return parts.map(({ decision, recipients }, index) => ({
+    id: index === 0 ? id : newMessageId(receivedAt),
+    sender: envelope.reversePath?.text ?? "",
+    recipients,
+    prefix: (recorded[index] as Recorded).prefix,
+    content,
+    body: message.eightBitBody || !isAscii(header) ? ("8bitmime" as const) : ("7bit" as const),
+    smtputf8: envelope.smtputf8,
+    requireTls: envelope.requireTls,
+    envelopeId: envelope.envelopeId,
+    returned: envelope.returned,
+    account: null,
+    kids: [],
+    ...noteOf(decision),
+  }));
+}
+
+/** Whether a decision leaves something to queue. */
+export function isQueued({ action, reply }: Decision): boolean {
+  return reply === null && action !== "discard";
 }

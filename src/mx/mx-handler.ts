@@ -1,5 +1,4 @@
-import { QueueStoreError } from "../queue/index.ts";
-import { type ReceivedMessage, Reception, storageReply } from "../reception/index.ts";
+import { type ReceivedMessage, Reception } from "../reception/index.ts";
 import {
   type DataSink,
   type Envelope,
@@ -9,15 +8,12 @@ import {
   type SessionInfo,
   type SmtpHandler,
 } from "../smtp/index.ts";
-import { SpoolError } from "../spool/index.ts";
+import { carryOut } from "./carry-out.ts";
 import { decide } from "./decide.ts";
-import { enqueue } from "./enqueue.ts";
-import { described, type Incoming, incoming } from "./incoming.ts";
+import { described, incoming } from "./incoming.ts";
 import { judge } from "./judge.ts";
-import type { MxEvent } from "./mx-event.ts";
 import type { DomainSettings, MxOptions } from "./mx-options.ts";
 import { Recipients } from "./recipients.ts";
-import { record } from "./record.ts";
 import { TrustedSources } from "./trusted-sources.ts";
 
 /**
@@ -75,14 +71,17 @@ export class MxHandler implements SmtpHandler {
     const domain = this.#domainOf(envelope);
     const verified = await judge(came, this.#options.verification);
     const verifiedAt = this.#clock.now();
-    const decision = decide(came, verified, {
-      domain,
-      policy: this.#options.policy,
-      trusted: this.#trusted,
-      repeated: false,
-      forgedBounce: false,
+    const { hostname, queue, policy, quarantine } = this.#options;
+    const handled = await carryOut(came, verified, {
+      hostname,
+      queue,
+      policy,
+      quarantine,
+      recipients: this.#recipients,
+      decide: (repeated) =>
+        decide(came, verified, { domain, policy, trusted: this.#trusted, repeated, forgedBounce: false }),
+      now: verifiedAt,
     });
-    const handled = await this.#carryOut(came, verified, decision);
     const queueing = handled.queuedAs === null ? null : this.#clock.now() - verifiedAt;
     this.#options.onEvent?.({
       session,
@@ -90,37 +89,12 @@ export class MxHandler implements SmtpHandler {
       id: came.id,
       message: described(came),
       ...verified,
-      stage: decision.stage,
-      repeated: false,
-      decision,
+      stage: handled.decision.stage,
       ...handled,
       receivedAt,
       took: { receiving: came.receivingMs, verifying: verifiedAt - receivedAt, queueing },
     });
     return handled.reply;
-  }
-
-  async #carryOut(
-    came: Incoming,
-    verified: Parameters<typeof record>[1],
-    decision: MxEvent["decision"],
-  ): Promise<Pick<MxEvent, "reply" | "queuedAs" | "cause">> {
-    const kept = { queuedAs: null, cause: null };
-    if (decision.reply) {
-      const { code, enhanced, text } = decision.reply;
-      return { ...kept, reply: reply(code, enhanced, text) };
-    }
-    if (decision.action === "discard") return { ...kept, reply: reply(250, "2.0.0", "Ok") };
-    const { hostname, queue, policy } = this.#options;
-    try {
-      const date = new Date(this.#clock.now());
-      const recorded = record(came, verified, decision, { hostname, tag: policy.tag, date });
-      await enqueue(came, recorded, decision, this.#recipients, queue);
-      return { reply: reply(250, "2.0.0", `Ok: queued as ${came.id}`), queuedAs: came.id, cause: null };
-    } catch (error) {
-      if (!(error instanceof QueueStoreError || error instanceof SpoolError)) throw error;
-      return { ...kept, reply: storageReply(error), cause: error };
-    }
   }
 
   #domainOf({ recipients: [first] }: Envelope): DomainSettings {

@@ -1,4 +1,4 @@
-import type { DomainPolicySettings, PolicySettings } from "../config/index.ts";
+import type { DomainPolicySettings, PolicySettings, QuarantineSettings } from "../config/index.ts";
 import type { Queue } from "../queue/index.ts";
 import type { Spool } from "../spool/index.ts";
 import type { Verification } from "../verification/index.ts";
@@ -25,7 +25,9 @@ export interface MxOptions {
   readonly verification: Pick<Verification, "verify">;
   /** How mail to all domains is treated. */
   readonly policy: PolicySettings;
-  readonly queue: Pick<Queue, "enqueue">;
+  /** What becomes of what is kept from its recipients. */
+  readonly quarantine: Pick<QuarantineSettings, "into" | "keepMs">;
+  readonly queue: Pick<Queue, "enqueueOnce" | "seen">;
   /** Where the bodies of large messages go. */
   readonly spool: Pick<Spool, "receive" | "memoryOctets">;
   readonly clock?: { now(): number };

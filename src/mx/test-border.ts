@@ -14,7 +14,7 @@ import { openSmtp, SmtpServer } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
 import { Verification } from "../verification/index.ts";
-import { type DomainSettings, type MxEvent, MxHandler } from "./index.ts";
+import { type DomainSettings, type MxEvent, MxHandler, type MxOptions } from "./index.ts";
 
 export const NOW_S = 1_800_000_000;
 
@@ -37,7 +37,9 @@ export class Border {
   readonly events: MxEvent[] = [];
   domains: DomainSettings[] = [{ name: "dest.test", stage: null, actions: {}, senders: [] }];
   neighbours: NeighbourResults = nothingKnown;
+  quarantine: MxOptions["quarantine"] = { into: "mailbox", keepMs: 0 };
   readonly #folder = mkdtempSync(join(tmpdir(), "vsmtp-border-"));
+  readonly spoolFolder = join(this.#folder, "spool");
   readonly #key: SigningKey;
   readonly #statement: string;
   #queue: Queue | null = null;
@@ -56,7 +58,7 @@ export class Border {
   async start(): Promise<void> {
     const { port } = await this.dns.listen(0, "127.0.0.1");
     const policies = dnsPolicySource(new StubResolver({ servers: [{ address: "127.0.0.1", port }] }));
-    const spool = await Spool.open(join(this.#folder, "spool"));
+    const spool = await Spool.open(this.spoolFolder);
     const store = await openQueueStore(join(this.#folder, "queue.db"), spool);
     const queue = new Queue({ store, retry: new RetrySchedule() });
     this.#queue = queue;
@@ -76,6 +78,7 @@ export class Border {
         },
         verification,
         policy,
+        quarantine: this.quarantine,
         queue,
         spool,
         onEvent: (event) => this.events.push(event),
@@ -112,13 +115,13 @@ export class Border {
     return result.message.toString("latin1");
   }
 
-  /** Sends a message under a policy and tells the replies, one for each recipient. */
+  /** Sends a message, perhaps once more, under a policy and tells the replies, one for each recipient. */
   async send(
     message: string,
     policy: Partial<PolicySettings> = {},
     to = ["bob@dest.test"],
   ): Promise<string[]> {
-    const port = await this.#begin({ ...defaultPolicy, ...policy });
+    const port = await this.#begin({ ...defaultPolicy, replays: "accept", ...policy });
     const target = { host: "mx.dest.test", address: "127.0.0.1", port };
     const opened = await openSmtp(new MappingDialer(), target, {
       hostname: "out.test",
@@ -134,14 +137,24 @@ export class Border {
     return outcomes.map(({ code, enhanced, text }) => `${code} ${enhanced} ${text}`);
   }
 
+  get queue(): Queue {
+    return this.#queue as Queue;
+  }
+
   /** The messages in the queue, which is emptied. */
   async queued(): Promise<string[]> {
-    const queue = this.#queue as Queue;
-    const found: string[] = [];
+    return (await this.entries()).map(({ text }) => text);
+  }
+
+  /** The same, with their recipients. */
+  async entries(): Promise<{ text: string; to: string[] }[]> {
+    const queue = this.queue;
+    const found: { text: string; to: string[] }[] = [];
     for (const message of await queue.lease({ limit: 10, perDestination: () => 10, inWork: new Map() })) {
       const pieces: Uint8Array[] = [];
       for await (const piece of piecesOf(await queue.content(message))) pieces.push(piece);
-      found.push(Buffer.concat(pieces).toString("latin1"));
+      const to = message.recipients.map(({ address }) => address);
+      found.push({ text: Buffer.concat(pieces).toString("latin1"), to });
       const outcomes = message.recipients.map(({ index }) => ({
         index,
         kind: "delivered" as const,

@@ -24,6 +24,7 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
       deadlineMs: config.policy.deadlineMs,
     }),
     policy: config.policy,
+    quarantine: config.quarantine,
     queue,
     spool,
     onEvent: (event) => {

@@ -1,0 +1,66 @@
+import { QueueStoreError } from "../queue/index.ts";
+import { storageReply } from "../reception/index.ts";
+import { reply } from "../smtp/index.ts";
+import { SpoolError } from "../spool/index.ts";
+import type { Decision, Verified } from "../verification/index.ts";
+import { enqueue, isQueued } from "./enqueue.ts";
+import type { Incoming } from "./incoming.ts";
+import type { MxEvent } from "./mx-event.ts";
+import type { MxOptions } from "./mx-options.ts";
+import { quarantineNote } from "./quarantine-note.ts";
+import type { Recipients } from "./recipients.ts";
+import { record } from "./record.ts";
+import { replayKey } from "./replay.ts";
+
+export interface CarryingOut extends Pick<MxOptions, "hostname" | "queue" | "policy" | "quarantine"> {
+  readonly recipients: Recipients;
+  /** @param repeated it was delivered already (RPL-2) */
+  readonly decide: (repeated: boolean) => Decision;
+  /** Unix milliseconds. */
+  readonly now: number;
+}
+
+/** Does what was decided, and tells what the client is answered. */
+export async function carryOut(
+  came: Incoming,
+  verified: Verified,
+  { hostname, queue, policy, quarantine, recipients, decide, now }: CarryingOut,
+): Promise<Pick<MxEvent, "decision" | "repeated" | "reply" | "queuedAs" | "cause">> {
+  const decision = decide(false);
+  if (!isQueued(decision)) return unqueued(decision, false);
+  // What is kept from its recipients was not delivered, and may come again.
+  const remembers = policy.replays !== "accept" && decision.action !== "quarantine";
+  try {
+    const enqueued = await enqueue(came, {
+      recipients: recipients.queued(came.envelope),
+      decision,
+      decisionOnRepeat: () => decide(true),
+      keyOf: (address) => (remembers ? replayKey(verified.verdict, address) : null),
+      record: (decided) =>
+        record(came, verified, decided, { hostname, tag: policy.tag, date: new Date(now) }),
+      noteOf: (decided) => {
+        const isKept = decided.action === "quarantine" && quarantine.into === "store";
+        return {
+          quarantined: decided.action === "quarantine" && !isKept,
+          quarantine: isKept ? quarantineNote(came, verified, decided, now + quarantine.keepMs) : null,
+        };
+      },
+      queue,
+    });
+    if (!enqueued.queued) return unqueued(enqueued.decision, enqueued.repeated);
+    const told = reply(250, "2.0.0", `Ok: queued as ${came.id}`);
+    return { ...enqueued, reply: told, queuedAs: came.id, cause: null };
+  } catch (error) {
+    if (!(error instanceof QueueStoreError || error instanceof SpoolError)) throw error;
+    return { decision, repeated: false, reply: storageReply(error), queuedAs: null, cause: error };
+  }
+}
+
+function unqueued(
+  decision: Decision,
+  repeated: boolean,
+): Pick<MxEvent, "decision" | "repeated" | "reply" | "queuedAs" | "cause"> {
+  const answer = decision.reply ?? { code: 250, enhanced: "2.0.0", text: "Ok" };
+  const told = reply(answer.code, answer.enhanced, answer.text);
+  return { decision, repeated, reply: told, queuedAs: null, cause: null };
+}
