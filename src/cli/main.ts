@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { commandTable, findCommand } from "./command-table.ts";
 import { EndError } from "./end-error.ts";
 import { EXIT } from "./exit-status.ts";
+import { programVersion } from "./program-version.ts";
 import { UsageError } from "./usage-error.ts";
 
 // Only the file of the command that runs is loaded, so that `vsmtp sign` in a shell loop does not pay for
@@ -14,7 +14,7 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   if (["--version", "-V"].includes(name)) {
-    process.stdout.write(`${version()}\n`);
+    process.stdout.write(`${programVersion()}\n`);
     return EXIT.ok;
   }
   const command = findCommand(name);
@@ -34,11 +34,6 @@ function help(): string {
   });
   const more = "vsmtp COMMAND --help tells a command's options and subcommands.";
   return `Usage: vsmtp COMMAND [OPTION]…\n\n${topics.join("\n\n")}\n\n${more}\n`;
-}
-
-/** Of the package this file is in, whether as source or built. */
-function version(): string {
-  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 }
 
 /** One line for what the user can mend or has to know; the stack of what is our fault only when it is asked for. */

@@ -49,7 +49,7 @@ export interface KeyringAccess {
 
 export async function accessTo(
   { keyring, store, masterKey }: OpenedKeyring,
-  { config, network, log }: Shared,
+  { config, network, log }: Pick<Shared, "config" | "network" | "log">,
 ): Promise<KeyringAccess> {
   const { limits, scram, tokens } = config.accounts;
   const audit = new AuditWriter(store);
