@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { dnsPolicySource, type Resolver } from "../src/dns/index.ts";
+import type { Actions, Stage } from "../src/config/index.ts";
+import { type DomainPolicy, dnsPolicySource, type Resolver } from "../src/dns/index.ts";
 import {
   isPermanent,
   judgeStaple,
@@ -17,6 +18,7 @@ import {
   addressText,
   decodeAddress,
   encodeAddress,
+  formatAuthenticationResults,
   parseAddress,
   parseHeader,
 } from "../src/message/index.ts";
@@ -40,11 +42,18 @@ import {
   sign,
   signInput,
   signingInput,
+  type Verdict,
   verify,
 } from "../src/signature/index.ts";
 import { splitIntoCopies } from "../src/signing/index.ts";
 import { parseLimitText, parseRequest } from "../src/vault-protocol/index.ts";
-import { Verification } from "../src/verification/index.ts";
+import {
+  authenticationResult,
+  decideAction,
+  type Override,
+  Verification,
+} from "../src/verification/index.ts";
+import { contextOf } from "../src/verification/test-context.ts";
 import { transactionTo } from "../src/verification/test-transaction.ts";
 
 /** One file of spec/vectors; its README describes each kind. */
@@ -132,6 +141,18 @@ const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outco
     const { verdict, policy } = await verification.verify(verifier.finish(), transactionTo(recipients ?? []));
     return { result: verdict.result, reason: verdict.reason, policy: policy.wanted };
   },
+  actions: runActions,
+  override: (input: Judged & { stage: Stage; policy: DomainPolicy; actions: Actions[] }) => {
+    const overrides = input.actions.map((actions) => ({ name: "", actions }));
+    return { action: actionIn(input, input.stage, input.policy, overrides) };
+  },
+  "result-field": (input: { authservId: string; verdict: Verdict }) => {
+    const field = formatAuthenticationResults(input.authservId, [authenticationResult(input.verdict)]);
+    const unfolded = Buffer.from(field)
+      .toString("latin1")
+      .replace(/\r\n(?=[ \t])/g, "");
+    return { field: unfolded.trimEnd() };
+  },
   statement: runStatement,
   staple: runStaple,
   "reply-line": (input: { line: string }) => {
@@ -153,6 +174,31 @@ const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outco
     return { identity: encodeAddress(request.address), kid: request.kid };
   },
 };
+
+type Judged = Pick<Verdict, "result" | "reason">;
+
+function runActions(verdict: Judged): Outcome {
+  const policies = (stage: Stage) => {
+    const cells = (["none", "quarantine", "reject"] as const).map((p) => [
+      p,
+      actionIn(verdict, stage, p, []),
+    ]);
+    return Object.fromEntries(cells);
+  };
+  const [observe, enforce, require] = (["observe", "enforce", "require"] as const).map(policies);
+  return { observe, enforce, require };
+}
+
+function actionIn(
+  verdict: Judged,
+  stage: Stage,
+  wanted: DomainPolicy,
+  overrides: readonly Override[],
+): string {
+  const context = contextOf({ stage, overrides, policy: { wanted, domain: null } });
+  const { action, reply } = decideAction({ ...verdict, rcpt: null }, context);
+  return reply === null ? action : `${action} ${reply.code} ${reply.enhanced}`;
+}
 
 function runVaultRequest({ line }: { line: string }): Outcome {
   const request = parseRequest(line);

@@ -30,6 +30,8 @@ import { statesAndKeys } from "./families/v17-states-and-keys.ts";
 import { times } from "./families/v17-times.ts";
 import { headerChecks } from "./families/v19-header-checks.ts";
 import { vaultRequests } from "./families/v19-requests.ts";
+import { actions } from "./families/v20-actions.ts";
+import { resultFields } from "./families/v20-result-fields.ts";
 import type { Family } from "./vector.ts";
 
 export const families: readonly Family[] = [
@@ -52,4 +54,5 @@ export const families: readonly Family[] = [
   { folder: "v15-key-protocol", cases: keyProtocolLines },
   { folder: "v17-statements", cases: [...statesAndKeys, ...times, ...statementSignatures, ...staples] },
   { folder: "v19-private-interface", cases: [...vaultRequests, ...headerChecks] },
+  { folder: "v20-actions-and-results", cases: [...actions, ...resultFields] },
 ];

@@ -32,7 +32,10 @@ export type Kind =
   | "staple"
   | "vault-request"
   | "limit-text"
-  | "header-check";
+  | "header-check"
+  | "actions"
+  | "override"
+  | "result-field";
 
 export interface Family {
   /** The folder: the family's number in conformance.md and a name, such as "v2-header-canonicalization". */
