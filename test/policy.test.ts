@@ -11,6 +11,7 @@ before(async () => {
     settings: `
 [policy]
 stage = "observe"
+deadline = "1s"
 senders = [
   { domain = "partner.test", actions = { unsigned = "deliver" } },
   { domain = "bank.test", stage = "enforce" },
@@ -54,4 +55,17 @@ test("tagged mail is marked in the mailbox, excused mail is not, refused mail is
   const damaged = await site.send(altered.replace("Noon", "Nine"));
   assert.match(damaged.reply, /^550 5\.7\.7 VSMTP\/body /);
   assert.equal(damaged.event?.decision.because, "policy.actions.body");
+});
+
+test("what cannot be found out within the deadline is answered then, and in time (policy.deadline)", async () => {
+  site.publish("slow.test", "mx.slow.test", null);
+  await site.raw("mx.slow.test:8757", () => {});
+  const allice = site.author("allice@slow.test");
+  const before = Date.now();
+  const { summary, event } = await site.send(allice.sign(mail(allice.address, "mark-slow")));
+  const tookMs = Date.now() - before;
+  assert.equal(summary, "250 unavailable", "in stage observe it is tagged");
+  assert.equal(event?.verdict.detail, "verifying took too long");
+  assert.ok(tookMs >= 1000 && tookMs < 4000, `${tookMs} ms`);
+  assert.match(await site.stored("mark-slow"), /^X-VSMTP-Flag: tag; VSMTP\/unavailable/m);
 });

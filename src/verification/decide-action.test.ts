@@ -291,6 +291,8 @@ test("why it was decided is named (ACT-6, ACT-8)", () => {
   assert.equal(because({ trusted: "lists" }), null, "it would have been delivered anyway");
   const overrides = [{ name: "policy.actions", actions: { none: "tag" as const } }];
   assert.equal(because({ overrides }), "policy.actions.none");
+  const both = [{ name: "policy.actions", actions: { none: "tag" as const, unsigned: "discard" as const } }];
+  assert.equal(because({ overrides: both }), "policy.actions.unsigned", "the reason before its result");
   assert.equal(because({ mismatch: "tag" }, "mismatch"), "policy.mismatch");
   assert.equal(because({ repeated: true }, "match"), "policy.replays");
   assert.equal(because({ forgedBounce: true }), "policy.forged_bounces");
