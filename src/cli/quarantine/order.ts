@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { defineOrder, type Verb } from "../queue/order.ts";
 import type { Done } from "../run-command.ts";
 import { inQuarantine } from "./choice.ts";
+import { writeDown } from "./write-down.ts";
 
 const verbs: Readonly<Record<"release" | "delete", Verb>> = {
   release: {
@@ -18,6 +19,7 @@ const verbs: Readonly<Record<"release" | "delete", Verb>> = {
     ],
     outcome: { one: "is released", many: "are released" },
     order: () => ({ kind: "release" }),
+    note: (config, messages) => writeDown(config, messages, "released"),
   },
   delete: {
     summary: "delete messages before their time is over",
@@ -26,6 +28,7 @@ const verbs: Readonly<Record<"release" | "delete", Verb>> = {
     asks: true,
     outcome: { one: "is deleted", many: "are deleted" },
     order: () => ({ kind: "remove" }),
+    note: (config, messages) => writeDown(config, messages, "removed"),
   },
 };
 

@@ -73,9 +73,17 @@ const PAGE = 500;
 
 /** All that match, in order of arrival. */
 export async function* matching(queue: QueueStore, filter: QueueFilter): AsyncGenerator<ListedMessage> {
+  for await (const page of pages(queue, filter)) yield* page;
+}
+
+/** The same, many at a time. */
+export async function* pages(
+  queue: QueueStore,
+  filter: QueueFilter,
+): AsyncGenerator<readonly ListedMessage[]> {
   for (let after: string | undefined; ; ) {
     const page = await queue.list(filter, PAGE, after);
-    yield* page;
+    if (page.length > 0) yield page;
     after = page.at(-1)?.id;
     if (after === undefined || page.length < PAGE) return;
   }

@@ -1,12 +1,18 @@
 import type { Command } from "commander";
 import type { Config } from "../../config/index.ts";
-import { orderAll, type QueueFilter, type QueueOrder, type QueueStore } from "../../queue/index.ts";
+import {
+  type ListedMessage,
+  orderAll,
+  type QueueFilter,
+  type QueueOrder,
+  type QueueStore,
+} from "../../queue/index.ts";
 import { countText } from "../administration/count-text.ts";
 import { showProgress } from "../administration/progress.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
-import { addChoice, type ChoiceOptions, filterOf, matching } from "./choice.ts";
+import { addChoice, type ChoiceOptions, filterOf, matching, pages } from "./choice.ts";
 import { onQueue } from "./on-queue.ts";
 
 export interface OrderOptions {
@@ -47,6 +53,8 @@ export interface Verb {
   /** `is held` and `are held`, after a number of messages. */
   readonly outcome: { readonly one: string; readonly many: string };
   order(options: OrderOptions): QueueOrder;
+  /** Writes down whose messages it was carried out for. */
+  note?(config: Config, messages: readonly ListedMessage[]): Promise<void>;
 }
 
 /** Nobody reads more digits before saying yes. */
@@ -147,7 +155,9 @@ export function defineOrder<Options>(
       for (const id of missing) process.stderr.write(`vsmtp: ${id}: no such message ${choice.where}\n`);
       const question = verb.asks ? await consequence(queue, filter, verb) : null;
       if (question !== null) await confirm(question);
-      const messages = await carryOut(queue, filter, verb.order(options), json);
+      const { note } = verb;
+      const noted = note && ((some: readonly ListedMessage[]) => note(config, some));
+      const messages = await carryOut(queue, filter, verb.order(options), json, noted);
       await printer.print({ order: name, messages }, sentence(messages, verb));
       return missing.length > 0 ? EXIT.usage : EXIT.ok;
     },
@@ -159,10 +169,20 @@ async function carryOut(
   filter: QueueFilter,
   order: QueueOrder,
   json: boolean,
+  noted: ((messages: readonly ListedMessage[]) => Promise<void>) | undefined,
 ): Promise<number> {
   const progress = await showProgress(order.kind, "messages", json);
+  const onStep = (messages: number): void => progress.report(messages, null);
   try {
-    return await orderAll(queue, filter, order, Date.now(), (messages) => progress.report(messages, null));
+    if (noted === undefined) return await orderAll(queue, filter, order, Date.now(), onStep);
+    let messages = 0;
+    for await (const some of pages(queue, { before: Date.now(), ...filter })) {
+      const ids = some.map(({ id }) => id);
+      messages += await orderAll(queue, { ...filter, ids }, order, Date.now());
+      await noted(some);
+      onStep(messages);
+    }
+    return messages;
   } finally {
     progress.end();
   }
