@@ -84,7 +84,7 @@ const handler = new SubmissionHandler({
   vault: keys.vault,
   queue,
   spool,
-  onEvent: ({ kind, ...event }) => log.info({ role: "submission", ...event }, kind),
+  onEvent: ({ kind, ...event }) => log.info({ role: "submission", ...event, recipients: undefined }, kind),
 });
 const login = await logIn();
 // `connect` makes everybody the one user who has logged in.

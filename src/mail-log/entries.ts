@@ -53,6 +53,27 @@ export interface ReceivedEntry {
   };
 }
 
+/** One message that a user handed in, in as many copies as it has signatures of its own. Times are Unix milliseconds. */
+export interface SubmittedEntry {
+  /** The queue's id of the first copy. */
+  readonly id: string;
+  readonly at: number;
+  /** Of the SMTP session, as in the program's log. */
+  readonly session: string;
+  readonly client: string;
+  readonly account: string;
+  /** As in `i`. */
+  readonly identity: string;
+  readonly kids: readonly string[];
+  /** As in the vault's audit log. */
+  readonly messageIdHash: string | null;
+  /** The queue's ids of all copies. */
+  readonly copies: readonly string[];
+  /** To search for; who of them got it is told by their deliveries. */
+  readonly recipients: readonly string[];
+  readonly octets: number;
+}
+
 /** What became of one recipient of a queued message. */
 export interface DeliveredEntry {
   /** Of the message. */
@@ -74,5 +95,6 @@ export interface DeliveredEntry {
 /** Takes entries and never holds anybody up: what cannot be written now waits a while in memory, then is counted and dropped. */
 export interface MailLog {
   received(entry: ReceivedEntry): void;
+  submitted(entry: SubmittedEntry): void;
   delivered(entry: DeliveredEntry): void;
 }

@@ -1,28 +1,41 @@
-import type { DeliveredEntry, ReceivedEntry } from "./entries.ts";
+import type { DeliveredEntry, ReceivedEntry, SubmittedEntry } from "./entries.ts";
 
 /** What is written in one go. */
 export interface MailLogBatch {
-  readonly received: readonly ReceivedEntry[];
-  readonly delivered: readonly DeliveredEntry[];
+  readonly received?: readonly ReceivedEntry[];
+  readonly submitted?: readonly SubmittedEntry[];
+  readonly delivered?: readonly DeliveredEntry[];
 }
 
-/** A message as the log has it: of very many recipients only the first ones. */
-export interface LoggedMessage extends ReceivedEntry {
+/** A message as the log has it. */
+export type LoggedMessage = LoggedReceived | LoggedSubmitted;
+
+/** Of very many recipients only the first ones are there. */
+export interface LoggedReceived extends ReceivedEntry {
+  readonly direction: "in";
   /** All of them, those too that `recipients` leaves out. */
+  readonly recipientCount: number;
+}
+
+/** Of very many copies only the first ones are there. */
+export interface LoggedSubmitted extends Omit<SubmittedEntry, "recipients"> {
+  readonly direction: "out";
   readonly recipientCount: number;
 }
 
 /** One message from its coming to its end. */
 export interface MailStory {
-  /** Null where its entry is gone, or it did not come through an MX. */
+  /** Null where its entry is gone, or this host made the message itself. */
   readonly message: LoggedMessage | null;
-  /** In order of time. */
+  /** Of all copies, in order of time. */
   readonly deliveries: readonly DeliveredEntry[];
 }
 
-/** What all that is given must hold of a message. Addresses in any letters; `@example.org` is any address of that domain. */
+/** All that is given must hold of a message; a verdict, an action and a Message-ID are known of mail that came in only. Addresses in any letters; `@example.org` is any address of that domain. */
 export interface MailLogFilter {
-  /** A mailbox of From, or the reverse path. */
+  /** Came in by an MX, or was handed in by a user. */
+  readonly direction?: LoggedMessage["direction"];
+  /** A mailbox of From, or the reverse path; or the identity of who handed it in. */
   readonly from?: string;
   readonly to?: string;
   readonly identity?: string;
@@ -66,7 +79,7 @@ export interface MailLogStore {
   add(batch: MailLogBatch): Promise<void>;
   /** @param before the id of the last one of the page before; without it, from the newest on */
   search(filter: MailLogFilter, limit: number, before?: string): Promise<readonly LoggedMessage[]>;
-  /** @returns null where nothing is known of that id */
+  /** @param id of a message, or of one of its copies. @returns null where nothing is known of it */
   story(id: string): Promise<MailStory | null>;
   /**
    * Counts what came in begin ≤ time < end (Unix milliseconds, by the ids), in any order. Its memory is bounded: beyond 200,000

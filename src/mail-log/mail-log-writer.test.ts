@@ -19,12 +19,12 @@ class Shelf {
   refuses: (entry: ReceivedEntry) => boolean = () => false;
 
   get ids(): string[] {
-    return this.batches.flatMap((batch) => batch.received.map(({ id }) => id));
+    return this.batches.flatMap(({ received: some = [] }) => some.map(({ id }) => id));
   }
 
   async add(batch: MailLogBatch): Promise<void> {
     if (this.away) throw new MailLogStoreError("busy", "away");
-    if (batch.received.some(this.refuses)) throw new Error("no such text");
+    if (batch.received?.some(this.refuses)) throw new Error("no such text");
     this.batches.push(batch);
   }
 }
@@ -50,12 +50,12 @@ test("entries are written together, in order: when they have waited, or when the
     store.ids,
     some.map(({ id }) => id),
   );
-  assert.equal(store.batches[0]?.delivered.length, 1);
+  assert.equal(store.batches[0]?.delivered?.length, 1);
   const patient = new MailLogWriter({ store, waitMs: 60_000, batchEntries: 10 });
   const many = entries(35);
   for (const entry of many) patient.received(entry);
   await until(() => store.batches.length >= 4);
-  assert.ok(store.batches.every((batch) => batch.received.length <= 10));
+  assert.ok(store.batches.every((batch) => (batch.received?.length ?? 0) <= 10));
   await patient.close();
   assert.deepEqual(
     store.ids,

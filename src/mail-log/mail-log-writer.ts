@@ -1,4 +1,4 @@
-import type { DeliveredEntry, MailLog, ReceivedEntry } from "./entries.ts";
+import type { DeliveredEntry, MailLog, ReceivedEntry, SubmittedEntry } from "./entries.ts";
 import { type MailLogBatch, type MailLogStore, MailLogStoreError } from "./mail-log-store.ts";
 
 export interface MailLogWriterOptions {
@@ -28,6 +28,7 @@ export class MailLogWriter implements MailLog {
   readonly #onAway: (cause: unknown) => void;
   readonly #onBack: (lost: number) => void;
   #received: ReceivedEntry[] = [];
+  #submitted: SubmittedEntry[] = [];
   #delivered: DeliveredEntry[] = [];
   #timer: NodeJS.Timeout | null = null;
   /** The timer waits for nothing. */
@@ -56,6 +57,11 @@ export class MailLogWriter implements MailLog {
     this.#plan();
   }
 
+  submitted(entry: SubmittedEntry): void {
+    if (this.#hasRoom()) this.#submitted.push(entry);
+    this.#plan();
+  }
+
   delivered(entry: DeliveredEntry): void {
     if (this.#hasRoom()) this.#delivered.push(entry);
     this.#plan();
@@ -63,7 +69,7 @@ export class MailLogWriter implements MailLog {
 
   /** How many wait to be written. */
   get waiting(): number {
-    return this.#received.length + this.#delivered.length;
+    return this.#received.length + this.#submitted.length + this.#delivered.length;
   }
 
   /** Writes what waits; what cannot be written now is lost. */
@@ -77,6 +83,7 @@ export class MailLogWriter implements MailLog {
     if (this.#lost > 0) this.#onBack(this.#lost);
     this.#lost = 0;
     this.#received = [];
+    this.#submitted = [];
     this.#delivered = [];
   }
 
@@ -112,11 +119,13 @@ export class MailLogWriter implements MailLog {
     if (this.waiting === 0) return;
     const { batchEntries } = this.#options;
     const received = this.#received.splice(0, batchEntries);
-    const delivered = this.#delivered.splice(0, batchEntries - received.length);
+    const submitted = this.#submitted.splice(0, batchEntries - received.length);
+    const delivered = this.#delivered.splice(0, batchEntries - received.length - submitted.length);
     try {
-      await this.#add({ received, delivered });
+      await this.#add({ received, submitted, delivered });
     } catch (cause) {
       this.#received.unshift(...received);
+      this.#submitted.unshift(...submitted);
       this.#delivered.unshift(...delivered);
       if (this.#failures++ === 0) this.#onAway(cause);
       return;
@@ -132,12 +141,14 @@ export class MailLogWriter implements MailLog {
       await this.#store.add(batch);
     } catch (cause) {
       if (cause instanceof MailLogStoreError) throw cause;
-      if (batch.received.length + batch.delivered.length === 1) {
+      const { received = [], submitted = [], delivered = [] } = batch;
+      if (received.length + submitted.length + delivered.length === 1) {
         this.#lost++;
         return;
       }
-      for (const entry of batch.received) await this.#add({ received: [entry], delivered: [] });
-      for (const entry of batch.delivered) await this.#add({ received: [], delivered: [entry] });
+      for (const entry of received) await this.#add({ received: [entry] });
+      for (const entry of submitted) await this.#add({ submitted: [entry] });
+      for (const entry of delivered) await this.#add({ delivered: [entry] });
     }
   }
 

@@ -1,5 +1,5 @@
 import { newMessageId } from "../queue/index.ts";
-import type { DeliveredEntry, ReceivedEntry } from "./index.ts";
+import type { DeliveredEntry, ReceivedEntry, SubmittedEntry } from "./index.ts";
 
 /** An entry for a message that passed. */
 export function received(at: number, rest: Partial<ReceivedEntry> = {}): ReceivedEntry {
@@ -38,6 +38,25 @@ export function received(at: number, rest: Partial<ReceivedEntry> = {}): Receive
     code: 250,
     enhanced: "2.0.0",
     took: { receiving: 12, verifying: 3, queueing: 1 },
+    ...rest,
+  };
+}
+
+/** A message that a user handed in, with one copy. */
+export function submitted(at: number, rest: Partial<SubmittedEntry> = {}): SubmittedEntry {
+  const id = newMessageId(at);
+  return {
+    id,
+    at,
+    session: "s2",
+    client: "192.0.2.77",
+    account: "a1",
+    identity: "bob@dest.test",
+    kids: ["BBBBBBBBBBBBBBBBBBBBBB"],
+    messageIdHash: "0123",
+    copies: [id],
+    recipients: ["alice@sender.test"],
+    octets: 2048,
     ...rest,
   };
 }

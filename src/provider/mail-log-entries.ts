@@ -4,6 +4,7 @@ import { addressText } from "../message/index.ts";
 import type { MxEvent } from "../mx/index.ts";
 import type { NeighbourResults } from "../neighbours/index.ts";
 import type { ExpiredMessage } from "../queue/index.ts";
+import type { SubmissionEvent } from "../submission/index.ts";
 
 export function receivedEntry(event: MxEvent): ReceivedEntry {
   const { session, envelope, message, verdict, policy, decision, neighbours, reply, took } = event;
@@ -49,6 +50,17 @@ function neighbourWords(neighbours: NeighbourResults | null): NeighbourWords {
   const { spf, dkim, dmarc, arc } = neighbours;
   const best = dkim.find(({ result }) => result === "pass") ?? dkim[0];
   return { spf: spf.result, dkim: best?.result ?? "none", dmarc: dmarc.result, arc: arc.result };
+}
+
+/** Writes down what users hand in. */
+export function logSubmission(log: MailLog, event: SubmissionEvent): void {
+  if (event.kind !== "queued") return;
+  const { ids, session, client, account, identity, kids, messageIdHash, recipients, octets } = event;
+  const [id] = ids;
+  if (id === undefined) return;
+  const at = Date.now();
+  const entry = { id, at, session, client, account, identity, kids, messageIdHash, recipients, octets };
+  log.submitted({ ...entry, copies: ids });
 }
 
 /** Writes down what became of messages' recipients. */

@@ -66,4 +66,4 @@ export async function openMailLog(
   };
 }
 
-const nothing: MailLog = { received: () => {}, delivered: () => {} };
+const nothing: MailLog = { received: () => {}, submitted: () => {}, delivered: () => {} };

@@ -1,5 +1,6 @@
 import type { DkimSigners, Vault } from "../signing/index.ts";
 import { type SubmissionEvent, SubmissionHandler } from "../submission/index.ts";
+import { logSubmission } from "./mail-log-entries.ts";
 import type { MailStore, Running, Shared } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
@@ -22,6 +23,7 @@ export function startSubmission(
     dkim,
     onEvent: (event) => {
       logEvent(log, event);
+      logSubmission(shared.mailLog.log, event);
       watchers.onSubmission?.(event);
     },
   });
@@ -30,7 +32,7 @@ export function startSubmission(
 
 function logEvent(log: Shared["log"], event: SubmissionEvent): void {
   const { kind, ...rest } = event;
-  const { cause, reply, ...fields } = { cause: null, reply: null, ...rest };
+  const { cause, reply, recipients, ...fields } = { cause: null, reply: null, recipients: null, ...rest };
   const said = reply && { code: reply.code, enhanced: reply.enhanced };
   const level = cause === null ? "info" : "error";
   log[level]({ role: "submission", ...fields, ...said, err: cause ?? undefined }, kind);

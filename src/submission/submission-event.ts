@@ -3,8 +3,7 @@ import type { LoginStep } from "../signing/index.ts";
 import type { Reply } from "../smtp/index.ts";
 
 /**
- * What happens at a submission server: its side of the audit (PRV-20), for the log. No message text, no recipients, no
- * secrets (PRV-21, SPEC §10.2).
+ * What happens at a submission server: its side of the audit (PRV-20), for logs. No message text, no secrets (PRV-21).
  */
 export type SubmissionEvent =
   /** A login came to its end. */
@@ -33,6 +32,8 @@ export type SubmissionEvent =
       /** One for each copy. */
       readonly ids: readonly MessageId[];
       readonly recipientCount: number;
+      /** Forward paths. Not for the program's log (SPEC §10.2): the mail log finds messages by them. */
+      readonly recipients: readonly string[];
       readonly octets: number;
     }
   | {

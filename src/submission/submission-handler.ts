@@ -150,6 +150,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
     const { session, signed, account } = submitted;
     const { identity, kids, messageIdHash, content } = signed;
     const entries = queueEntries(submitted, trace);
+    const recipients = entries.flatMap((entry) => entry.recipients.map(({ address }) => address));
     try {
       const ids = await this.#options.queue.enqueue(entries);
       this.#onEvent({
@@ -161,7 +162,8 @@ export class SubmissionHandler implements SmtpHandler<Login> {
         kids,
         messageIdHash,
         ids,
-        recipientCount: entries.reduce((count, { recipients }) => count + recipients.length, 0),
+        recipientCount: recipients.length,
+        recipients,
         octets: content.inline.length + (content.file?.octets ?? 0),
       });
       const more = ids.length > 1 ? ` and ${ids.length - 1} more` : "";

@@ -7,7 +7,7 @@ import {
   MailLogStoreError,
   type ReceivedEntry,
 } from "../../mail-log/index.ts";
-import { delivered, received } from "../../mail-log/test-entries.ts";
+import { delivered, received, submitted } from "../../mail-log/test-entries.ts";
 import { messageIdTime, newMessageId } from "../../queue/index.ts";
 
 export const START = Date.UTC(2026, 10, 26);
@@ -65,11 +65,16 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
     await store.add(batch);
     await store.add(batch);
     assert.deepEqual(await store.story(full.id), {
-      message: { ...full, recipientCount: 2, took: { receiving: 12, verifying: 4, queueing: null } },
+      message: {
+        direction: "in",
+        ...full,
+        recipientCount: 2,
+        took: { receiving: 12, verifying: 4, queueing: null },
+      },
       deliveries: [first, last, other],
     });
     assert.deepEqual(await store.story(bare.id), {
-      message: { ...bare, recipientCount: 1 },
+      message: { direction: "in", ...bare, recipientCount: 1 },
       deliveries: [],
     });
     assert.equal(await store.story(newMessageId(START)), null);
@@ -96,9 +101,10 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
     });
     await store.add({ received: [entry], delivered: [delivered(entry.id, START, { detail: hostile })] });
     const story = await store.story(entry.id);
-    assert.equal(story?.message?.helo, kept);
-    assert.deepEqual(story?.message?.recipients, [`${kept}@dest.test`]);
-    assert.equal(story?.message?.messageId, kept);
+    const message = story?.message?.direction === "in" ? story.message : assert.fail();
+    assert.equal(message.helo, kept);
+    assert.deepEqual(message.recipients, [`${kept}@dest.test`]);
+    assert.equal(message.messageId, kept);
     assert.equal(story?.deliveries[0]?.detail, kept);
   });
 
@@ -206,9 +212,61 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
     for (const to of ["u0@dest.test", "u999@dest.test"]) {
       const [found] = await store.search({ to }, 10);
       assert.equal(found?.recipientCount, 1000);
-      assert.equal(found?.recipients.length, 100);
+      assert.equal(found?.direction === "in" && found.recipients.length, 100);
     }
     assert.deepEqual(await store.search({ to: "u1000@dest.test" }, 10), []);
+  });
+
+  test("mail log: what users hand in is found by who wrote to whom, and its story is that of all its copies", async () => {
+    const store = await (await makePlace()).open();
+    const ids = Array.from({ length: 3 }, () => newMessageId(START + HOUR));
+    const [first = "", second = "", third = ""] = ids;
+    const mailing = submitted(START + HOUR, {
+      id: first,
+      identity: "m%C3%A9l@dest.test",
+      copies: ids,
+      recipients: ["alice@sender.test", "Walter@Far.test", "eve@far.test"],
+    });
+    const plain = submitted(START);
+    const came = received(START + 2 * HOUR);
+    const deliveries = [
+      delivered(second, START + HOUR + 1, { recipient: "walter@far.test", outcome: "deferred" }),
+      delivered(first, START + HOUR + 2, { recipient: "alice@sender.test" }),
+      delivered(second, START + 2 * HOUR, { recipient: "walter@far.test" }),
+    ];
+    await store.add({ received: [came], submitted: [mailing, plain], delivered: deliveries });
+    const { recipients: _, ...rest } = mailing;
+    const message = { direction: "out", ...rest, recipientCount: 3 } as const;
+    for (const id of [first, second, third]) assert.deepEqual(await store.story(id), { message, deliveries });
+    const names = new Map([
+      [mailing.id, "mailing"],
+      [plain.id, "plain"],
+      [came.id, "came"],
+    ]);
+    const expected: readonly [MailLogFilter, string][] = [
+      [{}, "came mailing plain"],
+      [{ direction: "out" }, "mailing plain"],
+      [{ direction: "in" }, "came"],
+      [{ from: "mél@dest.test" }, "mailing"],
+      [{ from: "@dest.test" }, "mailing plain"],
+      [{ to: "alice@sender.test" }, "mailing plain"],
+      [{ to: "@far.test" }, "mailing"],
+      [{ to: "bob@dest.test" }, "came"],
+      [{ domain: "dest.test" }, "mailing plain"],
+      [{ kid: "BBBBBBBBBBBBBBBBBBBBBB", to: "eve@far.test" }, "mailing"],
+      [{ identity: "bob@dest.test" }, "plain"],
+      [{ client: "192.0.2.77", until: START + HOUR }, "plain"],
+      [{ domain: "dest.test", result: "pass" }, ""],
+      [{ since: START + HOUR, from: "bob@dest.test" }, ""],
+    ];
+    for (const [filter, wanted] of expected) {
+      const found = (await store.search(filter, 10)).map(({ id }) => names.get(id)).join(" ");
+      assert.equal(found, wanted, JSON.stringify(filter));
+    }
+    assert.deepEqual(
+      (await store.search({}, 1, came.id)).map(({ id }) => id),
+      [mailing.id],
+    );
   });
 
   test("mail log: messages of a time are counted by kind, for each domain that they name", async () => {
@@ -309,18 +367,20 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
     for (let n = 0; n < entries.length; n += 50) {
       await store.add({ received: entries.slice(n, n + 50), delivered: deliveries.slice(n, n + 50) });
     }
+    await store.add({ submitted: [submitted(START), submitted(START + 8 * DAY)] });
     await store.claimDay("old", "2026-01-01");
     await store.claimDay("new", "2026-11-26");
     const before = START + 7 * DAY;
     let parts = 0;
     while (await store.forget(before, 30)) parts++;
     assert.ok(parts >= 5 && parts < 50, `${parts} parts`);
-    assert.equal((await store.search({}, 500)).length, 60);
+    assert.equal((await store.search({ direction: "in" }, 500)).length, 60);
     assert.equal((await store.search({ from: "alice@sender.test" }, 500)).length, 60);
+    assert.equal((await store.search({ direction: "out" }, 500)).length, 1);
     assert.equal(await store.story(entries[0]?.id ?? ""), null);
     const count = async (sql: string) => Number((await place.sql(`SELECT count(*) AS n FROM ${sql}`))[0]?.n);
     assert.equal(await count("log_delivered"), 60);
-    assert.equal(await count("log_term"), 60 * 7);
+    assert.equal(await count("log_term"), 60 * 7 + 7);
     assert.equal(await store.claimDay("old", "2026-01-01"), true, "that long ago is forgotten");
     assert.equal(await store.claimDay("new", "2026-11-26"), false);
   });

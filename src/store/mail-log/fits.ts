@@ -1,9 +1,15 @@
-import type { LoggedMessage, MailLogFilter } from "../../mail-log/index.ts";
+import type { LoggedMessage, LoggedReceived, LoggedSubmitted, MailLogFilter } from "../../mail-log/index.ts";
 import { addressWord, domainPart, domainWord, identityWord, wantedWord } from "./terms.ts";
 
 /** Whether a message is what was searched for, whatever led to it; its time aside. */
 export function fits(message: LoggedMessage, filter: MailLogFilter): boolean {
-  const { from, to, identity, kid, result, reason, action, client, domain, messageId } = filter;
+  const { client } = filter;
+  if (client !== undefined && client.toLowerCase() !== message.client) return false;
+  return message.direction === "in" ? fitsReceived(message, filter) : fitsSubmitted(message, filter);
+}
+
+function fitsReceived(message: LoggedReceived, filter: MailLogFilter): boolean {
+  const { from, to, identity, kid, result, reason, action, domain, messageId } = filter;
   const is = (wanted: string | undefined, value: string | null): boolean =>
     wanted === undefined || wanted === value;
   const authors = (): string[] => [...message.from, message.reversePath].map(addressWord);
@@ -14,7 +20,6 @@ export function fits(message: LoggedMessage, filter: MailLogFilter): boolean {
     is(action, message.action) &&
     is(kid, message.kid) &&
     is(messageId, message.messageId) &&
-    is(client?.toLowerCase(), message.client) &&
     (from === undefined || has(authors(), from)) &&
     (to === undefined || isRecipient(message, to)) &&
     (identity === undefined || has(signer(), identity)) &&
@@ -22,8 +27,22 @@ export function fits(message: LoggedMessage, filter: MailLogFilter): boolean {
   );
 }
 
+/** Its recipients are not written down: who was searched for was found by his term. */
+function fitsSubmitted(
+  { identity: written, kids }: LoggedSubmitted,
+  { from, identity, kid, domain }: MailLogFilter,
+): boolean {
+  const signer = [identityWord(written)];
+  return (
+    (kid === undefined || kids.includes(kid)) &&
+    (from === undefined || has(signer, from)) &&
+    (identity === undefined || has(signer, identity)) &&
+    (domain === undefined || has(signer, domainWord(domain)))
+  );
+}
+
 /** Who is not among those that were written down was found by his term, or may be there. */
-function isRecipient({ recipients, recipientCount }: LoggedMessage, wanted: string): boolean {
+function isRecipient({ recipients, recipientCount }: LoggedReceived, wanted: string): boolean {
   return recipientCount > recipients.length || has(recipients.map(addressWord), wanted);
 }
 

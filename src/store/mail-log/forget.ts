@@ -20,6 +20,11 @@ export function* forget(before: number, limit: number, { skip }: RowLocks): Prog
       limit,
     )) +
     (yield* run(
+      `DELETE FROM log_submitted WHERE id IN (SELECT id FROM log_submitted WHERE id < ? ORDER BY id LIMIT ? ${skip})`,
+      end,
+      limit,
+    )) +
+    (yield* run(
       `DELETE FROM log_delivered WHERE (message, at, recipient, outcome) IN
          (SELECT message, at, recipient, outcome FROM log_delivered WHERE message < ? ORDER BY message LIMIT ? ${skip})`,
       end,

@@ -1,15 +1,24 @@
 // How entries become rows, and rows entries.
-import type { DeliveredEntry, LoggedMessage, ReceivedEntry } from "../../mail-log/index.ts";
+import type {
+  DeliveredEntry,
+  LoggedReceived,
+  LoggedSubmitted,
+  ReceivedEntry,
+  SubmittedEntry,
+} from "../../mail-log/index.ts";
 import { integer, text } from "../sql/columns.ts";
 import type { Row, SqlValue } from "../sql/program.ts";
 
-/** Of a message to very many; all of them can be searched for. */
-const RECIPIENTS = 100;
+/** Recipients or copies of a message to very many; all of them can be searched for. */
+const WRITTEN = 100;
 
 export const INSERT_RECEIVED = `INSERT INTO log_received (id, at, session, client, helo, reverse_path, recipients,
   recipient_count, from_addresses, message_id, octets, result, reason, identity, kid, align, rcpt, trust, forwarder, stapled,
   detail, spf, dkim, dmarc, arc, policy, policy_domain, stage, action, decided_by, because, repeated, code, enhanced,
   receiving_ms, verifying_ms, queueing_ms)`;
+
+export const INSERT_SUBMITTED = `INSERT INTO log_submitted (id, at, session, client, account, identity, kids,
+  message_id_hash, copies, recipient_count, octets)`;
 
 export const INSERT_DELIVERED = "INSERT INTO log_delivered (message, at, recipient, outcome, detail)";
 
@@ -22,7 +31,7 @@ export function receivedRow(entry: ReceivedEntry): SqlValue[] {
     entry.client,
     storable(entry.helo),
     storable(entry.reversePath),
-    JSON.stringify(entry.recipients.slice(0, RECIPIENTS).map(storable)),
+    JSON.stringify(entry.recipients.slice(0, WRITTEN).map(storable)),
     entry.recipients.length,
     JSON.stringify(entry.from.map(storable)),
     orNull(entry.messageId),
@@ -56,8 +65,9 @@ export function receivedRow(entry: ReceivedEntry): SqlValue[] {
   ];
 }
 
-export function loggedOf(row: Row): LoggedMessage {
+export function receivedOf(row: Row): LoggedReceived {
   return {
+    direction: "in",
     id: text(row, "id"),
     at: integer(row, "at"),
     session: text(row, "session"),
@@ -97,6 +107,39 @@ export function loggedOf(row: Row): LoggedMessage {
       verifying: integer(row, "verifying_ms"),
       queueing: row.queueing_ms as number | null,
     },
+  };
+}
+
+export function submittedRow(entry: SubmittedEntry): SqlValue[] {
+  return [
+    entry.id,
+    entry.at,
+    entry.session,
+    entry.client,
+    entry.account,
+    storable(entry.identity),
+    JSON.stringify(entry.kids),
+    entry.messageIdHash,
+    JSON.stringify(entry.copies.slice(0, WRITTEN)),
+    entry.recipients.length,
+    entry.octets,
+  ];
+}
+
+export function submittedOf(row: Row): LoggedSubmitted {
+  return {
+    direction: "out",
+    id: text(row, "id"),
+    at: integer(row, "at"),
+    session: text(row, "session"),
+    client: text(row, "client"),
+    account: text(row, "account"),
+    identity: text(row, "identity"),
+    kids: JSON.parse(text(row, "kids")) as string[],
+    messageIdHash: maybe(row, "message_id_hash"),
+    copies: JSON.parse(text(row, "copies")) as string[],
+    recipientCount: integer(row, "recipient_count"),
+    octets: integer(row, "octets"),
   };
 }
 

@@ -47,6 +47,20 @@ export const mailLogMigrations: readonly Migration[] = [
       queueing_ms     ${integer}
     ) ${keyed};
 
+    CREATE TABLE log_submitted (
+      id              ${text} PRIMARY KEY,
+      at              ${integer} NOT NULL,
+      session         ${text} NOT NULL,
+      client          ${text} NOT NULL,
+      account         ${text} NOT NULL,
+      identity        ${text} NOT NULL,
+      kids            ${text} NOT NULL,
+      message_id_hash ${text},
+      copies          ${text} NOT NULL,
+      recipient_count ${integer} NOT NULL,
+      octets          ${integer} NOT NULL
+    ) ${keyed};
+
     CREATE TABLE log_delivered (
       message   ${text} NOT NULL,
       at        ${integer} NOT NULL,
@@ -56,7 +70,7 @@ export const mailLogMigrations: readonly Migration[] = [
       PRIMARY KEY (message, at, recipient, outcome)
     ) ${keyed};
 
-    -- What messages can be found by: hashes of addresses, domains, key ids and so on. A time has its own part of the index,
+    -- What messages can be found by: hashes of addresses, domains, key ids, ids of copies and so on. A time has its own part of the index,
     -- so that writers touch few pages of it, and forgetting cuts off its beginning (decision 0111).
     CREATE TABLE log_term (
       bucket ${integer} NOT NULL,

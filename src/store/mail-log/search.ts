@@ -4,7 +4,7 @@ import { integer, text } from "../sql/columns.ts";
 import { all, allIn, first, type Program, type Row, type SqlValue } from "../sql/program.ts";
 import { bucketOf } from "./buckets.ts";
 import { fits } from "./fits.ts";
-import { loggedOf } from "./rows.ts";
+import { receivedOf, submittedOf } from "./rows.ts";
 import { termsOfFilter } from "./terms.ts";
 
 /** Messages that are looked at in one go. */
@@ -20,6 +20,35 @@ interface Span {
   readonly to: string;
 }
 
+/** A table of messages. */
+interface Kind {
+  readonly direction: LoggedMessage["direction"];
+  readonly table: string;
+  /** Its columns in which a filter can be seen. */
+  readonly columns: readonly (keyof MailLogFilter & string)[];
+  messageOf(row: Row): LoggedMessage;
+  /** Whether any of its messages could fit. */
+  canFit(filter: MailLogFilter): boolean;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    direction: "in",
+    table: "log_received",
+    columns: ["result", "reason", "action"],
+    messageOf: receivedOf,
+    canFit: () => true,
+  },
+  {
+    direction: "out",
+    table: "log_submitted",
+    columns: [],
+    messageOf: submittedOf,
+    canFit: ({ result, reason, action, messageId }) =>
+      [result, reason, action, messageId].every((wanted) => wanted === undefined),
+  },
+];
+
 /** The newest messages that fit. */
 export function* search(
   filter: MailLogFilter,
@@ -27,14 +56,30 @@ export function* search(
   before: string | null,
 ): Program<readonly LoggedMessage[]> {
   const span = spanOf(filter, before);
-  const terms = termsOfFilter(filter);
-  const pages = terms.length === 0 ? everyPage(filter, span) : pagesWith(terms, span);
+  const found: LoggedMessage[] = [];
+  for (const kind of KINDS) {
+    const { direction = kind.direction } = filter;
+    if (direction === kind.direction && kind.canFit(filter)) {
+      found.push(...(yield* searchKind(kind, filter, span, limit)));
+    }
+  }
+  return found.sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, limit);
+}
+
+function* searchKind(
+  kind: Kind,
+  filter: MailLogFilter,
+  span: Span,
+  limit: number,
+): Program<readonly LoggedMessage[]> {
+  const terms = termsOfFilter(filter, kind.direction);
+  const pages = terms.length === 0 ? everyPage(kind, filter, span) : pagesWith(kind, terms, span);
   const found: LoggedMessage[] = [];
   for (;;) {
     const page = yield* pages.next();
     if (page === null) return found;
     for (const row of page) {
-      const message = loggedOf(row);
+      const message = kind.messageOf(row);
       if (!fits(message, filter)) continue;
       found.push(message);
       if (found.length === limit) return found;
@@ -56,11 +101,11 @@ interface Pages {
 }
 
 /** All messages of a time, but for what can be seen in a column. */
-function everyPage({ result, reason, action }: MailLogFilter, span: Span): Pages {
-  const wanted = Object.entries({ result, reason, action }).filter(([, value]) => value !== undefined);
-  const conditions = wanted.map(([column]) => ` AND ${column} = ?`).join("");
-  const values = wanted.map(([, value]) => value as string);
-  const sql = `SELECT * FROM log_received WHERE id >= ? AND id < ?${conditions} ORDER BY id DESC LIMIT ${PAGE}`;
+function everyPage({ table, columns }: Kind, filter: MailLogFilter, span: Span): Pages {
+  const wanted = columns.filter((column) => filter[column] !== undefined);
+  const conditions = wanted.map((column) => ` AND ${column} = ?`).join("");
+  const values = wanted.map((column) => filter[column] as string);
+  const sql = `SELECT * FROM ${table} WHERE id >= ? AND id < ?${conditions} ORDER BY id DESC LIMIT ${PAGE}`;
   let to: string | null = span.to;
   return {
     *next() {
@@ -73,13 +118,13 @@ function everyPage({ result, reason, action }: MailLogFilter, span: Span): Pages
 }
 
 /** Messages that have all these terms, or others that hash to the same. */
-function pagesWith(terms: readonly number[], span: Span): Pages {
+function pagesWith({ table }: Kind, terms: readonly number[], span: Span): Pages {
   const ids = idsWith(terms, span);
   return {
     *next() {
       const some = yield* ids.next();
       if (some === null) return null;
-      const rows = yield* allIn("SELECT * FROM log_received WHERE id IN (*)", some);
+      const rows = yield* allIn(`SELECT * FROM ${table} WHERE id IN (*)`, some);
       return rows.toSorted((one, other) => (text(one, "id") < text(other, "id") ? 1 : -1));
     },
   };

@@ -6,13 +6,13 @@ import type {
   MailLogStore,
   MailStory,
 } from "../../mail-log/index.ts";
-import { all, first, type Program, run } from "../sql/program.ts";
+import { type Program, run } from "../sql/program.ts";
 import { add } from "./add.ts";
 import { aggregate } from "./aggregate.ts";
 import { forget } from "./forget.ts";
 import type { LogDriver } from "./log-driver.ts";
-import { deliveredOf, loggedOf } from "./rows.ts";
 import { search } from "./search.ts";
+import { story } from "./story.ts";
 
 /** The mail log's store on whatever database the driver speaks to. */
 export class SqlMailLogStore implements MailLogStore {
@@ -53,16 +53,6 @@ export class SqlMailLogStore implements MailLogStore {
   close(): Promise<void> {
     return this.#driver.close();
   }
-}
-
-function* story(id: string): Program<MailStory | null> {
-  const row = yield* first("SELECT * FROM log_received WHERE id = ?", id);
-  const rows = yield* all(
-    "SELECT * FROM log_delivered WHERE message = ? ORDER BY at, recipient, outcome",
-    id,
-  );
-  if (row === null && rows.length === 0) return null;
-  return { message: row === null ? null : loggedOf(row), deliveries: rows.map(deliveredOf) };
 }
 
 function* claim(task: string, day: string): Program<boolean> {

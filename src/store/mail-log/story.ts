@@ -1,0 +1,34 @@
+import type { LoggedMessage, MailStory } from "../../mail-log/index.ts";
+import { text } from "../sql/columns.ts";
+import { allIn, first, type Program } from "../sql/program.ts";
+import { bucketOf } from "./buckets.ts";
+import { deliveredOf, receivedOf, submittedOf } from "./rows.ts";
+import { termOf } from "./terms.ts";
+
+/** All that is known of a message, by its id or a copy's. */
+export function* story(id: string): Program<MailStory | null> {
+  const message = yield* messageOf(id);
+  const ids = message?.direction === "out" ? new Set([id, ...message.copies]) : [id];
+  const rows = yield* allIn("SELECT * FROM log_delivered WHERE message IN (*)", [...ids]);
+  if (message === null && rows.length === 0) return null;
+  const deliveries = rows.map(deliveredOf).sort((one, other) => one.at - other.at);
+  return { message, deliveries };
+}
+
+function* messageOf(id: string): Program<LoggedMessage | null> {
+  const received = yield* first("SELECT * FROM log_received WHERE id = ?", id);
+  if (received !== null) return receivedOf(received);
+  const submitted = yield* first("SELECT * FROM log_submitted WHERE id = ?", yield* firstCopyOf(id));
+  return submitted === null ? null : submittedOf(submitted);
+}
+
+/** The id that a copy's submission has; its own where it is the first, or unknown. Copies are of one moment. */
+function* firstCopyOf(id: string): Program<string> {
+  const row = yield* first(
+    `SELECT log_submitted.id FROM log_term JOIN log_submitted ON log_submitted.id = log_term.id
+     WHERE bucket = ? AND term = ?`,
+    bucketOf(id),
+    termOf(id),
+  );
+  return row === null ? id : text(row, "id");
+}
