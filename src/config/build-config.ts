@@ -116,6 +116,13 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     },
     log: { enabled: settings.log.enabled, keepMs: settings.log.keep },
     reports: buildReports(settings, dataDirectory, report),
+    keyLookup: {
+      requiredTrust: settings.key_lookup.required_trust,
+      dane: settings.key_lookup.dane,
+      mtaSts: settings.key_lookup.mta_sts,
+      strangers: settings.key_lookup.strangers,
+      refusingHosts: settings.key_lookup.refusing_hosts,
+    },
     delivery: buildDelivery(settings.delivery, report),
     network: {
       resolvers: network.resolvers,

@@ -99,6 +99,13 @@ test("the least configuration gets every default", () => {
       folder: "/var/lib/vsmtp/reports",
       keepMs: 90 * 86_400_000,
     },
+    keyLookup: {
+      requiredTrust: "host",
+      dane: true,
+      mtaSts: true,
+      strangers: "remember",
+      refusingHosts: "defer",
+    },
     delivery: {
       giveUpAfterMs: 432_000_000,
       warnAfterMs: 14_400_000,
@@ -201,6 +208,12 @@ connections_per_destination = 3
 messages = 7
 dane = false
 mta_sts = false
+[key_lookup]
+required_trust = "domain"
+dane = false
+mta_sts = false
+strangers = "ask"
+refusing_hosts = "fail"
 [network]
 resolvers = ["::1", "[::1]:5353", "127.0.0.1:5300"]
 ca_file = "ca.pem"
@@ -363,6 +376,13 @@ idle_timeout = "90s"
     messages: 7,
     dane: false,
     mtaSts: false,
+  });
+  assert.deepEqual(config.keyLookup, {
+    requiredTrust: "domain",
+    dane: false,
+    mtaSts: false,
+    strangers: "ask",
+    refusingHosts: "fail",
   });
   assert.deepEqual(config.network, {
     resolvers: [

@@ -55,6 +55,7 @@ export interface Config {
   readonly quarantine: QuarantineSettings;
   readonly reports: ReportSettings;
   readonly log: MailLogSettings;
+  readonly keyLookup: KeyLookupSettings;
   readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;
@@ -116,6 +117,19 @@ export type SecretSource =
   | { readonly kind: "credential"; readonly name: string }
   /** An environment variable. */
   | { readonly kind: "variable"; readonly name: string };
+
+/** How keys of other domains are found. */
+export interface KeyLookupSettings {
+  /** What key servers have to prove, where their domain does not ask for more itself (TRU-8). */
+  readonly requiredTrust: "host" | "domain";
+  /** Whether TLSA records of key servers (TRU-3) and MTA-STS policies (TRU-6) are looked up. */
+  readonly dane: boolean;
+  readonly mtaSts: boolean;
+  /** Keys of domains that are known for less than a week are remembered as others, or asked for each time (CCH-8). */
+  readonly strangers: "remember" | "ask";
+  /** What mail is of a domain without record all of whose hosts refuse connections for more than an hour (DIS-10). */
+  readonly refusingHosts: "defer" | "fail";
+}
 
 export interface DeliverySettings {
   readonly giveUpAfterMs: number;

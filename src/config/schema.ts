@@ -189,6 +189,15 @@ export const schema = z.strictObject({
       keep: durationMs.default(90 * 24 * HOUR_MS),
     })
     .prefault({}),
+  key_lookup: z
+    .strictObject({
+      required_trust: z.enum(["host", "domain"]).default("host"),
+      dane: z.boolean().default(true),
+      mta_sts: z.boolean().default(true),
+      strangers: z.enum(["remember", "ask"]).default("remember"),
+      refusing_hosts: z.enum(["defer", "fail"]).default("defer"),
+    })
+    .prefault({}),
   delivery: z
     .strictObject({
       give_up_after: durationMs.default(5 * 24 * HOUR_MS),

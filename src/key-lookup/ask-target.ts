@@ -1,19 +1,13 @@
-import { isGloballyReachable, isHostName, type Resolver } from "../dns/index.ts";
-import { isPermanent, type KeyResponse } from "../key-protocol/index.ts";
+import { type DnsAnswer, isGloballyReachable, isHostName, type Resolver } from "../dns/index.ts";
+import { isPermanent, type KeyResponse, type KeyTarget } from "../key-protocol/index.ts";
 import type { Address } from "../message/index.ts";
 import type { Trust } from "../signature/index.ts";
-import type { ConnectionPool, PooledConnection } from "./connection-pool.ts";
+import { lookUpTlsa, type TlsaLookup } from "../transport-security/index.ts";
+import type { ConnectionPool } from "./connection-pool.ts";
 import { keyserverName, type Target } from "./discovery.ts";
-import type { TargetMemory } from "./target-memory.ts";
+import { isSufficient, type Proof, proveServer, type Server } from "./prove-server.ts";
+import type { RememberedFailure, TargetMemory } from "./target-memory.ts";
 import type { Trail } from "./trail.ts";
-
-/** How well whoever gave an answer was authenticated (TRU-2 to TRU-9). */
-export interface Proof {
-  /** By the certificate alone; null when it proves nothing about the domain. */
-  readonly trust: Trust | null;
-  /** The certificate is valid for the server's own name, which a plain-text redirect brought up (KEY-26). */
-  readonly ownName: boolean;
-}
 
 export type TargetAnswer =
   | { readonly kind: "statements"; readonly lines: readonly string[]; readonly proof: Proof }
@@ -27,6 +21,8 @@ export interface TargetFailure {
   readonly kind: "failed";
   /** A TCP connection came about (DIS-5). */
   readonly accepted: boolean;
+  /** Each of its addresses refused the connection (DIS-10). */
+  readonly refused: boolean;
   /** Who should leave the target alone for a while (CCH-4): this domain, or nobody because it was not its fault. */
   readonly blame: "domain" | "nobody";
   readonly detail: string;
@@ -45,6 +41,10 @@ export interface AskOptions {
   /** By `host:port`: those that failed whatever the domain was. */
   readonly memory: TargetMemory;
   readonly allowPrivateAddresses: boolean;
+  /** Look at TLSA records (TRU-3). */
+  readonly dane: boolean;
+  /** Whether an enforced MTA-STS policy of the domain names this host of its MX (TRU-6). */
+  readonly isEnforced: (host: string) => Promise<boolean>;
   /** Connection attempts that may still be made to targets of the domain (DIS-2). */
   readonly attempts: { left: number };
   readonly signal: AbortSignal;
@@ -58,7 +58,6 @@ const MAX_ADDRESSES = 2;
 /** Asks one target for a key and follows its redirects (KEY-21 to KEY-27). */
 export async function askTarget(target: Target, options: AskOptions): Promise<TargetAnswer> {
   const { domain, trail } = options;
-  // Names for which a certificate will do, and what it is then worth (TRU-2, TRU-4, TRU-5).
   const acceptable = new Map<string, Trust>([
     [target.host, target.trust],
     [domain, "domain"],
@@ -71,9 +70,11 @@ export async function askTarget(target: Target, options: AskOptions): Promise<Ta
     const name = `${place.host}:${place.port}`;
     if (visited.has(name)) return failed(`redirected in a circle, to ${name}`);
     visited.add(name);
-    const answer = await askPlace(place, acceptable, attempts, options);
+    const answer = await askPlace(place, { target, acceptable }, attempts, options);
     // Whoever redirected had accepted a connection before.
-    if (answer.kind === "failed") return { ...answer, accepted: answer.accepted || hops > 0 };
+    if (answer.kind === "failed") {
+      return { ...answer, accepted: answer.accepted || hops > 0, refused: answer.refused && hops === 0 };
+    }
     if (answer.kind !== "redirect") return answer;
     const { to, trust } = answer;
     trail({ kind: "redirect", from: name, to: `${to.host}:${to.port}`, trust });
@@ -85,6 +86,13 @@ export async function askTarget(target: Target, options: AskOptions): Promise<Ta
     place = to;
     attempts = { left: MAX_ADDRESSES };
   }
+}
+
+/** For whom a place speaks, and by which names. */
+interface Standing {
+  readonly target: Target;
+  /** Grows as servers that were authenticated bring names up. */
+  readonly acceptable: Map<string, Trust>;
 }
 
 /** Which rule a redirect's target breaks (KEY-23), or null. */
@@ -101,7 +109,7 @@ type PlaceAnswer =
 /** Asks one host and port, at its addresses one after the other. */
 async function askPlace(
   place: { host: string; port: number },
-  acceptable: ReadonlyMap<string, Trust>,
+  standing: Standing,
   attempts: { left: number },
   options: AskOptions,
 ): Promise<PlaceAnswer> {
@@ -120,20 +128,35 @@ async function askPlace(
       refused.length === 0 ? "it has no address" : "none of its addresses is globally reachable",
     );
   }
+  // Whose certificate is to be as DNSSEC says is not talked to while nobody knows what it says (RFC 7672 §2.1).
+  const tlsa = await tlsaOf(place, found, options);
+  if (tlsa.kind === "failure") return unreachable(`its TLSA records cannot be looked up: ${tlsa.detail}`);
   let answer: AddressAnswer = OUT_OF_ATTEMPTS;
+  let refusedAll = true;
   for (const address of oneOfEachFamily(addresses)) {
     if (attempts.left <= 0 || signal.aborted) break;
-    answer = await askAddress({ ...place, address }, acceptable, attempts, options);
+    answer = await askAddress({ ...place, address, tlsa }, standing, attempts, options);
     // Who accepted the connection has had its chance; another address is for those that cannot be reached.
     if (answer.kind !== "broken" || answer.accepted) break;
+    refusedAll &&= answer.refused;
   }
   if (answer.kind !== "broken") {
     if (answer.kind !== "failed") memory.succeeded(name);
     return answer;
   }
   // Broken for one domain is broken for all. When our own time ran out the target may be innocent.
-  if (!signal.aborted) memory.failed(name, answer);
-  return { ...answer, kind: "failed", blame: "nobody" };
+  const failure = { ...answer, refused: answer.refused && refusedAll };
+  if (!signal.aborted) memory.failed(name, failure);
+  return { ...failure, kind: "failed", blame: "nobody" };
+}
+
+function tlsaOf(
+  { host, port }: { host: string; port: number },
+  addresses: DnsAnswer<string>,
+  { dane, resolver, signal }: AskOptions,
+): Promise<TlsaLookup> | TlsaLookup {
+  if (!dane || addresses.kind !== "records") return { kind: "none" };
+  return lookUpTlsa(host, port, addresses, resolver, signal);
 }
 
 function oneOfEachFamily(addresses: readonly string[]): string[] {
@@ -145,24 +168,24 @@ function oneOfEachFamily(addresses: readonly string[]): string[] {
 type AddressAnswer =
   | PlaceAnswer
   /** No connection, or none that works. */
-  | { readonly kind: "broken"; readonly accepted: boolean; readonly detail: string };
+  | (RememberedFailure & { readonly kind: "broken" });
 
 async function askAddress(
-  target: { host: string; address: string; port: number },
-  acceptable: ReadonlyMap<string, Trust>,
+  place: KeyTarget & Pick<Server, "tlsa">,
+  standing: Standing,
   attempts: { left: number },
   options: AskOptions,
 ): Promise<AddressAnswer> {
   const { pool, signal, trail } = options;
-  const name = `${target.host}:${target.port}`;
+  const name = `${place.host}:${place.port}`;
   // Twice at most: a connection that was kept may have died meanwhile.
   for (const fresh of [false, true]) {
-    const opened = await pool.connect(target, signal, fresh);
+    const opened = await pool.connect(place, signal, fresh);
     if (opened.kind !== "open" || !opened.kept) attempts.left--;
     if (opened.kind === "failed") return { ...opened, kind: "broken" };
     if (opened.kind === "redirect") return { kind: "redirect", to: opened, trust: null };
-    trail({ kind: "connection", target: name, address: target.address, kept: opened.kept });
-    const proof = prove(opened, target.host, acceptable, name, trail);
+    trail({ kind: "connection", target: name, address: place.address, kept: opened.kept });
+    const proof = await prove({ ...place, certificate: opened.connection.certificate }, standing, options);
     if (proof.trust === null && !options.signedStatements) {
       return failed("its certificate proves nothing about the domain");
     }
@@ -170,30 +193,24 @@ async function askAddress(
     if (response.kind === "failed" && response.stale && opened.kept) continue;
     return readResponse(response, proof, options);
   }
-  return { kind: "broken", accepted: true, detail: "it ends its connections" };
+  return { kind: "broken", accepted: true, refused: false, detail: "it ends its connections" };
 }
 
-function prove(
-  { connection }: PooledConnection & { kind: "open" },
-  host: string,
-  acceptable: ReadonlyMap<string, Trust>,
-  target: string,
-  trail: Trail,
-): Proof {
-  const { chainProblem, names } = connection.certificate;
-  const levels = new Set<Trust>();
-  if (chainProblem === null) {
-    for (const [name, trust] of acceptable) if (connection.certificate.covers(name)) levels.add(trust);
-  }
-  const trust = levels.has("domain") ? "domain" : levels.has("host") ? "host" : null;
-  trail({ kind: "certificate", target, names, problem: chainProblem, trust });
-  return { trust, ownName: chainProblem === null && connection.certificate.covers(host) };
+/** What the server proves, by an MTA-STS policy too: that is fetched only where nothing else is enough (TRU-6). */
+async function prove(server: Server, { target, acceptable }: Standing, options: AskOptions): Promise<Proof> {
+  const { requiredTrust, trail } = options;
+  const proof = proveServer(server, acceptable, trail);
+  const missesDomain = proof.trust === "host" && requiredTrust === "domain";
+  if (!missesDomain || !target.isMailHost || acceptable.get(target.host) !== "host") return proof;
+  if (!(await options.isEnforced(target.host))) return proof;
+  acceptable.set(target.host, "domain");
+  return proveServer(server, acceptable, trail);
 }
 
 function readResponse(response: KeyResponse, proof: Proof, options: AskOptions): AddressAnswer {
   switch (response.kind) {
     case "failed":
-      return { kind: "broken", accepted: true, detail: response.detail };
+      return { kind: "broken", accepted: true, refused: false, detail: response.detail };
     case "redirect":
       return { kind: "redirect", to: response, trust: proof.trust };
     case "statements":
@@ -209,24 +226,20 @@ function readResponse(response: KeyResponse, proof: Proof, options: AskOptions):
   }
 }
 
-/** TRU-8, TRU-9 */
-export function isSufficient(trust: Trust | null, required: Trust): boolean {
-  return trust === "domain" || (trust === "host" && required === "host");
-}
-
 const OUT_OF_ATTEMPTS: TargetFailure = {
   kind: "failed",
   accepted: false,
+  refused: false,
   blame: "nobody",
   detail: "no connection attempt left",
 };
 
 /** There is nothing to connect to. */
 function unreachable(detail: string): TargetFailure {
-  return { kind: "failed", accepted: false, blame: "domain", detail };
+  return { kind: "failed", accepted: false, refused: false, blame: "domain", detail };
 }
 
 /** It works, but not for this domain. */
 function failed(detail: string): TargetFailure {
-  return { kind: "failed", accepted: true, blame: "domain", detail };
+  return { kind: "failed", accepted: true, refused: false, blame: "domain", detail };
 }

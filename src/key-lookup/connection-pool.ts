@@ -99,7 +99,7 @@ export class ConnectionPool {
     if (result.kind !== "open") return result;
     if (this.#closing.signal.aborted) {
       result.connection.close();
-      return { kind: "failed", accepted: true, detail: "closed" };
+      return { kind: "failed", accepted: true, refused: false, detail: "closed" };
     }
     opened = result.connection;
     if (opened.usable) this.#open.set(key, connections.add(opened));
@@ -109,7 +109,7 @@ export class ConnectionPool {
 
 function unlessAborted(opening: Promise<OpenResult>, signal: AbortSignal): Promise<OpenResult> {
   return new Promise((resolve) => {
-    const abort = () => resolve({ kind: "failed", accepted: false, detail: "out of time" });
+    const abort = () => resolve({ kind: "failed", accepted: false, refused: false, detail: "out of time" });
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
     void opening.then((result) => {

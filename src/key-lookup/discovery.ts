@@ -14,6 +14,8 @@ export interface Target {
   readonly port: number;
   /** What a certificate for its name is worth: `domain` where DNSSEC vouches for the choice of host (TRU-5). */
   readonly trust: Trust;
+  /** An MX record names it: an MTA-STS policy may vouch for that (TRU-6). */
+  readonly isMailHost: boolean;
 }
 
 export type Discovery =
@@ -47,7 +49,7 @@ export async function discoverTargets(
   if (mode === "srv") return discoverService(domain, options);
   const ownName = keyserverName(domain);
   const own: Target | null = isHostName(ownName)
-    ? { host: ownName, port: options.port, trust: "domain" }
+    ? { host: ownName, port: options.port, trust: "domain", isMailHost: false }
     : null;
   if (mode === "mx") return discoverMailHosts(domain, own, options);
   if (own === null) return { kind: "no-keyserver", detail: `${ownName} is no host name` };
@@ -81,7 +83,7 @@ async function discoverMailHosts(
       const trust = mail.authenticated ? "domain" : "host";
       const targets = mail.hosts
         .slice(0, MAX_HOSTS)
-        .map(({ host }) => ({ host, port: options.port, trust }) as const);
+        .map(({ host }) => ({ host, port: options.port, trust, isMailHost: mail.source === "mx" }) as const);
       noteHosts(mail.source, targets, mail.authenticated, options);
       return { kind: "targets", targets, fallback: own };
     }
@@ -94,7 +96,9 @@ async function discoverService(domain: string, options: DiscoveryOptions): Promi
   if (service.kind === "failure") return { kind: "temperror", detail: service.detail };
   if (service.kind === "none") return { kind: "no-keyserver", detail: `${name} names no server` };
   const trust = service.authenticated ? "domain" : "host";
-  const targets = service.hosts.slice(0, MAX_HOSTS).map((host) => ({ ...host, trust }) as const);
+  const targets = service.hosts
+    .slice(0, MAX_HOSTS)
+    .map((host) => ({ ...host, trust, isMailHost: false }) as const);
   noteHosts("srv", targets, service.authenticated, options);
   return { kind: "targets", targets, fallback: null };
 }

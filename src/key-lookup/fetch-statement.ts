@@ -1,9 +1,11 @@
 import { isSignedBy, judgeStatement, parseStatement, type StatementResult } from "../key-protocol/index.ts";
 import type { Address } from "../message/index.ts";
 import type { Trust } from "../signature/index.ts";
-import { type AskOptions, askTarget, isSufficient, type Proof, type TargetAnswer } from "./ask-target.ts";
+import { type AskOptions, askTarget, type TargetAnswer } from "./ask-target.ts";
 import { type Discovery, discoverTargets, type Target } from "./discovery.ts";
 import type { LookupPolicy } from "./lookup-policy.ts";
+import { isSufficient, type Proof } from "./prove-server.ts";
+import type { RefusalMemory } from "./refusal-memory.ts";
 import type { RememberedAnswers } from "./remembered-answers.ts";
 import type { TargetMemory } from "./target-memory.ts";
 
@@ -35,6 +37,8 @@ export interface FetchOptions extends Omit<AskOptions, "attempts" | "requiredTru
   readonly domainMemory: TargetMemory;
   /** By domain and target: those that said [NOTHERE] (CCH-4). */
   readonly notHere: RememberedAnswers<object>;
+  /** Null: nothing is concluded from refused connections (DIS-10). */
+  readonly refusals: RefusalMemory | null;
 }
 
 const MAX_ATTEMPTS = 6;
@@ -50,24 +54,27 @@ export async function fetchStatement(options: FetchOptions): Promise<Fetched> {
   for (const target of found.targets) {
     if (signal.aborted) break;
     const fetched = await round.ask(target, attempts, options);
-    if (fetched !== null) return fetched;
+    if (fetched !== null) return round.ends(fetched, options);
   }
   if (!round.anyAccepted && found.fallback !== null && !signal.aborted) {
     const { fallback } = found;
     const addresses = await options.resolver.addresses(fallback.host, signal);
+    if (addresses.kind === "failure") round.refusedAll = false;
     if (addresses.kind === "records") {
       const hosts = [`${fallback.host}:${fallback.port}`];
       options.trail({ kind: "hosts", source: "fallback", hosts, authenticated: addresses.authenticated });
       const fetched = await round.ask(fallback, { left: MAX_ATTEMPTS }, options);
-      if (fetched !== null) return fetched;
+      if (fetched !== null) return round.ends(fetched, options);
     }
   }
-  return round.outcome(domain, signal);
+  return round.ends(round.outcome(domain, signal), options);
 }
 
 /** What the targets that gave no answer came to. */
 class Round {
   anyAccepted = false;
+  /** Each target refused the connection (DIS-10). */
+  refusedAll = true;
   #notHere = 0;
   #failure: string | null = null;
 
@@ -98,17 +105,34 @@ class Round {
         return { kind: "no-key", detail: `${name} answered [${fetched.code}]` };
       case "not-here":
         this.anyAccepted = true;
+        this.refusedAll = false;
         this.#notHere++;
         notHere.keep(key, {}, NOT_HERE_SECONDS);
         trail({ kind: "target-failed", target: name, detail: "it does not serve the domain" });
         return null;
       case "failed":
         this.anyAccepted ||= fetched.accepted;
+        this.refusedAll &&= fetched.refused;
         this.#failure ??= `${name}: ${fetched.detail}`;
         trail({ kind: "target-failed", target: name, detail: fetched.detail });
         if (fetched.blame === "domain" && !options.signal.aborted) domainMemory.failed(key, fetched);
         return null;
     }
+  }
+
+  /** Where all that could be asked refuse, again and again, there is no server (DIS-10). */
+  ends(fetched: Fetched, { domain, policy, refusals, signal }: FetchOptions): Fetched {
+    const refused =
+      fetched.kind === "temperror" && this.#failure !== null && this.refusedAll && !signal.aborted;
+    if (!refused || policy.published) {
+      refusals?.answered(domain);
+      return fetched;
+    }
+    if (refusals?.refused(domain) !== true) return fetched;
+    return {
+      kind: "no-keyserver",
+      detail: `all hosts of ${domain} refuse connections, for more than an hour`,
+    };
   }
 
   outcome(domain: string, signal: AbortSignal): Fetched {
@@ -125,7 +149,8 @@ function readStatements(
   proof: Proof,
   options: FetchOptions,
 ): (Fetched & { kind: "statement" }) | Extract<TargetAnswer, { kind: "failed" }> {
-  const failed = (detail: string) => ({ kind: "failed", accepted: true, blame: "domain", detail }) as const;
+  const failed = (detail: string) =>
+    ({ kind: "failed", accepted: true, refused: false, blame: "domain", detail }) as const;
   const { policy, kid, now, trail } = options;
   const address: Address = options.address;
   const [line] = lines;

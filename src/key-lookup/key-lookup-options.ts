@@ -2,6 +2,8 @@ import type { SecureContext } from "node:tls";
 import type { PolicySource, Resolver } from "../dns/index.ts";
 import type { Dialer } from "../key-protocol/index.ts";
 import type { Trust } from "../signature/index.ts";
+import type { MtaStsPolicies } from "../transport-security/index.ts";
+import type { KnownDomains } from "./known-domains.ts";
 import type { Budget } from "./miss-budget.ts";
 
 export interface KeyLookupOptions {
@@ -21,6 +23,17 @@ export interface KeyLookupOptions {
   readonly allowPrivateAddresses?: boolean;
   /** `domain` asks more of every domain than `auth=domain` does of some (TRU-8). Default `host`. */
   readonly requiredTrust?: Trust;
+  /** Look at TLSA records of key servers (TRU-3). Default true. */
+  readonly dane?: boolean;
+  /** Policies that make an MX host the domain's (TRU-6); null, the default: none do. */
+  readonly mtaSts?: Pick<MtaStsPolicies, "policyOf"> | null;
+  /**
+   * A domain without record all of whose hosts refuse connections for more than an hour has no key server (DIS-10). Default
+   * false: that is `temperror`, for they may come back.
+   */
+  readonly concludeFromRefusals?: boolean;
+  /** Domains known for less than a week are asked each time (CCH-8); null, the default: as others. */
+  readonly known?: KnownDomains | null;
   readonly deadlines?: Partial<LookupDeadlines>;
   /** Statements and refusals held in memory. Default 50000. */
   readonly maxRemembered?: number;

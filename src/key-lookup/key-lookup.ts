@@ -3,14 +3,17 @@ import { MappingDialer } from "../dialer/index.ts";
 import { dnsPolicySource, type PolicyRecordAnswer, type PolicySource, type Resolver } from "../dns/index.ts";
 import { judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
 import type { KeyAnswer, KeySource, Trust } from "../signature/index.ts";
+import { coversMailHost, type MtaStsPolicies } from "../transport-security/index.ts";
 import { AnswerMemory, domainKeyOf, keyOf } from "./answer-memory.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { type Fetched, fetchStatement } from "./fetch-statement.ts";
 import type { KeyLookupOptions } from "./key-lookup-options.ts";
+import type { KnownDomains } from "./known-domains.ts";
 import { LookupBudgets } from "./lookup-budgets.ts";
 import { type LookupPolicy, lookupPolicy } from "./lookup-policy.ts";
 import type { Answered, LookupQuestion, LookupReport } from "./lookup-report.ts";
 import type { Permit } from "./miss-budget.ts";
+import { RefusalMemory } from "./refusal-memory.ts";
 import { RememberedAnswers } from "./remembered-answers.ts";
 import { stapledAnswer } from "./stapled-answer.ts";
 import type { StapledQuery } from "./stapled-keys.ts";
@@ -29,6 +32,10 @@ export class KeyLookup implements KeySource {
   readonly #port: number;
   readonly #allowPrivateAddresses: boolean;
   readonly #requiredTrust: Trust;
+  readonly #dane: boolean;
+  readonly #mtaSts: Pick<MtaStsPolicies, "policyOf"> | null;
+  readonly #refusals: RefusalMemory | null;
+  readonly #known: KnownDomains | null;
   readonly #lookupMs: number;
   readonly #random: () => number;
   readonly #pool: ConnectionPool;
@@ -48,6 +55,10 @@ export class KeyLookup implements KeySource {
     this.#port = options.port ?? KEY_PORT;
     this.#allowPrivateAddresses = options.allowPrivateAddresses ?? false;
     this.#requiredTrust = options.requiredTrust ?? "host";
+    this.#dane = options.dane ?? true;
+    this.#mtaSts = options.mtaSts ?? null;
+    this.#refusals = options.concludeFromRefusals ? new RefusalMemory(nowMs) : null;
+    this.#known = options.known ?? null;
     this.#lookupMs = options.deadlines?.lookupMs ?? 25_000;
     this.#random = options.random ?? Math.random;
     this.#pool = new ConnectionPool({
@@ -149,14 +160,15 @@ export class KeyLookup implements KeySource {
   ): Promise<Fetched> {
     const { domain } = question.identity;
     const domainKey = domainKeyOf(question, policy);
-    const known = this.#known(key, domainKey, trail);
+    const known = this.#underWayOrNowhere(key, domainKey, trail);
     if (known !== null) return known;
     let permit = this.#budgets.begin({ domain, client: question.client ?? null });
     if (typeof permit === "string") {
       const problem = permit;
       const isVouchedFor = (await question.vouched?.()) === domain;
       // Much may have come in while others looked into that.
-      const meanwhile = this.#answers.recall(key, question.now) ?? this.#known(key, domainKey, trail);
+      const meanwhile =
+        this.#answers.recall(key, question.now) ?? this.#underWayOrNowhere(key, domainKey, trail);
       if (meanwhile !== null) return meanwhile;
       if (isVouchedFor) permit = this.#budgets.beginVouched(domain);
       if (typeof permit === "string") {
@@ -168,15 +180,30 @@ export class KeyLookup implements KeySource {
     this.#underWay.set(key, fetching);
     try {
       const fetched = await fetching;
-      this.#answers.keep(key, domainKey, fetched, true);
+      this.#answers.keep(key, domainKey, fetched, this.#isToBeRemembered(question, fetched));
       return fetched;
     } finally {
       this.#underWay.delete(key);
     }
   }
 
+  /** CCH-8 */
+  #isToBeRemembered({ identity: { domain }, now }: LookupQuestion, fetched: Fetched): boolean {
+    if (this.#known === null || fetched.kind !== "statement") return true;
+    this.#known.found(domain, now);
+    return !this.#known.isStranger(domain, now);
+  }
+
+  async #isEnforced(domain: string, host: string, signal: AbortSignal, trail: Trail): Promise<boolean> {
+    if (this.#mtaSts === null) return false;
+    const policy = await this.#mtaSts.policyOf(domain, signal);
+    const enforced = policy?.mode === "enforce" && coversMailHost(policy, host);
+    trail({ kind: "mta-sts", domain, host, mode: policy?.mode ?? null, enforced });
+    return enforced;
+  }
+
   /** That nobody serves the domain, or what the same lookup says that is under way. */
-  #known(key: string, domainKey: string, trail: Trail): Fetched | Promise<Fetched> | null {
+  #underWayOrNowhere(key: string, domainKey: string, trail: Trail): Fetched | Promise<Fetched> | null {
     const remembered = this.#answers.recallNoKeyserver(domainKey);
     if (remembered !== null) noteRemembered(remembered, trail);
     const underWay = remembered ?? this.#underWay.get(key) ?? null;
@@ -191,10 +218,11 @@ export class KeyLookup implements KeySource {
     signal: AbortSignal,
     trail: Trail,
   ): Promise<Fetched> {
+    const { domain } = question.identity;
     let wasVain = true;
     try {
       const fetched = await fetchStatement({
-        domain: question.identity.domain,
+        domain,
         address: question.identity,
         kid: question.kid,
         now: question.now,
@@ -207,6 +235,9 @@ export class KeyLookup implements KeySource {
         domainMemory: this.#domainMemory,
         notHere: this.#notHere,
         allowPrivateAddresses: this.#allowPrivateAddresses,
+        dane: this.#dane,
+        isEnforced: (host) => this.#isEnforced(domain, host, signal, trail),
+        refusals: this.#refusals,
         signal,
         trail,
       });

@@ -1,7 +1,7 @@
 import { judgeStaple } from "../key-protocol/index.ts";
-import { isSufficient } from "./ask-target.ts";
 import type { LookupPolicy } from "./lookup-policy.ts";
 import type { Answered, LookupQuestion } from "./lookup-report.ts";
+import { isSufficient } from "./prove-server.ts";
 import type { Trail } from "./trail.ts";
 
 /**

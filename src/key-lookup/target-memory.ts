@@ -2,6 +2,8 @@ import { LRUCache } from "lru-cache";
 
 export interface RememberedFailure {
   readonly accepted: boolean;
+  /** Each of its addresses refused the connection (DIS-10). */
+  readonly refused: boolean;
   readonly detail: string;
 }
 
@@ -28,10 +30,10 @@ export class TargetMemory {
     return entry !== undefined && entry.untilMs > this.#nowMs() ? entry : null;
   }
 
-  failed(key: string, { accepted, detail }: RememberedFailure): void {
+  failed(key: string, { accepted, refused, detail }: RememberedFailure): void {
     const before = this.#entries.get(key);
     const pauseMs = before === undefined ? FIRST_PAUSE_MS : Math.min(before.pauseMs * 2, LONGEST_PAUSE_MS);
-    this.#entries.set(key, { accepted, detail, pauseMs, untilMs: this.#nowMs() + pauseMs });
+    this.#entries.set(key, { accepted, refused, detail, pauseMs, untilMs: this.#nowMs() + pauseMs });
   }
 
   succeeded(key: string): void {

@@ -1,8 +1,14 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  X509Certificate,
+} from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { generate } from "selfsigned";
-import { DnsServer, StubResolver } from "../dns/index.ts";
+import { DnsServer, StubResolver, type TlsaRecord } from "../dns/index.ts";
 import { ALPN, type Dialer, type KeyTarget } from "../key-protocol/index.ts";
 import {
   type DirectoryDomain,
@@ -107,7 +113,7 @@ export class TestNetwork {
   readonly dialled: string[] = [];
   readonly #places = new Map<string, number>();
   readonly #hooks = new Map<string, () => Promise<void>>();
-  readonly #contexts = new Map<string, Promise<SecureContext>>();
+  readonly #certificates = new Map<string, Promise<{ context: SecureContext; der: Uint8Array }>>();
   readonly #closers: (() => unknown)[] = [];
   #root: { private: string; cert: string } = { private: "", cert: "" };
   #trust: SecureContext = createSecureContext();
@@ -155,20 +161,33 @@ export class TestNetwork {
   }
 
   /** A certificate for these names; `selfSigned` by nobody that is trusted. */
-  certificate(names: readonly string[], selfSigned = false): Promise<SecureContext> {
+  async certificate(names: readonly string[], selfSigned = false): Promise<SecureContext> {
+    return (await this.#made(names, selfSigned)).context;
+  }
+
+  /** A TLSA record that names this very certificate (DANE-EE), by its digest. */
+  async tlsaOf(names: readonly string[], selfSigned = false): Promise<TlsaRecord> {
+    const { der } = await this.#made(names, selfSigned);
+    return { usage: 3, selector: 0, matchingType: 1, data: createHash("sha256").update(der).digest() };
+  }
+
+  #made(names: readonly string[], selfSigned: boolean): Promise<{ context: SecureContext; der: Uint8Array }> {
     const key = `${names.join(" ")}${selfSigned}`;
-    let context = this.#contexts.get(key);
-    if (context === undefined) {
-      context = generate([{ name: "commonName", value: names[0] ?? "" }], {
+    let made = this.#certificates.get(key);
+    if (made === undefined) {
+      made = generate([{ name: "commonName", value: names[0] ?? "" }], {
         keyType: "ec",
         algorithm: "sha256",
         notBeforeDate: new Date(Date.now() - 86_400_000),
         ...(selfSigned ? {} : { ca: { key: this.#root.private, cert: this.#root.cert } }),
         extensions: [{ name: "subjectAltName", altNames: names.map((value) => ({ type: 2, value })) }],
-      }).then((leaf) => createSecureContext({ key: leaf.private, cert: leaf.cert }));
-      this.#contexts.set(key, context);
+      }).then((leaf) => ({
+        context: createSecureContext({ key: leaf.private, cert: leaf.cert }),
+        der: new X509Certificate(leaf.cert).raw,
+      }));
+      this.#certificates.set(key, made);
     }
-    return context;
+    return made;
   }
 
   /** A key server at an address and port, with a certificate for these names. */
@@ -207,10 +226,12 @@ export class TestNetwork {
         const secure = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: [ALPN] });
         secure
           .on("error", () => {})
-          .on("data", () => {
-            const lines = answer();
-            const text = lines[0]?.startsWith("-") ? lines : [`+OK ${lines.length}`, ...lines, "."];
-            secure.write(text.map((line) => `${line}\r\n`).join(""));
+          .on("data", (requests: Buffer) => {
+            for (const _ of requests.toString("latin1").matchAll(/\r\n/g)) {
+              const lines = answer();
+              const text = lines[0]?.startsWith("-") ? lines : [`+OK ${lines.length}`, ...lines, "."];
+              secure.write(text.map((line) => `${line}\r\n`).join(""));
+            }
           });
       });
     });

@@ -42,9 +42,23 @@ export type TrailStep =
       readonly kind: "certificate";
       readonly target: string;
       readonly names: readonly string[];
+      readonly issuer: string | null;
+      /** ISO 8601 */
+      readonly validTo: string | null;
       readonly problem: string | null;
+      /** Judged by TLSA records (TRU-3) instead of by who issued it. */
+      readonly dane: boolean;
       /** What it proves; null when it proves nothing about this domain. */
       readonly trust: Trust | null;
+    }
+  | {
+      readonly kind: "mta-sts";
+      readonly domain: string;
+      readonly host: string;
+      /** Null: no policy is known. */
+      readonly mode: "enforce" | "testing" | "none" | null;
+      /** It is enforced and names the host: what proves the host proves the domain (TRU-6). */
+      readonly enforced: boolean;
     }
   | { readonly kind: "line"; readonly from: "client" | "server"; readonly text: string }
   | {
@@ -91,6 +105,8 @@ export function describeStep(step: TrailStep): string {
       const names = step.names.join(", ") || "no name";
       return `${step.target}: certificate for ${names}: ${proof}${step.problem === null ? "" : ` (${step.problem})`}`;
     }
+    case "mta-sts":
+      return `MTA-STS policy of ${step.domain}: ${step.mode ?? "none"}${step.enforced ? `, names ${step.host}` : ""}`;
     case "line":
       return `${step.from === "client" ? "C" : "S"}: ${step.text}`;
     case "redirect":

@@ -36,6 +36,8 @@ export type OpenResult =
       readonly kind: "failed";
       /** A TCP connection came about (DIS-5). */
       readonly accepted: boolean;
+      /** The host is there, and nobody listens (DIS-10). */
+      readonly refused: boolean;
       readonly detail: string;
     };
 
@@ -49,7 +51,8 @@ export async function openKeyConnection(target: KeyTarget, options: OpenOptions)
   try {
     socket = await inTime(stepMs, options.signal, (signal) => options.dialer.connect(target, signal));
   } catch (error) {
-    return { kind: "failed", accepted: false, detail: `cannot connect: ${errorText(error)}` };
+    const refused = (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
+    return { kind: "failed", accepted: false, refused, detail: `cannot connect: ${errorText(error)}` };
   }
   const opening = new Opening(socket, target, options);
   try {
@@ -67,7 +70,7 @@ export async function openKeyConnection(target: KeyTarget, options: OpenOptions)
       connection: await inTime(stepMs, options.signal, (signal) => opening.secure(signal)),
     };
   } catch (error) {
-    return { kind: "failed", accepted: true, detail: errorText(error) };
+    return { kind: "failed", accepted: true, refused: false, detail: errorText(error) };
   } finally {
     opening.close();
   }

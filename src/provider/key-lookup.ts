@@ -7,12 +7,18 @@ export function openKeyLookup(
   limits: Pick<KeyLookupOptions, "maxStatementSeconds" | "domainBudget" | "deadlines"> = {},
 ): KeyLookup {
   const { keyPort, allowPrivateAddresses } = config.network;
+  const { requiredTrust, dane, mtaSts, strangers, refusingHosts } = config.keyLookup;
   return new KeyLookup({
     resolver: network.resolver,
     policies: memories.policies(),
     dialer: network.dialer,
     port: keyPort,
     allowPrivateAddresses,
+    requiredTrust,
+    dane,
+    mtaSts: mtaSts ? memories.mtaSts() : null,
+    known: strangers === "ask" ? memories.knownDomains() : null,
+    concludeFromRefusals: refusingHosts === "fail",
     ...(network.ca === null ? {} : { ca: [network.ca] }),
     ...limits,
   });

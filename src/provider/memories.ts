@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { createSecureContext, getCACertificates } from "node:tls";
 import type { Config } from "../config/index.ts";
 import { isKeptPolicyRecord, PolicyMemory } from "../dns/index.ts";
+import { isKnownDomain, KnownDomains } from "../key-lookup/index.ts";
 import { type MemoryFile, openMemoryFile } from "../memory-file/index.ts";
 import { MtaStsPolicies, mtaStsFetcher, openMtaStsFile } from "../transport-security/index.ts";
 import type { Log } from "./log.ts";
@@ -14,12 +15,13 @@ import type { Network } from "./network.ts";
 export interface Memories {
   policies(): PolicyMemory;
   mtaSts(): MtaStsPolicies;
+  knownDomains(): KnownDomains;
   /** Writes what is still to be written. */
   close(): Promise<void>;
 }
 
 /** Domains that were seen lately cost nothing to see again. */
-const writePoliciesAfterMs = 60_000;
+const writeAfterMs = 60_000;
 
 export function openMemories(
   { dataDirectory, network: settings }: Config,
@@ -36,6 +38,7 @@ export function openMemories(
   const unwritten = (what: string) => (err: unknown) => log.warn({ err }, `${what} cannot be written`);
   let policies: PolicyMemory | null = null;
   let mtaSts: MtaStsPolicies | null = null;
+  let known: KnownDomains | null = null;
   return {
     policies: () => {
       policies ??= new PolicyMemory({
@@ -45,7 +48,7 @@ export function openMemories(
             path: path("policy-records.json"),
             isEntry: isKeptPolicyRecord,
             onFailure: unwritten("policy records"),
-            writeAfterMs: writePoliciesAfterMs,
+            writeAfterMs,
           }),
         ),
       });
@@ -64,6 +67,19 @@ export function openMemories(
         }),
       });
       return mtaSts;
+    },
+    knownDomains: () => {
+      known ??= new KnownDomains(
+        opened(
+          openMemoryFile({
+            path: path("known-domains.json"),
+            isEntry: isKnownDomain,
+            onFailure: unwritten("known domains"),
+            writeAfterMs,
+          }),
+        ),
+      );
+      return known;
     },
     close: async () => {
       for (const file of files) await file.close();
