@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Talker } from "../src/smtp/test-peers.ts";
 import { bodyOf, hopMessages } from "./support/hop-messages.ts";
 import { Dovecot, missingDovecot } from "./support/peers/dovecot.ts";
 import { type Relay, relayName } from "./support/peers/relay.ts";
@@ -25,8 +26,14 @@ const passed = { result: "pass", reason: null, align: "from", rcpt: "match" };
 const domainOf = (peer: RelayPeer, way: (typeof ways)[number]) =>
   `${way.label}.${peer.name.toLowerCase()}.test`;
 
+/** The MX refuses bounces of what did not come from us (NBR-4). */
+const bouncePolicy = '[policy]\nforged_bounces = "reject"\n';
+
 let hosts: TwoHosts;
 let dovecot: Dovecot | null = null;
+/** Our MX takes no mail for it, so that the peer has to write a bounce. */
+const goneDomainOf = (peer: RelayPeer) => `gone.${peer.name.toLowerCase()}.test`;
+
 const user = "mx1@someisp.test";
 const relays = new Map<RelayPeer, Relay>();
 
@@ -43,18 +50,20 @@ before(async () => {
   const starting = present.map(async (peer) => {
     const nextHops: Record<string, number> = {
       [loginDomainOf(peer)]: hosts.mxPorts.tls,
+      [goneDomainOf(peer)]: hosts.mxPorts.tls,
       "someisp.test": hosts.mxPorts.tls, // for its bounces
     };
     for (const way of ways) nextHops[domainOf(peer, way)] = hosts.mxPorts[way.outOf];
     relays.set(peer, await peer.start({ nextHops, ...(account ? { account } : {}) }));
   });
   const domains = present.flatMap((peer) => [loginDomainOf(peer), ...ways.map((way) => domainOf(peer, way))]);
-  await Promise.all([hosts.startReceiver(domains), Promise.allSettled(starting)]);
+  await Promise.all([hosts.startReceiver(domains, bouncePolicy), Promise.allSettled(starting)]);
   await Promise.all(starting);
   const routes: Record<string, Route> = {};
   const connect: Record<string, number> = {};
   for (const peer of present) {
     const relay = relays.get(peer) as Relay;
+    routes[goneDomainOf(peer)] = { port: relay.plainPort };
     if (account) routes[loginDomainOf(peer)] = { port: relay.tlsPort, login: account };
     for (const way of ways) {
       const domain = domainOf(peer, way);
@@ -121,6 +130,44 @@ for (const peer of relayPeers) {
       });
     });
   }
+}
+
+for (const peer of relayPeers) {
+  test(`${peer.name} returns what it cannot deliver: we know our mail again, and a forger's not (NBR-4)`, {
+    skip: peer.skip,
+  }, async () => {
+    await withLogs(peer, async () => {
+      const recipient = `nobody@${goneDomainOf(peer)}`;
+      const subject = `Subject: For ${peer.name}\r\n`;
+      const octets = Buffer.from(`From: ${author}\r\nTo: ${recipient}\r\n${subject}\r\nHi\r\n`);
+      await hosts.submit({ octets, recipients: [recipient] });
+      const { text } = await hosts.arrived(
+        author,
+        (bounce) => bounce.includes(recipient) && bounce.includes("550"),
+      );
+      // As it came in, without what we wrote on top.
+      const bounce = text.slice(text.indexOf("\r\nReceived:") + 2);
+      const again = async (message: string): Promise<string> => {
+        const talker = await Talker.hello(hosts.mxPorts.plain);
+        await talker.ask("MAIL FROM:<> BODY=8BITMIME");
+        await talker.ask(`RCPT TO:<${author}>`);
+        await talker.ask("DATA");
+        talker.send(`${message.replaceAll(/(?<=^|\r\n)\./g, "..")}.\r\n`);
+        const answer = await talker.reply();
+        talker.destroy();
+        return answer;
+      };
+      assert.match(await again(bounce), /^250 /);
+      assert.match(
+        await again(bounce.replaceAll(subject, "Subject: Buy\r\n")),
+        /^550 5\.7\.1 VSMTP\/unsigned/,
+      );
+      assert.match(
+        await again(bounce.replace(/^VSMTP-Signature:.*\r\n(?:[ \t].*\r\n)*/m, "")),
+        /^550 5\.7\.1 /,
+      );
+    });
+  });
 }
 
 // Postfix asks Dovecot about passwords.

@@ -11,7 +11,7 @@ import {
 import { carryOut } from "./carry-out.ts";
 import { decide } from "./decide.ts";
 import { described, incoming } from "./incoming.ts";
-import { judge } from "./judge.ts";
+import { isForgedBounce, judge } from "./judge.ts";
 import type { DomainSettings, MxOptions } from "./mx-options.ts";
 import { Recipients } from "./recipients.ts";
 import { TrustedSources } from "./trusted-sources.ts";
@@ -69,7 +69,11 @@ export class MxHandler implements SmtpHandler {
     const receivedAt = this.#clock.now();
     const came = incoming({ session, envelope, message, receivedAt }, this.#began.get(envelope));
     const domain = this.#domainOf(envelope);
-    const verified = await judge(came, this.#options.verification);
+    const { verification, bounces = null } = this.#options;
+    const [verified, forgedBounce] = await Promise.all([
+      judge(came, verification),
+      isForgedBounce(came, bounces),
+    ]);
     const verifiedAt = this.#clock.now();
     const { hostname, queue, policy, quarantine } = this.#options;
     const handled = await carryOut(came, verified, {
@@ -79,7 +83,7 @@ export class MxHandler implements SmtpHandler {
       quarantine,
       recipients: this.#recipients,
       decide: (repeated) =>
-        decide(came, verified, { domain, policy, trusted: this.#trusted, repeated, forgedBounce: false }),
+        decide(came, verified, { domain, policy, trusted: this.#trusted, repeated, forgedBounce }),
       now: verifiedAt,
     });
     const queueing = handled.queuedAs === null ? null : this.#clock.now() - verifiedAt;

@@ -1,7 +1,7 @@
 import type { DomainPolicySettings, PolicySettings, QuarantineSettings } from "../config/index.ts";
 import type { Queue } from "../queue/index.ts";
 import type { Spool } from "../spool/index.ts";
-import type { Verification } from "../verification/index.ts";
+import type { BounceCheck, Verification } from "../verification/index.ts";
 import type { MxEvent, MxRefusal } from "./mx-event.ts";
 
 /** How mail to one hosted domain is treated, where it differs from all others (ACT-8). */
@@ -23,6 +23,8 @@ export interface MxOptions {
   /** @param localPart canonical, unencoded */
   readonly mailbox: (localPart: string, domain: string) => MailboxAnswer;
   readonly verification: Pick<Verification, "verify">;
+  /** Tells bounces of what we never sent (NBR-4); null where all are taken. */
+  readonly bounces?: Pick<BounceCheck, "isForged"> | null;
   /** How mail to all domains is treated. */
   readonly policy: PolicySettings;
   /** What becomes of what is kept from its recipients. */

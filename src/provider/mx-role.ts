@@ -1,6 +1,6 @@
 import type { KeyLookup, StapleKeySource } from "../key-lookup/index.ts";
 import { MxHandler } from "../mx/index.ts";
-import { Verification } from "../verification/index.ts";
+import { BounceCheck, Verification } from "../verification/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { receivedEntry } from "./mail-log-entries.ts";
 import { mailboxAnswers, postmasterOf } from "./mailboxes.ts";
@@ -14,6 +14,7 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
   const log = new MxLog(shared.log);
   const keys = openKeyLookup(shared);
   const policies = shared.memories.policies();
+  const checksBounces = config.policy.forgedBounces === "reject";
   const handler = new MxHandler({
     hostname: config.hostname,
     postmaster: postmasterOf(config),
@@ -23,6 +24,7 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
       policies,
       deadlineMs: config.policy.deadlineMs,
     }),
+    bounces: checksBounces ? new BounceCheck({ keys, policies }) : null,
     policy: config.policy,
     quarantine: config.quarantine,
     queue,

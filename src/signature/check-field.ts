@@ -11,7 +11,7 @@ import { fieldsBelow, type SignatureField, type SignatureTags } from "./signatur
 import type { FailReason, Trust } from "./verdict.ts";
 
 /** Signing times may lie this far ahead of our clock (SIG-32). Seconds. */
-const CLOCK_SKEW_S = 300;
+export const CLOCK_SKEW_S = 300;
 /** Key lookups for one message (VER-5). */
 const MAX_LOOKUPS = 8;
 

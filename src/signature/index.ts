@@ -15,6 +15,7 @@ export { isId16 } from "./id16.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
 export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
 export { fromMailboxes } from "./responsible-identity.ts";
+export { judgeReturnedHeader, type ReturnedHeaderContext } from "./returned-header.ts";
 export { MessageScanner, type ScannedMessage, withHashedBody } from "./scanned-message.ts";
 export { type SignOptions, type SignResult, sign, signPrepared } from "./sign.ts";
 export {

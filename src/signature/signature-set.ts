@@ -2,8 +2,8 @@ import { type ScannedMessage, structureProblem } from "./scanned-message.ts";
 import { parseSignatureField, SIGNATURE_FIELD, type SignatureField } from "./signature-field.ts";
 
 /** Number limits (SIG-55, SIG-56). */
-const MAX_FIELDS = 10;
-const MAX_PER_LEVEL = 2;
+export const MAX_FIELDS = 10;
+export const MAX_PER_LEVEL = 2;
 
 /** The signature fields of a message, or why the whole message is `permerror` or `none`. */
 export type SignatureSet =

@@ -1,5 +1,6 @@
 // From a message to a verdict and what is done about it.
 export { authenticationResult } from "./authentication-result.ts";
+export { BounceCheck, type BounceCheckOptions } from "./bounce/bounce-check.ts";
 export { decideAction } from "./decide-action.ts";
 export type { ActionContext, Decision, Override, Rules } from "./decision.ts";
 export {
