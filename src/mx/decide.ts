@@ -3,7 +3,7 @@ import { fromDomains } from "../signature/index.ts";
 import { type ActionContext, type Decision, decideAction, type Verified } from "../verification/index.ts";
 import type { Incoming } from "./incoming.ts";
 import type { DomainSettings } from "./mx-options.ts";
-import { rulesFor } from "./rules.ts";
+import type { Rulebook } from "./rules.ts";
 import type { TrustedSources } from "./trusted-sources.ts";
 
 /** What the action depends on beside what was found out of the message. */
@@ -11,6 +11,7 @@ export interface Decisive extends Pick<ActionContext, "repeated" | "forgedBounce
   /** Of the recipients' domain. */
   readonly domain: DomainSettings;
   readonly policy: PolicySettings;
+  readonly rulebook: Rulebook;
   readonly trusted: TrustedSources;
 }
 
@@ -18,13 +19,13 @@ export interface Decisive extends Pick<ActionContext, "repeated" | "forgedBounce
 export function decide(
   { session, message }: Incoming,
   verified: Verified,
-  { domain, policy, trusted, repeated, forgedBounce }: Decisive,
+  { domain, policy, rulebook, trusted, repeated, forgedBounce }: Decisive,
 ): Decision {
   const { verdict } = verified;
   const { header, index } = message.scanned;
   const from = () => fromDomains(header, index);
   return decideAction(verdict, {
-    rules: rulesFor(domain, policy, from, verdict.rcpt === "mismatch"),
+    rules: rulebook.rulesFor(domain, from, verdict.rcpt === "mismatch"),
     policy: verified.policy,
     trusted: trusted.nameOf(session.remoteAddress, verified),
     dmarc: policy.dmarcOverrides ? dmarcDomain(verified, from) : null,

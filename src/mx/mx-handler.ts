@@ -14,6 +14,7 @@ import { described, incoming } from "./incoming.ts";
 import { isForgedBounce, judge } from "./judge.ts";
 import type { DomainSettings, MxOptions } from "./mx-options.ts";
 import { Recipients } from "./recipients.ts";
+import { Rulebook } from "./rules.ts";
 import { TrustedSources } from "./trusted-sources.ts";
 
 /**
@@ -26,6 +27,7 @@ export class MxHandler implements SmtpHandler {
   readonly #reception: Reception;
   readonly #recipients: Recipients;
   readonly #trusted: TrustedSources;
+  readonly #rulebook: Rulebook;
   /** When the transactions under way began. */
   readonly #began = new WeakMap<Envelope, number>();
 
@@ -35,6 +37,7 @@ export class MxHandler implements SmtpHandler {
     this.#reception = new Reception({ spool: options.spool, memoryOctets: options.bufferOctets });
     this.#recipients = new Recipients(options);
     this.#trusted = new TrustedSources(options.policy.trusted);
+    this.#rulebook = new Rulebook(options.policy);
   }
 
   mail(_session: SessionInfo, envelope: Envelope): null {
@@ -83,7 +86,14 @@ export class MxHandler implements SmtpHandler {
       quarantine,
       recipients: this.#recipients,
       decide: (repeated) =>
-        decide(came, verified, { domain, policy, trusted: this.#trusted, repeated, forgedBounce }),
+        decide(came, verified, {
+          domain,
+          policy,
+          rulebook: this.#rulebook,
+          trusted: this.#trusted,
+          repeated,
+          forgedBounce,
+        }),
       now: verifiedAt,
     });
     const queueing = handled.queuedAs === null ? null : this.#clock.now() - verifiedAt;

@@ -5,24 +5,38 @@ import type { DomainSettings } from "./mx-options.ts";
 /** More From domains than this nobody writes honestly (POL-20): then no setting for one of them helps. */
 const MAX_FROM_DOMAINS = 8;
 
-/**
- * What the operator wants of mail to a domain (ACT-8), once for each From domain. Settings for senders judge authors,
- * so where the author's name is no recommendation (VER-17) what counts without them counts as well.
- *
- * @param from the domains that From names; asked for only where settings for senders exist
- */
-export function rulesFor(
-  domain: DomainSettings,
-  policy: PolicySettings,
-  from: () => readonly string[],
-  mismatched: boolean,
-): readonly Rules[] {
-  const forAll = rules(domain, policy, null);
-  if (domain.senders.length === 0 && policy.senders.length === 0) return [forAll];
-  const names = from();
-  if (names.length === 0 || names.length > MAX_FROM_DOMAINS) return [forAll];
-  const forEach = names.map((name) => rules(domain, policy, name));
-  return mismatched ? [...forEach, forAll] : forEach;
+/** What the operator wants of mail (ACT-8). */
+export class Rulebook {
+  readonly #policy: PolicySettings;
+  /** Without regard to the sender: the same for every message to the domain. */
+  readonly #forAll = new WeakMap<DomainSettings, Rules>();
+
+  constructor(policy: PolicySettings) {
+    this.#policy = policy;
+  }
+
+  /**
+   * For mail to a domain, once for each From domain. Settings for senders judge authors, so where the author's name is
+   * no recommendation (VER-17) what counts without them counts as well.
+   *
+   * @param from the domains that From names; asked for only where settings for senders exist
+   */
+  rulesFor(domain: DomainSettings, from: () => readonly string[], mismatched: boolean): readonly Rules[] {
+    const forAll = this.#rulesForAll(domain);
+    if (domain.senders.length === 0 && this.#policy.senders.length === 0) return [forAll];
+    const names = from();
+    if (names.length === 0 || names.length > MAX_FROM_DOMAINS) return [forAll];
+    const forEach = names.map((name) => rules(domain, this.#policy, name));
+    return mismatched ? [...forEach, forAll] : forEach;
+  }
+
+  #rulesForAll(domain: DomainSettings): Rules {
+    const known = this.#forAll.get(domain);
+    if (known !== undefined) return known;
+    const made = rules(domain, this.#policy, null);
+    this.#forAll.set(domain, made);
+    return made;
+  }
 }
 
 /** The most specific first: for recipient and sender, for the recipient, for the sender, for all. */
