@@ -39,10 +39,13 @@ function fold(words: readonly string[], ending: string): string {
   return lines.join("\r\n");
 }
 
+/** A token of RFC 2045 §5.1: without "/", "?" and "=", which base64 has. */
+const TOKEN = /^[A-Za-z0-9!#$%&'*+^_`{|}~.-]+$/;
+const ADDRESS = /^(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+)?@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/;
+
 /** pvalue of RFC 8601 §2.2: a token or an address stands as it is, anything else is quoted. */
 function propertyValue(value: string): string {
-  const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+";
-  return new RegExp(`^(?:${atom}@)?${atom}$`).test(value) ? value : quotedString(value);
+  return TOKEN.test(value) || ADDRESS.test(value) ? value : quotedString(value);
 }
 
 function quotedString(text: string): string {

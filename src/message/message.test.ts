@@ -273,6 +273,20 @@ describe("Authentication-Results (RFC 8601)", () => {
     );
   });
 
+  it("quotes what is neither token nor address (RFC 8601 §2.2, RFC 2045 §5.1)", () => {
+    const written = (value: string): string => {
+      const text = formatAuthenticationResults("x", [
+        { method: "dkim", result: "pass", reason: null, properties: [["header.b", value]] },
+      ]);
+      return /header\.b=(.*)\r\n/.exec(Buffer.from(text).toString())?.[1] ?? "";
+    };
+    for (const bare of ["abc+123", "FIH_rUKoi-X6", "@x.tld", "a=b/c?d@x.tld", "a.b@xn--a.tld", "192.0.2.1"])
+      assert.equal(written(bare), bare);
+    for (const quoted of ["ab/c", "abc=", "a?", "2001:db8::1", "a@b@c", "a@", "a@b..c", "a;b", "ü", ""])
+      assert.equal(written(quoted), `"${quoted}"`);
+    assert.equal(written('a"b\\c\r\n'), '"a\\"b\\\\c  "');
+  });
+
   it("knows which fields claim our id; what it cannot read claims it", () => {
     for (const forged of [
       "mx.dest.tld; x=y",
