@@ -25,7 +25,8 @@ import { RunningProgram, vsmtp } from "./support/program.ts";
 // published: none ever holds it, or a large part of it, in memory.
 
 const BODY_OCTETS = 100 << 20;
-const MOST_RESIDENT_MIB = 150;
+/** mailauth, which only the border loads, takes 30 of them whatever the size of messages (decision 0102). */
+const MOST_RESIDENT_MIB: Readonly<Record<string, number>> = { sender: 150, receiver: 190 };
 
 const repository = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-large-"));
@@ -96,7 +97,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("MSG-15 100 MiB are signed, delivered, verified and stored by programs of less than 150 MiB each", {
+test("MSG-15 100 MiB are signed, delivered, verified and stored by programs of less than 190 MiB each", {
   timeout: 110_000,
 }, async (t) => {
   const settings = ["--config", join(folder, "sender.toml")];
@@ -129,7 +130,7 @@ test("MSG-15 100 MiB are signed, delivered, verified and stored by programs of l
   });
   t.diagnostic(peaks.map(({ name, mebibytes }) => `${name}: ${Math.round(mebibytes)} MiB`).join(", "));
   for (const { name, mebibytes } of peaks)
-    assert.ok(mebibytes < MOST_RESIDENT_MIB, `${name}: ${mebibytes} MiB`);
+    assert.ok(mebibytes < (MOST_RESIDENT_MIB[name] ?? 0), `${name}: ${mebibytes} MiB`);
   const left = ["sender", "receiver"].flatMap((name) => readdirSync(join(folder, name, "spool")));
   assert.deepEqual(left, []);
 });

@@ -123,6 +123,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       strangers: settings.key_lookup.strangers,
       refusingHosts: settings.key_lookup.refusing_hosts,
     },
+    neighbours: { enabled: settings.neighbours.enabled, deadlineMs: settings.neighbours.deadline },
     delivery: buildDelivery(settings.delivery, report),
     network: {
       resolvers: network.resolvers,

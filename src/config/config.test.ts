@@ -106,6 +106,7 @@ test("the least configuration gets every default", () => {
       strangers: "remember",
       refusingHosts: "defer",
     },
+    neighbours: { enabled: true, deadlineMs: 10_000 },
     delivery: {
       giveUpAfterMs: 432_000_000,
       warnAfterMs: 14_400_000,
@@ -196,6 +197,9 @@ password = "inner.secret"
 [policy]
 stage = "observe"
 actions.revoked = "quarantine"
+[neighbours]
+enabled = false
+deadline = "3s"
 [log]
 enabled = false
 keep = "7d"
@@ -236,6 +240,7 @@ idle_timeout = "90s"
     spool: "/etc/vsmtp/data/large",
     masterKey: { kind: "file", path: "/etc/vsmtp/data/m" },
   });
+  assert.deepEqual(config.neighbours, { enabled: false, deadlineMs: 3000 });
   assert.deepEqual(config.log, { enabled: false, keepMs: 7 * 86_400_000 });
   assert.deepEqual(config.accounts, {
     limits: { recipients: 50, periodMs: 3_600_000, newAccountRecipients: 5, newAccountMs: 172_800_000 },

@@ -56,6 +56,12 @@ export interface Config {
   readonly reports: ReportSettings;
   readonly log: MailLogSettings;
   readonly keyLookup: KeyLookupSettings;
+  /** SPF, DKIM, DMARC and ARC of incoming mail (NBR-1). */
+  readonly neighbours: {
+    readonly enabled: boolean;
+    /** For everything that they wait for. */
+    readonly deadlineMs: number;
+  };
   readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;

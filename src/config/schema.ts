@@ -198,6 +198,9 @@ export const schema = z.strictObject({
       refusing_hosts: z.enum(["defer", "fail"]).default("defer"),
     })
     .prefault({}),
+  neighbours: z
+    .strictObject({ enabled: z.boolean().default(true), deadline: durationMs.default(10_000) })
+    .prefault({}),
   delivery: z
     .strictObject({
       give_up_after: durationMs.default(5 * 24 * HOUR_MS),

@@ -5,6 +5,7 @@ import { openKeyLookup } from "./key-lookup.ts";
 import { receivedEntry } from "./mail-log-entries.ts";
 import { mailboxAnswers, postmasterOf } from "./mailboxes.ts";
 import { MxLog } from "./mx-log.ts";
+import { openNeighbours } from "./neighbours.ts";
 import type { MailStore, Running, Shared, Watchers } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
@@ -22,6 +23,7 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
     verification: new Verification({
       keys: watched(keys, watchers),
       policies,
+      neighbours: await openNeighbours(shared),
       deadlineMs: config.policy.deadlineMs,
     }),
     bounces: checksBounces ? new BounceCheck({ keys, policies }) : null,

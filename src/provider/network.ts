@@ -6,6 +6,8 @@ import { CachingResolver, type Resolver, StubResolver, systemResolver } from "..
 /** How this installation reaches other hosts. */
 export interface Network {
   readonly resolver: Resolver;
+  /** The same with a cache of its own, for records that strangers write: what those lead to displaces nothing else. */
+  readonly strangersResolver: Resolver;
   readonly dialer: MappingDialer;
   /** PEM text of the certificate authorities trusted besides the system's; null for none. */
   readonly ca: string | null;
@@ -17,6 +19,7 @@ export function openNetwork(settings: NetworkSettings): Network {
     settings.resolvers.length > 0 ? new StubResolver({ servers: settings.resolvers }) : systemResolver();
   return {
     resolver: new CachingResolver(resolver),
+    strangersResolver: new CachingResolver(resolver),
     dialer: new MappingDialer(settings.connect),
     ca: settings.caFile === null ? null : readFileSync(settings.caFile, "utf8"),
   };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { dnsPolicySource } from "../dns/index.ts";
+import type { StapleKeySource } from "../key-lookup/index.ts";
 import { allice, dkBase64, kid, NOW, TestNetwork } from "../key-lookup/test-network.ts";
 import { type Address, formatAuthenticationResults } from "../message/index.ts";
 import type { NeighbourCheck, NeighbourQuestion, NeighbourResults } from "../neighbours/index.ts";
@@ -159,6 +160,29 @@ test("NBR-1 neighbours are asked beside it, about the message as it came, and ha
   const late = await verify(message, { neighbours, deadlineMs: 20 });
   assert.deepEqual([late.verdict.result, late.neighbours], ["temperror", NOTHING_KNOWN]);
   assert.equal((await verify(message)).neighbours, null);
+});
+
+test("CCH-7 who asks for a key is told which From domain its neighbours vouch for", async () => {
+  const vouched: (string | null | undefined)[] = [];
+  const keys: StapleKeySource = {
+    lookUp: async (query) => {
+      vouched.push(await query.vouched?.());
+      return { kind: "temperror", detail: "" };
+    },
+  };
+  const policies = dnsPolicySource(net.resolver);
+  for (const fromPasses of [true, false, null]) {
+    const check = async () => ({ ...NOTHING_KNOWN, fromPasses: fromPasses === true });
+    const neighbours = fromPasses === null ? null : { check };
+    const clock = { now: () => net.nowMs };
+    const scanner = new MessageScanner();
+    scanner.write(signed("From: Allice <allice@someisp.tld>"));
+    await new Verification({ keys, policies, clock, neighbours }).verify(
+      scanner.finish(),
+      transactionTo([bob]),
+    );
+  }
+  assert.deepEqual(vouched, ["someisp.tld", null, undefined]);
 });
 
 const NOTHING_KNOWN: NeighbourResults = {

@@ -1,5 +1,5 @@
 import type { DomainPolicy, PolicySource } from "../dns/index.ts";
-import { StapledKeys, type StapleKeySource } from "../key-lookup/index.ts";
+import { type MessageOrigin, StapledKeys, type StapleKeySource } from "../key-lookup/index.ts";
 import type { Address } from "../message/index.ts";
 import type { NeighbourCheck, NeighbourQuestion, NeighbourResults } from "../neighbours/index.ts";
 import { fromDomains, judge, type ScannedMessage, type Verdict } from "../signature/index.ts";
@@ -78,23 +78,32 @@ export class Verification {
   async verify(message: ScannedMessage, transaction: Transaction): Promise<Verified> {
     // In parallel: they have a deadline of their own, and neither has a say in the other (NBR-1).
     const asked = this.#neighbours?.check(neighbourQuestion(message, transaction)) ?? null;
-    const [judged, neighbours] = await Promise.all([this.#judge(message, transaction), asked]);
+    const origin: MessageOrigin = {
+      clientAddress: transaction.client.address,
+      ...(asked === null ? {} : { vouched: async () => vouchedFor(await asked) }),
+    };
+    const judging = this.#judge(message, transaction, origin);
+    const [judged, neighbours] = await Promise.all([judging, asked]);
     return { ...judged, neighbours };
   }
 
-  async #judge(message: ScannedMessage, transaction: Transaction): Promise<Judged> {
+  async #judge(message: ScannedMessage, transaction: Transaction, origin: MessageOrigin): Promise<Judged> {
     const deadline = Promise.withResolvers<Judged>();
     const timer = setTimeout(() => deadline.resolve(temporary("verifying took too long")), this.#deadlineMs);
     try {
-      return await Promise.race([this.#verify(message, transaction), deadline.promise]);
+      return await Promise.race([this.#verify(message, transaction, origin), deadline.promise]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #verify(message: ScannedMessage, { recipients, client }: Transaction): Promise<Judged> {
+  async #verify(
+    message: ScannedMessage,
+    { recipients }: Transaction,
+    origin: MessageOrigin,
+  ): Promise<Judged> {
     const now = Math.floor(this.#clock.now() / 1000);
-    const keys = new StapledKeys(message, this.#keys, { clientAddress: client.address });
+    const keys = new StapledKeys(message, this.#keys, origin);
     const verdict = await judge(message, { now, recipients, keys });
     const verified: Judged = { verdict, policy: NO_POLICY, stapled: keys.used };
     if (!dependsOnPolicy(verdict)) return verified;
@@ -153,6 +162,11 @@ function temporary(detail: string, known: Verdict | null = null): Judged {
     signature: null,
   };
   return { verdict, policy: NO_POLICY, stapled: false };
+}
+
+/** CCH-7 */
+function vouchedFor({ fromPasses, dmarc }: NeighbourResults): string | null {
+  return fromPasses ? dmarc.domain : null;
 }
 
 function neighbourQuestion(
