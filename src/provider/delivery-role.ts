@@ -14,6 +14,7 @@ import { logDelivery } from "./mail-log-entries.ts";
 import { maildirOf } from "./mailboxes.ts";
 import { readNextHopPasswords } from "./next-hop-passwords.ts";
 import { RoleReportSigner } from "./report-signer.ts";
+import { firstExpansion, startReports } from "./reporting.ts";
 import type { MailStore, Running, Shared } from "./role.ts";
 
 export interface DeliverySources {
@@ -40,7 +41,7 @@ export async function startDelivery(
   const log = new DeliveryLog(shared.log);
   const { onWire } = watchers;
   const ca = network.ca === null ? null : [...getCACertificates("default"), network.ca];
-  const expansion = new Forwarding({
+  const forwarding = new Forwarding({
     domains: config.domains,
     vault,
     staple: submission.staple,
@@ -50,14 +51,17 @@ export async function startDelivery(
     onMembersProblem: (file, problem) =>
       shared.log.error({ role: "delivery", file, problem }, "list members"),
   });
+  const passwordOf = await readNextHopPasswords(config);
+  const reportSigner = new RoleReportSigner({ hostname, vault, staple: submission.staple, dkim });
+  const reports = startReports(shared, queue, reportSigner);
   const delivery = new Delivery({
     queue,
     hostname,
     domains: config.domains,
     routes: config.routes,
-    passwordOf: await readNextHopPasswords(config),
+    passwordOf,
     findMaildir: maildirOf,
-    expansion,
+    expansion: firstExpansion(reports.inbox, forwarding),
     resolver: network.resolver,
     dialer: network.dialer,
     allowPrivateAddresses: config.network.allowPrivateAddresses,
@@ -69,7 +73,7 @@ export async function startDelivery(
       messages: config.delivery.messages,
       connectionsPerDestination: config.delivery.connectionsPerDestination,
     },
-    reportSigner: new RoleReportSigner({ hostname, vault, staple: submission.staple, dkim }),
+    reportSigner,
     warnAfterMs: config.delivery.warnAfterMs,
     standing,
     stoppedMail: submission.stoppedMail,
@@ -84,6 +88,7 @@ export async function startDelivery(
   return {
     places: [],
     stop: async () => {
+      await reports.stop();
       await delivery.stop();
       close();
       log.end();

@@ -37,7 +37,8 @@ export function mailboxAnswers(config: Config): (localPart: string, domain: stri
   return (localPart, name) => {
     const domain = domains.get(name);
     if (domain === undefined) return { kind: "not-hosted" };
-    if (!hasMailbox(domain, localPart)) return { kind: "unknown" };
+    const takesReports = config.reports.receive.has(`${localPart}@${name}`);
+    if (!takesReports && !hasMailbox(domain, localPart)) return { kind: "unknown" };
     return (isForMembers(domain, localPart) ? forMembers : accepted).get(name) ?? { kind: "unknown" };
   };
 }
@@ -70,6 +71,11 @@ function hasMailbox(domain: HostedDomain, localPart: string): boolean {
   const { target } = domain;
   // What an inner server has it says itself; it is asked when the message is handed on.
   return target.kind === "next-hop" || maildirOf(target.mailboxes, localPart) !== null;
+}
+
+/** Whether an address has a Maildir here that is not that of all other names. */
+export function hasOwnMailbox({ target }: HostedDomain, localPart: string): boolean {
+  return target.kind === "maildir" && maildirOf({ ...target.mailboxes, catchAll: null }, localPart) !== null;
 }
 
 /** A name that stays inside its folder: a local part comes from the network. */

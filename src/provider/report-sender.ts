@@ -11,7 +11,8 @@ export interface ReportSenderOptions {
   readonly network: Network;
   readonly policies: PolicySource;
   readonly log: Pick<MailLogStore, "aggregate" | "claimDay">;
-  readonly mail: SystemMail;
+  /** Null: nothing is sent, only looked at. */
+  readonly mail: SystemMail | null;
   /** In whose name: `config.reports.domain`. */
   readonly domain: string;
   readonly onEvent?: (event: DailyReportEvent) => void;
@@ -36,8 +37,9 @@ export function openDailyReports(options: ReportSenderOptions): DailyReports {
     reporter: domain,
     ownDomains: new Set(config.domains.map(({ name }) => name)),
     reportAddresses: config.reports.receive,
-    send: async (report, packed, destination) => {
-      if (destination.kind === "https") return postReport(destination.url, packed, https);
+    send: async (report, packed, destination, signal) => {
+      if (mail === null) throw new Error("nothing was to be sent");
+      if (destination.kind === "https") return postReport(destination.url, packed, https, signal);
       const outcome = await mail.send(destination.address, (frame) =>
         aggregateMail(report, packed, { ...frame, to: destination.address, hostname }),
       );

@@ -105,7 +105,7 @@ test("REP-1, REP-2: a domain that asks for it hears what became of mail in its n
     entry({ from: ["bob@dest.test"], identity: "bob@dest.test" }),
   );
   const { reports, sent, events } = reporting(log);
-  await reports.send(day, false);
+  await reports.send(day, { last: false });
   assert.deepEqual(
     sent.map(({ to }) => to),
     ["reports@someisp.test"],
@@ -145,7 +145,7 @@ test("POL-4: what is below a domain is in its report; domains without rua hear n
   const others = ["a@mute.test", "a@broken.test", "a@none.test"];
   const log = await logOf(...[...froms, ...others].map((from) => entry({ ...unsigned, from: [from] })));
   const { reports, sent } = reporting(log);
-  await reports.send(day, false);
+  await reports.send(day, { last: false });
   assert.deepEqual(
     sent.map(({ to, report }) => [to, report.domain, report.rows.map(({ count }) => count)]).sort(),
     [
@@ -159,7 +159,7 @@ test("REP-3: a host outside the domain must say that it takes its reports", asyn
   const rua = "mailto:a@taker.test,https://else.test/in";
   dns.set("_vsmtp.someisp.test", { TXT: [`v=VSMTP1; rua=${rua}`] });
   const { reports, sent, events } = reporting(await logOf(entry()));
-  await reports.send(day, false);
+  await reports.send(day, { last: false });
   assert.deepEqual(sent, []);
   assert.deepEqual(
     events.map((event) => event.kind === "failed" && event.detail),
@@ -170,7 +170,7 @@ test("REP-3: a host outside the domain must say that it takes its reports", asyn
   );
   dns.set("someisp.test._report._vsmtp.taker.test", { TXT: ["v=VSMTP1"] });
   dns.set("someisp.test._report._vsmtp.else.test", { TXT: ["v=spf1 -all", "v=VSMTP1;"] });
-  await reports.send(day, false);
+  await reports.send(day, { last: false });
   assert.deepEqual(
     sent.map(({ to }) => to),
     ["a@taker.test", "https://else.test/in"],
@@ -214,13 +214,13 @@ test("a DNS that fails is said, and the report goes the next time", async () => 
   dns.fail("_vsmtp.someisp.test", "SERVFAIL");
   const log = await logOf(entry());
   const { reports, events, sent } = reporting(log);
-  await reports.send(day, false);
+  await reports.send(day, { last: false });
   assert.deepEqual([events[0]?.kind, events[0]?.domain, sent.length], ["failed", "someisp.test", 0]);
   dns.fail("_vsmtp.someisp.test", null);
   dns.set("_vsmtp.someisp.test", { TXT: ["v=VSMTP1; rua=mailto:r@someisp.test"] });
-  await reports.send(day, true);
+  await reports.send(day, { last: true });
   assert.equal(sent.length, 1);
-  await reports.send(day, true);
+  await reports.send(day, { last: true });
   assert.equal(sent.length, 1);
 });
 
@@ -232,7 +232,7 @@ test("forged mail of more kinds than a report has rows is told without key and c
   for (let n = 0; n < entries.length; n += 2000)
     await log.add({ received: entries.slice(n, n + 2000), delivered: [] });
   const { reports, sent } = reporting(log);
-  await reports.send(day, false);
+  await reports.send(day, { last: false });
   const rows = sent[0]?.report.rows ?? [];
   assert.equal(rows.length, 9001);
   assert.deepEqual([rows[0]?.ip, rows[0]?.count], [null, 3000]);

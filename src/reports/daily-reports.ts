@@ -11,11 +11,12 @@ import { inParallel } from "./in-parallel.ts";
 import type { ReportDestination } from "./report-destinations.ts";
 import { type ReportedDomain, reportedDomainOf, whyNotSentTo } from "./reported-domain.ts";
 
-/** Takes a report to one place. Null: it is on its way. Else why not, for people. Never rejects. */
+/** Takes a report to one place. Null: it is on its way. Else why not, for people. Never rejects. The signal ends it. */
 export type SendReport = (
   report: AggregateReport,
   packed: Uint8Array,
   destination: ReportDestination,
+  signal: AbortSignal,
 ) => Promise<string | null>;
 
 /** What became of a domain's report of a day. */
@@ -45,6 +46,15 @@ export interface DailyReportsOptions {
   readonly onEvent?: (event: DailyReportEvent) => void;
 }
 
+export interface SendOptions {
+  /** Those that were sent before are left out, and those that fail stay unsent. */
+  readonly last: boolean;
+  /** Of this domain alone. */
+  readonly only?: string | undefined;
+  /** No further report is begun, and those under way end. */
+  readonly signal?: AbortSignal;
+}
+
 /** A report that is wanted. */
 export interface DueReport {
   readonly report: AggregateReport;
@@ -54,6 +64,7 @@ export interface DueReport {
 /** Strangers' mail must not make this host ask and write without end: those with most mail come first. */
 const MAX_DOMAINS = 20_000;
 const AT_A_TIME = 5;
+const NEVER = new AbortController().signal;
 
 /** What a day's mail was, told to the domains that want to hear it (REP-1). */
 export class DailyReports {
@@ -68,18 +79,16 @@ export class DailyReports {
    * no more: reports are no reason to knock at a door for days.
    *
    * @param day as `2026-11-25`, UTC
-   * @param last those that were sent before are left out, and those that fail stay unsent
-   * @param signal no further report is begun
    * @throws MailLogStoreError
    */
-  async send(day: string, last: boolean, signal?: AbortSignal): Promise<void> {
-    await inParallel(AT_A_TIME, await this.due(day), async ({ report, destinations }) => {
-      if (signal?.aborted) return;
+  async send(day: string, { last, only, signal = NEVER }: SendOptions): Promise<void> {
+    await inParallel(AT_A_TIME, await this.due(day, signal), async ({ report, destinations }) => {
+      if (signal.aborted || (only !== undefined && report.domain !== only)) return;
       const { log } = this.#options;
       const task = `report ${report.domain}`;
       // Where this is the last time, whoever does it claims it before; else a failure has to leave it unclaimed.
       if (last && !(await log.claimDay(task, day))) return;
-      const sent = await this.#sendTo(day, report, destinations);
+      const sent = await this.#sendTo(day, report, destinations, signal);
       if (sent && !last) await log.claimDay(task, day);
     });
   }
@@ -89,7 +98,7 @@ export class DailyReports {
    *
    * @throws MailLogStoreError
    */
-  async due(day: string): Promise<DueReport[]> {
+  async due(day: string, signal: AbortSignal = NEVER): Promise<DueReport[]> {
     const { log, policies, ownDomains, reporter, reportAddresses } = this.#options;
     const begin = Date.parse(`${day}T00:00:00Z`);
     const end = begin + 86_400_000;
@@ -97,6 +106,7 @@ export class DailyReports {
     const found = new Map<string, { readonly owner: ReportedDomain; readonly rows: GatheredRows }>();
     const asked = [...byDomain].sort(([, a], [, b]) => b.count - a.count).slice(0, MAX_DOMAINS);
     await inParallel(AT_A_TIME, asked, async ([domain, rows]) => {
+      if (signal.aborted) return;
       const answer = await reportedDomainOf(domain, policies);
       if (answer.kind === "failure") this.#failed(day, domain, null, answer.detail);
       if (answer.kind !== "wanted" || ownDomains.has(answer.owner.domain)) return;
@@ -117,6 +127,7 @@ export class DailyReports {
     day: string,
     report: AggregateReport,
     destinations: readonly ReportDestination[],
+    signal: AbortSignal,
   ): Promise<boolean> {
     const { domain } = report;
     const packed = packAggregateReport(report);
@@ -129,7 +140,7 @@ export class DailyReports {
       const to = destination.kind === "mail" ? destination.address : destination.url.href;
       const problem =
         (await whyNotSentTo(domain, destination, this.#options.resolver)) ??
-        (await this.#options.send(report, packed, destination));
+        (await this.#options.send(report, packed, destination, signal));
       if (problem !== null) {
         this.#failed(day, domain, to, problem);
         continue;

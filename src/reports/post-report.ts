@@ -10,8 +10,10 @@ export async function postReport(
   url: URL,
   packed: Uint8Array,
   options: HttpsOptions & { readonly timeoutMs?: number },
+  ended?: AbortSignal,
 ): Promise<string | null> {
-  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const signal = ended === undefined ? timeout : AbortSignal.any([timeout, ended]);
   const request = {
     method: "POST",
     host: url.hostname,

@@ -61,9 +61,10 @@ export class ReportSchedule {
       const first = await log.claimDay("reports", today);
       this.#doneFor = today;
       if (!first) return;
-      await reports.send(dayOf(now - DAY_MS), false, this.#stopped.signal);
+      const { signal } = this.#stopped;
+      await reports.send(dayOf(now - DAY_MS), { last: false, signal });
       // What failed yesterday, or was left when a process ended, has its second and last chance.
-      await reports.send(dayOf(now - 2 * DAY_MS), true, this.#stopped.signal);
+      await reports.send(dayOf(now - 2 * DAY_MS), { last: true, signal });
     } catch (cause) {
       this.#options.onFailure(cause);
     }

@@ -51,7 +51,8 @@ key = "key.pem"
 resolvers = ["127.0.0.1:${dnsPort}"]
 ca_file = "ca.pem"
 `;
-    const files = { "cert.pem": cert, "key.pem": key, "ca.pem": authority.cert };
+    // Commands find the settings too; where the world's places are they need not know.
+    const files = { "cert.pem": cert, "key.pem": key, "ca.pem": authority.cert, "vsmtp.toml": text };
     for (const [name, content] of Object.entries(files)) {
       writeFileSync(join(folder, name), content, { mode: 0o600 });
     }
