@@ -65,6 +65,10 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       summary: "ask an address's key server and show the way there",
       load: () => import("./lookup.ts"),
     },
+    policy: {
+      summary: "tell what is done with mail of a domain, verdict by verdict",
+      load: () => import("./policy.ts"),
+    },
     sign: { summary: "sign the message on standard input", load: () => import("./sign.ts") },
     verify: { summary: "verify the message on standard input", load: () => import("./verify.ts") },
     explain: {

@@ -2,6 +2,7 @@ import { BlockList, isIPv6 } from "node:net";
 import { fitsDomain, type TrustedSource } from "../config/index.ts";
 import { addressText, decodeAddress } from "../message/index.ts";
 import type { NeighbourResults } from "../neighbours/index.ts";
+import type { Verdict } from "../signature/index.ts";
 import type { Verified } from "../verification/index.ts";
 
 /** Lists and forwarders that are known to bring honest mail of others (ACT-6, VER-17). */
@@ -15,7 +16,7 @@ export class TrustedSources {
   /** The name of the first that brought this message; null: none did. */
   nameOf(
     clientAddress: string,
-    { verdict, neighbours }: Pick<Verified, "verdict" | "neighbours">,
+    { verdict, neighbours }: { readonly verdict: Pick<Verdict, "forwarder"> } & Pick<Verified, "neighbours">,
   ): string | null {
     if (this.#sources.length === 0) return null;
     const forwarder = forwarderOf(verdict.forwarder);

@@ -4,6 +4,7 @@ export { startDelivery } from "./delivery-role.ts";
 export { type Drain, KeyServerControl, type KeyServerProcess } from "./key-server-control.ts";
 export { createLog, type Log } from "./log.ts";
 export { type OpenedMailLog, openMailLog } from "./mail-log.ts";
+export { mailboxAnswers } from "./mailboxes.ts";
 export { type Memories, openMemories } from "./memories.ts";
 export { type Network, openNetwork } from "./network.ts";
 export { type Provider, startProvider } from "./provider.ts";
