@@ -50,6 +50,7 @@ export const layers: Layers = {
   signing: { layer: 3, neverLoads: ["keyring", "store"] },
   verification: { layer: 3, neverLoads: privateKeys },
   reports: { layer: 3, only: ["dns", "mail-log", "message", "transport-security"], neverLoads: privateKeys },
+  digest: { layer: 3, only: ["message", "queue"], neverLoads: privateKeys },
   delivery: { layer: 3 },
 
   vault: { layer: 4 },

@@ -13,6 +13,7 @@ import { LookedUpStanding } from "./looked-up-standing.ts";
 import { logDelivery } from "./mail-log-entries.ts";
 import { maildirOf } from "./mailboxes.ts";
 import { readNextHopPasswords } from "./next-hop-passwords.ts";
+import { startQuarantineDigests } from "./quarantine-digests.ts";
 import { RoleReportSigner } from "./report-signer.ts";
 import { firstExpansion, startReports } from "./reporting.ts";
 import type { MailStore, Running, Shared } from "./role.ts";
@@ -85,10 +86,12 @@ export async function startDelivery(
     ...(onWire ? { transcript: (target, line) => onWire("delivery", target.host, line) } : {}),
   });
   delivery.start();
+  const endDigests = startQuarantineDigests(shared, queue, reportSigner);
   return {
     places: [],
     stop: async () => {
       await reports.stop();
+      await endDigests();
       await delivery.stop();
       close();
       log.end();

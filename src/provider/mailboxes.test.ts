@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadConfig } from "../config/index.ts";
-import { postmasterOf } from "./mailboxes.ts";
+import { postmasterOf, readersOf } from "./mailboxes.ts";
 
 function config(domains: string) {
   const result = loadConfig(
@@ -23,4 +23,24 @@ test("the postmaster is the host's own, else that of the first domain that has o
   assert.equal(postmasterOf(config(without + having)), "postmaster@b.test");
   assert.equal(postmasterOf(config(having + own)), "postmaster@mx.dest.test");
   assert.equal(postmasterOf(config(without)), "postmaster@mx.dest.test");
+});
+
+test("somebody reads what comes to mailboxes and forwards, not what comes to lists, or to nobody in particular", () => {
+  const isRead = readersOf(
+    config(`[[domains]]
+name = "a.test"
+mailboxes = { bob = "bob" }
+catch_all = "all"
+forwards = { carol = "carol@elsewhere.test" }
+lists.team = { members = ["bob@a.test"] }
+[[domains]]
+name = "b.test"
+next_hop = "127.0.0.1:25"
+`),
+  );
+  assert.deepEqual(
+    ["bob", "carol", "team", "team-owner", "anybody"].map((localPart) => isRead(localPart, "a.test")),
+    [true, true, false, false, false],
+  );
+  assert.deepEqual([isRead("anybody", "b.test"), isRead("bob", "c.test")], [true, false]);
 });

@@ -58,6 +58,25 @@ function isForMembers(domain: HostedDomain, localPart: string): boolean {
   return expansion?.kind === "list" && expansion.list.posts === "members";
 }
 
+/**
+ * Whether somebody reads the mail to an address here: no list, whose members are many, and nothing that only a catch-all
+ * takes, since there is no end to such addresses.
+ */
+export function readersOf({
+  domains,
+}: Pick<Config, "domains">): (localPart: string, domain: string) => boolean {
+  return (localPart, name) => {
+    const domain = domains.find((one) => one.name === name);
+    if (domain === undefined) return false;
+    const expansion = findExpansion(domain, localPart);
+    if (expansion !== null) return expansion.kind === "forward";
+    const { target } = domain;
+    return (
+      target.kind === "next-hop" || maildirOf({ ...target.mailboxes, catchAll: null }, localPart) !== null
+    );
+  };
+}
+
 /** Who is this host's postmaster: where its name is no domain of ours, the first domain's that has one. */
 export function postmasterOf({ hostname, domains }: Config): string {
   const names = domains.map(({ name }) => name);

@@ -3,6 +3,7 @@ export { authenticationResult } from "./authentication-result.ts";
 export { BounceCheck, type BounceCheckOptions } from "./bounce/bounce-check.ts";
 export { decideAction } from "./decide-action.ts";
 export type { ActionContext, Decision, Override, Rules } from "./decision.ts";
+export { REASON_TEXT } from "./reason-text.ts";
 export {
   type FromPolicy,
   type Transaction,
