@@ -208,7 +208,8 @@ test("what is in quarantine is handed to nobody, and goes when its time is over"
   const [id] = await queue.enqueue([newMessage({ quarantine, recipients })]);
   await queue.enqueue([newMessage({ quarantine: { ...quarantine, until: clock.now() + 9 * hour } })]);
   deepEqual([taker.taken.length, await queue.lease(all)], [0, []]);
-  equal((await queue.list({ state: "quarantined" }, 9))[0]?.id, id);
+  const kept = await queue.list({ state: "quarantined" }, 9);
+  ok(kept.length === 3 && kept.some((one) => one.id === id));
   await queue.start();
   await clock.advance(2 * hour);
   equal((await queue.counts()).quarantined, 3);
