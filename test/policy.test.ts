@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { after, before, test } from "node:test";
+import { type DkimKey, DkimSigner, dkimRecord, loadDkimKey, MessageScanner } from "../src/signature/index.ts";
 import { Talker } from "../src/smtp/test-peers.ts";
 import { ReceivingSite } from "./support/receiving-site.ts";
 
@@ -12,6 +14,8 @@ before(async () => {
 [policy]
 stage = "observe"
 deadline = "1s"
+dmarc_overrides = true
+trusted = [{ name = "lists", dkim = ["lists.test"] }]
 senders = [
   { domain = "partner.test", actions = { unsigned = "deliver" } },
   { domain = "bank.test", stage = "enforce" },
@@ -68,4 +72,47 @@ test("what cannot be found out within the deadline is answered then, and in time
   assert.equal(event?.verdict.detail, "verifying took too long");
   assert.ok(tookMs >= 1000 && tookMs < 4000, `${tookMs} ms`);
   assert.match(await site.stored("mark-slow"), /^X-VSMTP-Flag: tag; VSMTP\/unavailable/m);
+});
+
+/** A message with a DKIM signature of a domain, whose key is in the DNS. */
+function dkimSigned(domain: string, message: string): string {
+  const pem = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
+    format: "pem",
+    type: "pkcs8",
+  });
+  const loaded = loadDkimKey(String(pem));
+  assert.ok(loaded.ok);
+  const key: DkimKey = loaded.key;
+  const [, record = ""] =
+    /"(v=DKIM1.*)"/.exec(dkimRecord({ domain, selector: "s" }, key).replaceAll('" "', "")) ?? [];
+  site.dns.set(`s._domainkey.${domain}`, { TXT: [record] });
+  const scanner = new MessageScanner();
+  scanner.write(Buffer.from(message));
+  const { header, bodyHashBase64 } = scanner.finish();
+  const now = Math.floor(Date.now() / 1000);
+  return (
+    new DkimSigner({ domain, selector: "s", key }).sign(header, bodyHashBase64, now).toString() + message
+  );
+}
+
+test("a list that signs with DKIM is trusted as the operator says, and only with its own signature (ACT-6)", async () => {
+  const posted = dkimSigned("lists.test", mail("a@bank.test", "mark-list"));
+  const { summary, event } = await site.send(posted);
+  assert.equal(summary, "250 unsigned");
+  assert.deepEqual([event?.decision.decidedBy, event?.decision.because], ["trusted", "lists"]);
+  const stored = await site.stored("mark-list");
+  assert.match(stored, /vsmtp=none policy\.override=lists;\r?\n/);
+  assert.doesNotMatch(stored, /X-VSMTP-Flag/);
+  assert.match((await site.send(posted.replace("mark-list", "Buy!"))).reply, /^550 5\.7\.1 VSMTP\/unsigned/);
+  const another = dkimSigned("other-lists.test", mail("a@bank.test", "mark-list"));
+  assert.match((await site.send(another)).reply, /^550 5\.7\.1 VSMTP\/unsigned/);
+});
+
+test("mail that passes DMARC is excused from p where that is set, by its own domain's signature", async () => {
+  site.dns.set("_dmarc.bank.test", { TXT: ["v=DMARC1; p=none"] });
+  const { event } = await site.send(dkimSigned("bank.test", mail("a@bank.test", "mark-dmarc")));
+  assert.deepEqual([event?.decision.decidedBy, event?.decision.because], ["dmarc", "bank.test"]);
+  assert.match(await site.stored("mark-dmarc"), /vsmtp=none policy\.override=dmarc;[\s\S]*dmarc=pass/);
+  const forged = dkimSigned("evil.test", mail("a@bank.test", "mark-forged"));
+  assert.match((await site.send(forged)).reply, /^550 5\.7\.1 VSMTP\/unsigned/);
 });

@@ -1,4 +1,3 @@
-import type { Stage } from "../config/index.ts";
 import type { Address } from "../message/index.ts";
 import type { MessageId } from "../queue/index.ts";
 import type { Envelope, Reply, SessionInfo } from "../smtp/index.ts";
@@ -17,8 +16,6 @@ export interface MxEvent extends Verified {
     /** As it stands in the header, at most 200 characters; null where there is none. */
     readonly messageId: string | null;
   };
-  /** What counted for these recipients (ACT-4). */
-  readonly stage: Stage;
   /** Delivered already (RPL-1). */
   readonly repeated: boolean;
   readonly decision: Decision;

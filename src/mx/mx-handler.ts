@@ -103,7 +103,6 @@ export class MxHandler implements SmtpHandler {
       id: came.id,
       message: described(came),
       ...verified,
-      stage: handled.decision.stage,
       ...handled,
       receivedAt,
       took: { receiving: came.receivingMs, verifying: verifiedAt - receivedAt, queueing },

@@ -244,7 +244,10 @@ test("the event has what a log needs", async () => {
     messageId: "<1@strict.test>",
   });
   assert.deepEqual(event.policy, { wanted: "reject", domain: "strict.test", testing: false });
-  assert.deepEqual([event.stage, event.queuedAs, event.took.queueing], [defaultPolicy.stage, null, null]);
+  assert.deepEqual(
+    [event.decision.stage, event.queuedAs, event.took.queueing],
+    [defaultPolicy.stage, null, null],
+  );
   assert.match(event.id, /^\S{10,}$/);
   assert.ok(event.took.receiving >= 0 && event.took.verifying >= 0);
 });

@@ -32,7 +32,7 @@ export function receivedEntry(event: MxEvent): ReceivedEntry {
     ...neighbourWords(neighbours),
     policy: policy.wanted,
     policyDomain: policy.domain,
-    stage: event.stage,
+    stage: decision.stage,
     action: decision.action,
     decidedBy: decision.decidedBy,
     because: decision.because,
