@@ -27,8 +27,8 @@ export function decide(
   return decideAction(verdict, {
     rules: rulebook.rulesFor(domain, from, verdict.rcpt === "mismatch"),
     policy: verified.policy,
-    trusted: trusted.nameOf(session.remoteAddress, verified),
-    dmarc: policy.dmarcOverrides ? dmarcDomain(verified, from) : null,
+    trusted: domain.excusesNobody ? null : trusted.nameOf(session.remoteAddress, verified),
+    dmarc: policy.dmarcOverrides && !domain.excusesNobody ? dmarcDomain(verified, from) : null,
     mismatch: policy.mismatch,
     repeated,
     replays: policy.replays,

@@ -7,6 +7,8 @@ import type { MxEvent, MxRefusal } from "./mx-event.ts";
 /** How mail to one hosted domain is treated, where it differs from all others (ACT-8). */
 export interface DomainSettings extends DomainPolicySettings {
   readonly name: string;
+  /** Its actions count whoever brings the mail: what does not pass would be of no use, and could not be returned later. */
+  readonly excusesNobody?: boolean;
 }
 
 /** Does this host take mail for an address? */

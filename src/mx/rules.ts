@@ -46,6 +46,7 @@ function rules(domain: DomainSettings, policy: PolicySettings, sender: string | 
   const own = of(domain.senders);
   const all = of(policy.senders);
   const here = `domains[${domain.name}]`;
+  const actionsSetBy = domain.excusesNobody ? `${here}.lists.posts` : `${here}.actions`;
   const [first = { stage: policy.stage, stageSetBy: null }] = [
     ...own.map((rule) => stageOf(`${here}.senders[${rule.pattern}]`, rule)),
     stageOf(here, domain),
@@ -55,7 +56,7 @@ function rules(domain: DomainSettings, policy: PolicySettings, sender: string | 
     ...first,
     overrides: [
       ...own.map((rule) => override(`${here}.senders`, rule)),
-      { name: `${here}.actions`, actions: domain.actions },
+      { name: actionsSetBy, actions: domain.actions },
       ...all.map((rule) => override("policy.senders", rule)),
       { name: "policy.actions", actions: policy.actions },
     ],

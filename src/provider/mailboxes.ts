@@ -3,13 +3,12 @@ import { join } from "node:path";
 import {
   type Actions,
   type Config,
-  type DomainPolicySettings,
   findExpansion,
   type HostedDomain,
   type Mailboxes,
   outcomes,
 } from "../config/index.ts";
-import type { MailboxAnswer } from "../mx/index.ts";
+import type { DomainSettings, MailboxAnswer } from "../mx/index.ts";
 
 /** The Maildir of a hosted address; null when nobody has it. */
 export function maildirOf(mailboxes: Mailboxes, localPart: string): string | null {
@@ -25,7 +24,7 @@ export function maildirOf(mailboxes: Mailboxes, localPart: string): string | nul
 /** Whether the MX takes mail for an address, and how that domain's mail is judged. */
 export function mailboxAnswers(config: Config): (localPart: string, domain: string) => MailboxAnswer {
   const domains = new Map(config.domains.map((domain) => [domain.name, domain]));
-  const answers = (special: Partial<DomainPolicySettings>): ReadonlyMap<string, MailboxAnswer> =>
+  const answers = (special: Partial<DomainSettings>): ReadonlyMap<string, MailboxAnswer> =>
     new Map(
       config.domains.map(({ name, policy }) => [
         name,
@@ -33,7 +32,7 @@ export function mailboxAnswers(config: Config): (localPart: string, domain: stri
       ]),
     );
   const accepted = answers({});
-  const forMembers = answers({ actions: PROVED_ONLY, senders: [] });
+  const forMembers = answers({ actions: PROVED_ONLY, senders: [], excusesNobody: true });
   return (localPart, name) => {
     const domain = domains.get(name);
     if (domain === undefined) return { kind: "not-hosted" };
