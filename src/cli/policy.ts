@@ -135,7 +135,9 @@ function decisions(
         rules,
         policy: { wanted, domain: published.kind === "policy" ? published.publishedAt : null },
         trusted:
-          client === null ? null : trusted.nameOf(client, { verdict: { forwarder: null }, neighbours: null }),
+          client === null || settings.excusesNobody
+            ? null
+            : trusted.nameOf(client, { verdict: { forwarder: null }, neighbours: null }),
         dmarc: null,
         mismatch: policy.mismatch,
         repeated: false,

@@ -116,6 +116,15 @@ test("trusted networks, DKIM domains and ARC sealers override p and damage, and 
   );
 });
 
+test("trust excuses nothing where only proved mail is of use, as to a list of members", async () => {
+  const trusted = [source("x", { clients: ["127.0.0.1/32"] })];
+  const actions = { none: "reject" as const };
+  border.domains = [{ name: "dest.test", stage: null, actions, senders: [], excusesNobody: true }];
+  assert.equal(await decided(MESSAGE, { trusted }), "reject domains[dest.test].lists.posts.none");
+  border.domains = [{ name: "dest.test", stage: null, actions, senders: [] }];
+  assert.equal(await decided(MESSAGE, { trusted }), "deliver x");
+});
+
 test("trust excuses no refusal and no broken message", async () => {
   const trusted = [source("x", { clients: ["127.0.0.1/32"] })];
   const expired = border.signed(MESSAGE, { expiresAt: 1_800_000_000 - 1, signedAt: 1_800_000_000 - 100 });
