@@ -10,7 +10,7 @@ import type { MxOptions } from "./mx-options.ts";
 import { quarantineNote } from "./quarantine-note.ts";
 import type { Recipients } from "./recipients.ts";
 import { record } from "./record.ts";
-import { replayKey } from "./replay.ts";
+import { replayKeys } from "./replay.ts";
 
 export interface CarryingOut extends Pick<MxOptions, "hostname" | "queue" | "policy" | "quarantine"> {
   readonly recipients: Recipients;
@@ -35,7 +35,8 @@ export async function carryOut(
       recipients: recipients.queued(came.envelope),
       decision,
       decisionOnRepeat: () => decide(true),
-      keyOf: (address) => (remembers ? replayKey(verified.verdict, address) : null),
+      keysOf: (address) =>
+        remembers ? replayKeys(verified.verdict, address, decision.action === "tag") : null,
       record: (decided) =>
         record(came, verified, decided, { hostname, tag: policy.tag, date: new Date(now) }),
       noteOf: (decided) => {

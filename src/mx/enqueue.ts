@@ -11,14 +11,15 @@ import { contentOf } from "../reception/index.ts";
 import type { Decision } from "../verification/index.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Recorded } from "./record.ts";
+import type { ReplayKeys } from "./replay.ts";
 
 export interface Enqueueing {
   readonly recipients: readonly NewRecipient[];
   readonly decision: Decision;
   /** What is done with it for those who got it already (RPL-2). */
   readonly decisionOnRepeat: () => Decision;
-  /** What is remembered of the delivery to an address; null: nothing, and then it may come again. */
-  readonly keyOf: (address: string) => SeenKey | null;
+  /** By what the delivery to an address is remembered; null: by nothing, and then it may come again. */
+  readonly keysOf: (address: string) => ReplayKeys | null;
   readonly record: (decision: Decision) => Recorded;
   /** What the queue keeps of it beside its octets. */
   readonly noteOf: (decision: Decision) => Pick<NewMessage, "quarantined" | "quarantine">;
@@ -45,11 +46,18 @@ const FRUITLESS = 3;
 
 /** Queues the message, for those who had it already as their decision says; rejects with a QueueStoreError or SpoolError. */
 export async function enqueue(came: Incoming, options: Enqueueing): Promise<Enqueued> {
-  const { decision, keyOf, queue } = options;
+  const { decision, queue } = options;
   const body = await came.message.takeBody();
   let taken = false;
   try {
-    const before = new Set<NewRecipient>();
+    const keyed = options.recipients.flatMap((recipient) => {
+      const keys = options.keysOf(recipient.address);
+      return keys === null ? [] : [{ recipient, ...keys }];
+    });
+    const before = await seenAmong(
+      keyed.flatMap(({ recipient, better }) => (better === null ? [] : [{ recipient, key: better }])),
+      queue,
+    );
     for (let fruitless = 0; fruitless < FRUITLESS; fruitless++) {
       const fresh = options.recipients.filter((recipient) => !before.has(recipient));
       const parts: Part[] = [{ recipients: fresh, decision }];
@@ -58,24 +66,31 @@ export async function enqueue(came: Incoming, options: Enqueueing): Promise<Enqu
       const told = { decision: (there[0] as Part).decision, repeated: before.size > 0 };
       const accepted = there.filter((part) => isQueued(part.decision));
       if (accepted.length === 0) return { ...told, queued: false };
-      const keyed = fresh.flatMap((recipient) => {
-        const key = keyOf(recipient.address);
-        return key === null ? [] : [{ recipient, key }];
-      });
-      const keys = keyed.map(({ key }) => key);
+      const open = keyed.flatMap(({ recipient, own }) =>
+        before.has(recipient) ? [] : [{ recipient, key: own }],
+      );
+      const keys = open.map(({ key }) => key);
       const outcome = await queue.enqueueOnce(messagesOf(came, accepted, body, options), keys);
       taken = outcome.kind === "queued";
       if (taken) return { ...told, queued: true };
-      const seen = await queue.seen(keys);
-      keyed.forEach(({ recipient }, index) => {
-        if (seen[index]) before.add(recipient);
-      });
-      if (seen.includes(true)) fruitless = -1;
+      const seen = await seenAmong(open, queue);
+      for (const recipient of seen) before.add(recipient);
+      if (seen.size > 0) fruitless = -1;
     }
     throw new QueueStoreError("busy", new Error("the same message comes on several connections"));
   } finally {
     if (!taken) await body.file?.remove();
   }
+}
+
+/** Those whose key is remembered. */
+async function seenAmong(
+  keyed: readonly { readonly recipient: NewRecipient; readonly key: SeenKey }[],
+  queue: Enqueueing["queue"],
+): Promise<Set<NewRecipient>> {
+  if (keyed.length === 0) return new Set();
+  const seen = await queue.seen(keyed.map(({ key }) => key));
+  return new Set(keyed.flatMap(({ recipient }, index) => (seen[index] ? [recipient] : [])));
 }
 
 /** One for each part, over one content. */

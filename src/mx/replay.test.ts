@@ -88,6 +88,25 @@ test("only those who got it are left out; the others get it", async () => {
   assert.equal(first, second, "the signature is whole in both");
 });
 
+test("a tagged copy keeps no better one from its recipient; a better one keeps tagged ones away", async () => {
+  const tagging = { actions: { pass: "tag" } } as const;
+  const tagged = "tag; VSMTP/pass; policy.actions.pass";
+  const message = letter();
+  await send(message, tagging);
+  assert.deepEqual(await send(message, tagging), ["250 2.0.0 Ok"], "tagged copies are repeats of each other");
+  assert.deepEqual(flags(await border.entries()), [tagged]);
+  await send(message);
+  assert.deepEqual(flags(await border.entries()), [null]);
+  const better = letter();
+  await send(better);
+  assert.deepEqual(await send(better, tagging), ["250 2.0.0 Ok"]);
+  await send(better, tagging, ["bob@dest.test", "carol@dest.test"]);
+  assert.deepEqual(
+    (await border.entries()).map(({ to }) => to),
+    [["bob@dest.test"], ["carol@dest.test"]],
+  );
+});
+
 test("of copies that come at a time one is delivered", async () => {
   const message = letter();
   await Promise.all(Array.from({ length: 8 }, () => send(message)));

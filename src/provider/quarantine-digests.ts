@@ -5,7 +5,8 @@ import { REASON_TEXT } from "../verification/index.ts";
 import { readersOf } from "./mailboxes.ts";
 import type { Shared } from "./role.ts";
 
-/** A day's digests are due when it is over; that is looked for so often. */
+/** A day's digests are due when it is over; that is looked for so long after the start, and then so often. */
+const firstLookMs = 60_000;
 const lookMs = 10 * 60_000;
 const dayMs = 86_400_000;
 
@@ -32,11 +33,13 @@ export function startQuarantineDigests(
       log.warn({ role: "delivery", err: error }, "digests cannot be sent now");
     }
   };
-  const timer = setInterval(() => {
+  const look = (): void => {
     sending = sending.then(send);
-  }, lookMs);
+    timer = setTimeout(look, lookMs);
+  };
+  let timer = setTimeout(look, firstLookMs);
   return async () => {
-    clearInterval(timer);
+    clearTimeout(timer);
     ending.abort();
     await sending;
   };

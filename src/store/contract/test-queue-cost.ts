@@ -19,6 +19,12 @@ export function queueCostContract(
     );
     await store.commit(messages.map((message) => ({ kind: "insert", messages: [message] })));
     assert.deepEqual(counting.take(), { statements: 4, changes: 1 });
+    const seen = (n: number) => [{ key: Buffer.alloc(32, n), until: START / 1000 }];
+    await store.commit(
+      Array.from({ length: 128 }, (_, n) => ({ kind: "insert", messages: [newMessage()], seen: seen(n) })),
+    );
+    // One more, for what is remembered: there is no read to find that it is no repeat.
+    assert.deepEqual(counting.take(), { statements: 5, changes: 1 });
     const settlements = messages.map(({ id }) => settlement({ id, lease: 1 }));
     await store.commit(settlements.map((one) => ({ kind: "settle", settlement: one })));
     assert.deepEqual(counting.take(), { statements: 4, changes: 1 });
