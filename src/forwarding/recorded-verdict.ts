@@ -15,7 +15,7 @@ export function recordedVerdict(header: Header): AuthenticationResult | null {
     if (field.name === "received") return null;
     if (field.name !== "authentication-results") continue;
     const read = readAuthenticationResults(fieldText(header, field));
-    return read?.results.find(({ method }) => method === "vsmtp") ?? null;
+    return read?.results.find(({ method }) => method === "vsmtp") ?? NOTHING_PROVED;
   }
   return null;
 }
@@ -29,3 +29,10 @@ export function wasProved({ result }: AuthenticationResult): boolean {
 export function propertyOf({ properties }: AuthenticationResult, wanted: string): string | null {
   return properties.find(([name]) => name === wanted)?.[1] ?? null;
 }
+
+const NOTHING_PROVED: AuthenticationResult = {
+  method: "vsmtp",
+  result: "none",
+  reason: null,
+  properties: [],
+};

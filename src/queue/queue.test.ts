@@ -265,6 +265,27 @@ test("a process that starts takes over what dead ones of its host held, and no o
   await queue.close();
 });
 
+test("forwards are queued with the outcome that says delivered, or not at all", async (t) => {
+  const { clock, start } = await open(t);
+  const [first, other] = [start(), start()];
+  await first.enqueue([newMessage()]);
+  const [held] = await first.lease(all);
+  ok(held);
+  await first.close();
+  const [taken] = await other.lease(all);
+  ok(taken);
+  const forwards = [newMessage({ recipients: ["x@one.test"] }), newMessage({ recipients: ["y@two.test"] })];
+  deepEqual(await first.settle(held, { ...outcomes(held, "delivered"), forwards }), { kind: "lease-lost" });
+  equal((await other.counts()).queued, 0);
+  deepEqual(await other.settle(taken, { ...outcomes(taken, "delivered"), forwards }), {
+    kind: "settled",
+    retryAt: null,
+  });
+  await clock.advance(minute);
+  const leased = await other.lease(all);
+  deepEqual(leased.map(({ destination }) => destination).sort(), ["one.test", "two.test"]);
+});
+
 test("a lease lives as long as its process says so; then another takes over, and the first settles nothing", async (t) => {
   const { clock, start } = await open(t);
   const [alive, other] = [start(), start()];
