@@ -2,7 +2,6 @@ import { networkInterfaces } from "node:os";
 import { getCACertificates } from "node:tls";
 import type { Config } from "../config/index.ts";
 import { Delivery, type SenderStanding } from "../delivery/index.ts";
-import { dnsPolicySource } from "../dns/index.ts";
 import { bearsAlteredMail, Forwarding } from "../forwarding/index.ts";
 import type { KeyringStore } from "../keyring/index.ts";
 import type { DkimSigners, Vault } from "../signing/index.ts";
@@ -48,12 +47,18 @@ export async function startDelivery(
     staple: submission.staple,
     dkim,
     spool,
-    bearsAlteredMail: bearsAlteredMail(dnsPolicySource(network.resolver), network.resolver),
+    bearsAlteredMail: (domain) => bearsAlteredMail(shared.memories.policies(), network.resolver)(domain),
     onMembersProblem: (file, problem) =>
       shared.log.error({ role: "delivery", file, problem }, "list members"),
   });
   const passwordOf = await readNextHopPasswords(config);
-  const reportSigner = new RoleReportSigner({ hostname, vault, staple: submission.staple, dkim });
+  const reportSigner = new RoleReportSigner({
+    hostname,
+    vault,
+    ownDomain: config.domains[0]?.name ?? null,
+    staple: submission.staple,
+    dkim,
+  });
   const reports = startReports(shared, queue, reportSigner);
   const delivery = new Delivery({
     queue,

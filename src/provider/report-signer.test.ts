@@ -77,6 +77,19 @@ test("where the vault knows nobody who could sign, a report comes from this host
   }
 });
 
+test("reports of what went on to domains of others come from a domain of ours", async () => {
+  const signer = new RoleReportSigner({
+    hostname: "mx.here.test",
+    vault: here.vault,
+    ownDomain: "here.test",
+    staple: false,
+    dkim: new Map(),
+  });
+  const signed = await signer.sign(order({ domain: "elsewhere.test", recipient: "alice@far.test" }));
+  assert.ok(signed.kind === "ready");
+  assert.equal(signed.signedBy, "mailer-daemon@here.test");
+});
+
 test("a vault that is away: reports wait for it, for a day; those that are overdue go without", async () => {
   let now = 0;
   const client = new VaultClient({ open: () => Promise.reject(new Error("nobody there")) });

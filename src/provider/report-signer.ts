@@ -12,6 +12,8 @@ export interface ReportSignerOptions {
   readonly hostname: string;
   /** Null: nobody signs here. */
   readonly vault: Vault | null;
+  /** A domain of ours, whose role signs what no other can, such as reports of what was passed on to domains of others. */
+  readonly ownDomain?: string | null;
   /** As for users' mail (STP-1). */
   readonly staple: boolean;
   readonly dkim: DkimSigners;
@@ -31,8 +33,8 @@ const REMEMBERED_DOMAINS = 1_000;
 
 /**
  * Signs reports, like all mail of a domain that signs everything: they come from the domain's mailer-daemon, an account
- * that the vault makes when it is first needed (NBR-2, PRV-9). Where the vault knows nobody who could sign, they come
- * from this host, unsigned.
+ * that the vault makes when it is first needed (NBR-2, PRV-9). Where the vault knows nobody there who could sign, from that of
+ * a domain of ours; else from this host, unsigned.
  */
 export class RoleReportSigner implements ReportSigner {
   readonly #options: ReportSignerOptions;
@@ -51,11 +53,13 @@ export class RoleReportSigner implements ReportSigner {
   }
 
   async sign(order: ReportOrder): Promise<SignedReport> {
-    const { vault, hostname } = this.#options;
-    const parsed = parseAddress(`${SYSTEM_SENDER}@${order.domain}`);
-    if (vault !== null && parsed.ok) {
-      const role = parsed.address;
-      const attempt = await this.#signAs(role, order, vault).catch(
+    const { vault, hostname, ownDomain = null } = this.#options;
+    const roles = [order.domain, ...(ownDomain === null ? [] : [ownDomain])].flatMap((domain) => {
+      const parsed = parseAddress(`${SYSTEM_SENDER}@${domain}`);
+      return parsed.ok ? [parsed.address] : [];
+    });
+    for (const role of vault === null ? [] : roles) {
+      const attempt = await this.#signAs(role, order, vault as Vault).catch(
         (cause): Later => ({ kind: "later", cause }),
       );
       if (attempt.kind === "signed") {

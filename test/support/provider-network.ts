@@ -6,6 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createTransport } from "nodemailer";
 import { MappingDialer } from "../../src/dialer/index.ts";
 import { DnsServer } from "../../src/dns/index.ts";
+import { AuditWriter, Authenticator, auditKeyOf, loadMasterKey, UserKeys } from "../../src/keyring/index.ts";
+import { parseAddress } from "../../src/message/index.ts";
 import type { MxEvent } from "../../src/mx/index.ts";
 import {
   Authority,
@@ -16,7 +18,11 @@ import {
   Observer,
   type User,
 } from "../../src/playground/index.ts";
+import { receivedInMemory } from "../../src/reception/index.ts";
+import { signSubmission } from "../../src/signing/index.ts";
 import { openSmtp } from "../../src/smtp/index.ts";
+import { openKeyringStore } from "../../src/store/index.ts";
+import { KeyringVault } from "../../src/vault/index.ts";
 import { freePorts } from "./free-ports.ts";
 
 export interface ProviderPlan {
@@ -131,6 +137,45 @@ export class ProviderNetwork {
     return messageId;
   }
 
+  /** A letter as its provider would send it, signed for exactly one recipient; no mail program asks for that yet. */
+  async signExact(
+    { address, provider }: User,
+    recipient: string,
+  ): Promise<{ octets: string; messageId: string }> {
+    const messageId = `<letter-${++this.#letters}@${provider.plan.name}>`;
+    const raw = `From: ${address}\r\nTo: ${recipient}\r\nMessage-ID: ${messageId}\r\n\r\nFor you alone.\r\n`;
+    const folder = provider.folder;
+    const masterKey = await loadMasterKey({ kind: "file", path: join(folder, "master.key") });
+    const store = await openKeyringStore({
+      location: join(folder, "keyring.sqlite"),
+      auditKey: auditKeyOf(masterKey),
+    });
+    try {
+      const audit = new AuditWriter(store);
+      const keys = new UserKeys({ store, masterKey, audit });
+      const authenticator = new Authenticator({ store, masterKey, audit, scram: false });
+      const parsed = parseAddress(address);
+      const login =
+        parsed.ok &&
+        (await new KeyringVault({ authenticator, keys }).assert(parsed.address, {
+          client: "",
+          channelBinding: null,
+        }));
+      if (!login || "kind" in login) throw new Error(`${address} cannot sign`);
+      const message = receivedInMemory(Buffer.from(raw));
+      const usual = { smtputf8: false, authservIds: [], staple: false, now: Date.now() };
+      const signed = await signSubmission(
+        { ...usual, message, recipients: [recipient], flags: ["exact"] },
+        login,
+      );
+      if (signed.kind !== "signed") throw new Error("it is not signed");
+      const octets = Buffer.concat([signed.copies[0]?.signatures ?? Buffer.alloc(0), signed.content.inline]);
+      return { octets: octets.toString("latin1"), messageId };
+    } finally {
+      await store.close();
+    }
+  }
+
   /**
    * Hands octets to the MX of a recipient's provider, as any host may.
    *
@@ -173,9 +218,14 @@ export class ProviderNetwork {
   }
 
   /** A message as it stands in a mailbox, as soon as it does. */
-  async inMailbox(address: string, messageId: string): Promise<string> {
-    return await within(`${messageId} is in the mailbox of ${address}`, () =>
-      this.mailbox(address).find((message) => message.includes(`\r\nMessage-ID: ${messageId}\r\n`)),
+  inMailbox(address: string, messageId: string): Promise<string> {
+    return this.found(address, (message) => message.includes(`\r\nMessage-ID: ${messageId}\r\n`));
+  }
+
+  /** A message in a mailbox that fits, as soon as there is one. */
+  async found(address: string, fits: (message: string) => boolean): Promise<string> {
+    return await within(`there is such a message in the mailbox of ${address}`, () =>
+      this.mailbox(address).find(fits),
     );
   }
 
