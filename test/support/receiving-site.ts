@@ -91,6 +91,11 @@ catch_all = "all"`,
     return this.#dnsPort;
   }
 
+  /** The resolver is away until it listens again. */
+  async startDns(): Promise<void> {
+    await this.dns.listen(this.#dnsPort, LOOPBACK);
+  }
+
   get port(): number {
     return this.provider.port("mx");
   }
@@ -121,8 +126,12 @@ catch_all = "all"`,
     return server;
   }
 
-  /** Something else at a place; "*" is everywhere that is not listed. */
-  async raw(place: string, serve: (socket: Socket) => void): Promise<void> {
+  /**
+   * Something else at a place; "*" is everywhere that is not listed.
+   *
+   * @returns ends it
+   */
+  async raw(place: string, serve: (socket: Socket) => void): Promise<() => void> {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket.on("error", () => {}));
@@ -131,10 +140,12 @@ catch_all = "all"`,
     });
     await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
     this.places.set(place, { host: LOOPBACK, port: (server.address() as { port: number }).port });
-    this.#closers.unshift(() => {
+    const close = (): void => {
       for (const socket of sockets) socket.destroy();
       server.close();
-    });
+    };
+    this.#closers.unshift(close);
+    return close;
   }
 
   /** Sends a message by a connection of its own, as octets with dots stuffed. */
@@ -164,7 +175,8 @@ catch_all = "all"`,
     const ended = text.endsWith("\r\n") ? text : `${text}\r\n`;
     talker.send(`${ended.replaceAll(/(?<=^|\r\n)\./g, "..")}.\r\n`);
     const answer = await talker.reply();
-    const event = this.events[before] ?? null;
+    const event =
+      this.events.slice(before).find(({ envelope }) => (envelope.reversePath?.text ?? "") === from) ?? null;
     return { summary: summaryOf(answer, event), reply: answer, event };
   }
 
