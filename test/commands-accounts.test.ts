@@ -13,7 +13,7 @@ let made: Record<string, unknown> = {};
 before(async () => {
   await cli.does(
     "domain add Someisp.TEST --sign-statements",
-    /^someisp\.test is hosted[\s\S]*\n {2}_vsmtp\.someisp\.test\. IN TXT "v=VSMTP1; p=none; dk=[\w+/]{59}="\n$/,
+    /^someisp\.test is hosted[\s\S]*\n {2}_vsmtp\.someisp\.test\. 300 IN TXT "v=VSMTP1; p=none; dk=[\w+/]{59}="\n$/,
   );
   made = await cli.object("account add Allice@someisp.test --alias al@someisp.test");
 });

@@ -74,7 +74,7 @@ after(async () => {
 test("domain add and account add make the store; secrets are for their owner only (LIF-6)", async () => {
   const added = await vsmtp(["domain", "add", "someisp.test", "--config", settings]);
   assert.equal(added.status, 0, added.stderr);
-  assert.match(added.stdout, /_vsmtp\.someisp\.test\. IN TXT "v=VSMTP1; p=none"/);
+  assert.match(added.stdout, /_vsmtp\.someisp\.test\. 300 IN TXT "v=VSMTP1; p=none"/);
   const account = await vsmtp(["account", "add", "Allice@someisp.test", "--json", "--config", settings]);
   assert.equal(account.status, 0, account.stderr);
   password = JSON.parse(account.stdout).password;

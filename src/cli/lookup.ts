@@ -1,65 +1,70 @@
 import type { Command } from "commander";
-import { describeStep, type LookupReport } from "../key-lookup/index.ts";
-import { type Address, encodeAddress } from "../message/index.ts";
-import { isId16, keyId } from "../signature/index.ts";
+import type { LookupReport } from "../key-lookup/index.ts";
+import type { Address } from "../message/index.ts";
+import { isId16 } from "../signature/index.ts";
+import { explain } from "./administration/explain.ts";
 import { addressArgument, unixNow } from "./arguments.ts";
 import { EXIT } from "./exit-status.ts";
+import { type Lookup, lookupFields, lookupObject } from "./lookup-object.ts";
+import { lookupText } from "./lookup-text.ts";
 import { addNetworkOptions, type NetworkOptions } from "./network-options.ts";
-import { openKeyLookup } from "./open-key-lookup.ts";
+import { openInstallationLookup, openLookup } from "./open-key-lookup.ts";
+import { shownText } from "./terminal-text.ts";
 import { UsageError } from "./usage-error.ts";
 
 export { kidsAreNoOptions as arrange } from "./arguments.ts";
 
+interface LookupOptions extends NetworkOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
 /** `vsmtp lookup ADDR [KID]`: asks an address's key server as a receiver would, and shows every step. */
 export function define(command: Command, done: (status: number) => void): void {
-  addNetworkOptions(
-    command
-      .argument("ADDR", "the address", addressArgument)
-      .argument("[KID]", "the key id, k= in a VSMTP-Signature; without it a server may answer with a decoy"),
-  )
-    .option("--json", "one line of JSON: answer, statement, trail")
-    .action(
-      async (identity: Address, kid: string | undefined, options: NetworkOptions & { json?: boolean }) => {
-        if (kid !== undefined && !isId16(kid))
-          throw new UsageError(`"${kid}" is no key id: 22 characters of base64url`);
-        const lookup = openKeyLookup(options);
-        try {
-          const question = { identity, kid: kid ?? null, algorithm: null, signedAt: null, now: unixNow() };
-          const report = await lookup.explain(question);
-          process.stdout.write(`${options.json ? json(report) : text(identity, kid, report)}\n`);
-          done(exitStatus(report));
-        } finally {
-          lookup.close();
-        }
-      },
-    );
-}
-
-/** What a server that hides who has an account makes up looks like a key, and is one (KEY-34). */
-const DECOY = "; asked without KID: it may be a decoy";
-
-function text(
-  identity: Address,
-  kid: string | undefined,
-  { answer, statement, trail }: LookupReport,
-): string {
-  const lines = trail.map((step) => `  ${describeStep(step)}`);
-  if (statement !== null) lines.push("", `  ${statement}`);
-  const verdict =
-    answer.kind === "key"
-      ? `key ${keyId(answer.spki)}, ${answer.trust ?? "no"} trust${kid === undefined ? DECOY : ""}`
-      : answer.kind === "fail"
-        ? `fail ${answer.reason}: ${answer.detail}`
-        : `temperror: ${answer.detail}`;
-  return [`${encodeAddress(identity)}`, ...lines, "", verdict].join("\n");
-}
-
-function json({ answer, statement, trail }: LookupReport): string {
-  const shown =
-    answer.kind === "key"
-      ? { ...answer, spki: Buffer.from(answer.spki).toString("base64"), kid: keyId(answer.spki) }
-      : answer;
-  return JSON.stringify({ answer: shown, statement, trail });
+  explain(
+    addNetworkOptions(
+      command
+        .argument("ADDR", "the address", addressArgument)
+        .argument(
+          "[KID]",
+          "the key id, k= in a VSMTP-Signature; without it a server may answer with a decoy",
+        ),
+    )
+      .option("--config FILE", "look it up as this installation does: its settings, and what it remembers")
+      .option("--json", "one line of JSON"),
+    {
+      about: [
+        "Shows what a receiver finds out on the way to a key: the domain's policy record, the servers in the order to try them, what was said, what the certificate proves, the statement, and how long it will be remembered.",
+        "What a running server remembers of keys is its own; with --config the policy records that it has remembered count.",
+      ],
+      examples: [
+        ["vsmtp lookup allice@isp.example FIH_rUKoiX6PoyILK0Uagg", "the key of a signature"],
+        ["vsmtp lookup allice@isp.example --config /etc/vsmtp/vsmtp.toml", "as the server here would see it"],
+      ],
+      json: lookupFields,
+    },
+  ).action(async (identity: Address, kid: string | undefined, options: LookupOptions) => {
+    if (kid !== undefined && !isId16(kid))
+      throw new UsageError(`"${kid}" is no key id: 22 characters of base64url`);
+    const { keys, policies, remembered } =
+      options.config === undefined
+        ? openLookup(options)
+        : await openInstallationLookup(options.config, options);
+    try {
+      // Before the answer changes it.
+      const memory = remembered(identity.domain);
+      const question = { identity, kid: kid ?? null, algorithm: null, signedAt: null, now: unixNow() };
+      const report = await keys.explain(question);
+      const unsigned = await policies.policyFor(identity.domain);
+      const lookup: Lookup = { identity, kid: kid ?? null, report, unsigned, memory };
+      process.stdout.write(
+        options.json ? `${JSON.stringify(lookupObject(lookup))}\n` : `${shownText(lookupText(lookup))}\n`,
+      );
+      done(exitStatus(report));
+    } finally {
+      keys.close();
+    }
+  });
 }
 
 function exitStatus({ answer }: LookupReport): number {

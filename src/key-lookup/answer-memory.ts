@@ -20,6 +20,13 @@ export interface AnswerMemoryOptions {
   readonly maxStatementSeconds?: number | undefined;
 }
 
+/** What was just remembered, and for how long. */
+export interface Kept {
+  readonly what: "statement" | "no-key" | "no-keyserver";
+  readonly seconds: number;
+  readonly staleSeconds: number;
+}
+
 /** What key servers said, for as long as it may be used (CCH-1, CCH-3, CCH-4). */
 export class AnswerMemory {
   readonly #answers: RememberedAnswers<Fetched>;
@@ -51,28 +58,38 @@ export class AnswerMemory {
   }
 
   /** @param remember false: statements are used once */
-  keep(key: string, domainKey: string, fetched: Fetched, remember: boolean): void {
-    if (fetched.kind === "temperror") return;
+  keep(key: string, domainKey: string, fetched: Fetched, remember: boolean): Kept | null {
+    if (fetched.kind === "temperror") return null;
     // Whatever was said later than a stale statement outranks it.
     this.#stale.drop(key);
-    if (fetched.kind === "no-keyserver") this.#noKeyserver.keep(domainKey, fetched, NO_KEYSERVER_SECONDS);
-    else if (fetched.kind === "no-key" || !fetched.parsed.ok)
-      this.#answers.keep(key, fetched, NO_KEY_SECONDS);
-    else if (remember) {
-      const seconds = this.#statementSeconds(fetched.parsed.statement.ttlSeconds);
-      const { staleSeconds } = fetched.parsed.statement;
-      this.#answers.keep(key, fetched, seconds);
-      if (staleSeconds > 0) this.#stale.keep(key, fetched, seconds + staleSeconds);
+    if (fetched.kind === "no-keyserver") {
+      this.#noKeyserver.keep(domainKey, fetched, NO_KEYSERVER_SECONDS);
+      return { what: "no-keyserver", seconds: NO_KEYSERVER_SECONDS, staleSeconds: 0 };
     }
+    if (fetched.kind === "no-key" || !fetched.parsed.ok) {
+      this.#answers.keep(key, fetched, NO_KEY_SECONDS);
+      return { what: fetched.kind, seconds: NO_KEY_SECONDS, staleSeconds: 0 };
+    }
+    if (!remember) return null;
+    const { ttlSeconds, staleSeconds } = fetched.parsed.statement;
+    // CCH-1
+    const seconds = Math.min(Math.max(ttlSeconds, MIN_STATEMENT_SECONDS), this.#maxStatementSeconds);
+    this.#answers.keep(key, fetched, seconds);
+    if (staleSeconds > 0) this.#stale.keep(key, fetched, seconds + staleSeconds);
+    return { what: "statement", seconds, staleSeconds };
+  }
+
+  /** For how much longer an answer is remembered. */
+  secondsLeft(key: string, domainKey: string): number {
+    return (
+      this.#answers.secondsLeft(key) ||
+      this.#stale.secondsLeft(key) ||
+      this.#noKeyserver.secondsLeft(domainKey)
+    );
   }
 
   clear(): void {
     for (const memory of [this.#answers, this.#stale, this.#noKeyserver]) memory.clear();
-  }
-
-  /** CCH-1 */
-  #statementSeconds(ttlSeconds: number): number {
-    return Math.min(Math.max(ttlSeconds, MIN_STATEMENT_SECONDS), this.#maxStatementSeconds);
   }
 }
 

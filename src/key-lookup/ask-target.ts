@@ -25,6 +25,8 @@ export interface TargetFailure {
   readonly refused: boolean;
   /** Who should leave the target alone for a while (CCH-4): this domain, or nobody because it was not its fault. */
   readonly blame: "domain" | "nobody";
+  /** Who is left alone from now on, whatever the domain is. */
+  readonly paused?: { readonly target: string; readonly seconds: number };
   readonly detail: string;
 }
 
@@ -146,8 +148,8 @@ async function askPlace(
   }
   // Broken for one domain is broken for all. When our own time ran out the target may be innocent.
   const failure = { ...answer, refused: answer.refused && refusedAll };
-  if (!signal.aborted) memory.failed(name, failure);
-  return { ...failure, kind: "failed", blame: "nobody" };
+  const paused = signal.aborted ? {} : { paused: { target: name, seconds: memory.failed(name, failure) } };
+  return { ...failure, kind: "failed", blame: "nobody", ...paused };
 }
 
 function tlsaOf(
@@ -180,6 +182,7 @@ async function askAddress(
   const name = `${place.host}:${place.port}`;
   // Twice at most: a connection that was kept may have died meanwhile.
   for (const fresh of [false, true]) {
+    trail({ kind: "connecting", target: name, address: place.address });
     const opened = await pool.connect(place, signal, fresh);
     if (opened.kind !== "open" || !opened.kept) attempts.left--;
     if (opened.kind === "failed") return { ...opened, kind: "broken" };

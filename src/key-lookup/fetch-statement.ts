@@ -82,6 +82,7 @@ class Round {
     const { domain, domainMemory, notHere, policy, trail } = options;
     const name = `${target.host}:${target.port}`;
     const key = `${domain} ${name}`;
+    trail({ kind: "target", target: name });
     const remembered = domainMemory.recall(key);
     const answer: TargetAnswer =
       notHere.recall(key) !== null
@@ -115,7 +116,10 @@ class Round {
         this.refusedAll &&= fetched.refused;
         this.#failure ??= `${name}: ${fetched.detail}`;
         trail({ kind: "target-failed", target: name, detail: fetched.detail });
-        if (fetched.blame === "domain" && !options.signal.aborted) domainMemory.failed(key, fetched);
+        if (fetched.paused !== undefined) trail({ kind: "paused", ...fetched.paused });
+        if (fetched.blame === "domain" && !options.signal.aborted) {
+          trail({ kind: "paused", target: name, seconds: domainMemory.failed(key, fetched) });
+        }
         return null;
     }
   }
@@ -158,12 +162,14 @@ function readStatements(
     return failed(`${lines.length} statements where one was asked for`);
   }
   const parsed = parseStatement(line);
-  const trust = statementTrust(parsed, proof, policy);
+  const signed =
+    parsed.ok && policy.statementKeys.length > 0 && isSignedBy(parsed.statement, policy.statementKeys);
+  const trust = statementTrust(signed, proof, policy);
   const { statementKeys, epoch } = policy;
   const query = { identity: address, kid, algorithm: null, signedAt: null, now, statementKeys, epoch };
   const judgement = judgeStatement(parsed, query);
   const outcome = judgement.kind === "usable" ? "usable" : judgement.detail;
-  trail({ kind: "statement", line, outcome, trust });
+  trail({ kind: "statement", line, outcome, signed, trust });
   // An unreadable, forged or foreign statement is only believed to be the domain's if the server is (TRU-11).
   if (!isSufficient(trust, policy.requiredTrust)) {
     return failed(
@@ -176,9 +182,7 @@ function readStatements(
 }
 
 /** TRU-7, KEY-26: what the certificate and the statement's signature prove together. */
-function statementTrust(parsed: StatementResult, proof: Proof, policy: LookupPolicy): Trust | null {
-  const signed =
-    parsed.ok && policy.statementKeys.length > 0 && isSignedBy(parsed.statement, policy.statementKeys);
+function statementTrust(signed: boolean, proof: Proof, policy: LookupPolicy): Trust | null {
   if (signed && policy.statementKeysAuthenticated) return "domain";
   if (proof.trust !== null) return proof.trust;
   return signed && proof.ownName ? "host" : null;

@@ -362,11 +362,17 @@ describe("answers", () => {
       trail.map(describeStep).filter((line) => !line.startsWith("S: v=1")),
       [
         "_vsmtp.someisp.tld: no policy record",
+        "MX someisp.tld: 10 mx1.someisp.tld, TTL 0 s",
         "mx: mx1.someisp.tld:8757",
+        "mx1.someisp.tld:8757",
+        "A and AAAA mx1.someisp.tld: 8.8.4.1, TTL 0 s",
         "mx1.someisp.tld: 8.8.4.1",
+        "connecting to mx1.someisp.tld:8757 at 8.8.4.1",
         "S: -FW keys.hoster.tld:8757",
         "mx1.someisp.tld:8757 sends us to keys.hoster.tld:8757 (in plain text)",
+        "A and AAAA keys.hoster.tld: 8.8.6.1, TTL 0 s",
         "keys.hoster.tld: 8.8.6.1",
+        "connecting to keys.hoster.tld:8757 at 8.8.6.1",
         "S: +OK VSMTP/1",
         "C: STLS",
         "S: +OK begin",
@@ -376,6 +382,7 @@ describe("answers", () => {
         "S: +OK 1",
         "S: .",
         "statement: usable, host trust",
+        "the statement is remembered for 600 s",
       ],
     );
   });

@@ -1,10 +1,10 @@
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { MappingDialer } from "../dialer/index.ts";
-import { dnsPolicySource, type PolicyRecordAnswer, type PolicySource, type Resolver } from "../dns/index.ts";
-import { judgeStatement, KEY_PORT } from "../key-protocol/index.ts";
+import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
+import { KEY_PORT } from "../key-protocol/index.ts";
 import type { KeyAnswer, KeySource, Trust } from "../signature/index.ts";
 import { coversMailHost, type MtaStsPolicies } from "../transport-security/index.ts";
 import { AnswerMemory, domainKeyOf, keyOf } from "./answer-memory.ts";
+import { answerTo } from "./answer-question.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { type Fetched, fetchStatement } from "./fetch-statement.ts";
 import type { KeyLookupOptions } from "./key-lookup-options.ts";
@@ -13,14 +13,19 @@ import { LookupBudgets } from "./lookup-budgets.ts";
 import { type LookupPolicy, lookupPolicy } from "./lookup-policy.ts";
 import type { Answered, LookupQuestion, LookupReport } from "./lookup-report.ts";
 import type { Permit } from "./miss-budget.ts";
+import { policyStep } from "./policy-step.ts";
 import { RefusalMemory } from "./refusal-memory.ts";
 import { RememberedAnswers } from "./remembered-answers.ts";
 import { stapledAnswer } from "./stapled-answer.ts";
 import type { StapledQuery } from "./stapled-keys.ts";
 import { TargetMemory } from "./target-memory.ts";
+import { tellingResolver } from "./telling-resolver.ts";
 import type { Trail, TrailStep } from "./trail.ts";
+import { trustContext } from "./trust-context.ts";
 
 const untold: Trail = () => {};
+/** CCH-3; statements say it, clamped. */
+const MAX_STALE_SECONDS = 86_400;
 
 /**
  * Looks keys up where their domains keep them (DIS, TRU, CCH, KEY). What a hostile server can do is cost a lookup
@@ -123,7 +128,7 @@ export class KeyLookup implements KeySource {
       // What is remembered about the key comes first: it costs no query either, and may know of a revocation (STP-7).
       const remembered = this.#answers.recall(key, question.now);
       if (remembered !== null) {
-        noteRemembered(remembered, trail);
+        if (trail !== untold) this.#tellRemembered(remembered.kind, question, policy, trail);
         return answerTo(question, remembered, policy);
       }
       const stapled = stapledAnswer(question, policy, trail);
@@ -146,7 +151,7 @@ export class KeyLookup implements KeySource {
     const answered = answerTo(question, stale, policy, MAX_STALE_SECONDS);
     const { answer } = answered;
     if (answer.kind === "temperror" || (answer.kind === "fail" && answer.reason !== "revoked")) return null;
-    trail({ kind: "remembered", what: "stale statement" });
+    this.#tellRemembered("stale statement", question, policy, trail);
     return answered;
   }
 
@@ -180,7 +185,8 @@ export class KeyLookup implements KeySource {
     this.#underWay.set(key, fetching);
     try {
       const fetched = await fetching;
-      this.#answers.keep(key, domainKey, fetched, this.#isToBeRemembered(question, fetched));
+      const kept = this.#answers.keep(key, domainKey, fetched, this.#isToBeRemembered(question, fetched));
+      if (kept !== null) trail({ kind: "kept", ...kept });
       return fetched;
     } finally {
       this.#underWay.delete(key);
@@ -194,6 +200,17 @@ export class KeyLookup implements KeySource {
     return !this.#known.isStranger(domain, now);
   }
 
+  #tellRemembered(
+    what: Fetched["kind"] | "stale statement",
+    question: LookupQuestion,
+    policy: LookupPolicy,
+    trail: Trail,
+  ): void {
+    if (what === "temperror") return;
+    const seconds = this.#answers.secondsLeft(keyOf(question, policy), domainKeyOf(question, policy));
+    trail({ kind: "remembered", what, seconds });
+  }
+
   async #isEnforced(domain: string, host: string, signal: AbortSignal, trail: Trail): Promise<boolean> {
     if (this.#mtaSts === null) return false;
     const policy = await this.#mtaSts.policyOf(domain, signal);
@@ -205,7 +222,9 @@ export class KeyLookup implements KeySource {
   /** That nobody serves the domain, or what the same lookup says that is under way. */
   #underWayOrNowhere(key: string, domainKey: string, trail: Trail): Fetched | Promise<Fetched> | null {
     const remembered = this.#answers.recallNoKeyserver(domainKey);
-    if (remembered !== null) noteRemembered(remembered, trail);
+    if (remembered !== null) {
+      trail({ kind: "remembered", what: "no-keyserver", seconds: this.#answers.secondsLeft(key, domainKey) });
+    }
     const underWay = remembered ?? this.#underWay.get(key) ?? null;
     if (underWay !== null && remembered === null) trail({ kind: "merged" });
     return underWay;
@@ -229,7 +248,7 @@ export class KeyLookup implements KeySource {
         policy,
         port: this.#port,
         random: this.#random,
-        resolver: this.#resolver,
+        resolver: trail === untold ? this.#resolver : tellingResolver(this.#resolver, trail),
         pool: this.#pool,
         memory: this.#targetMemory,
         domainMemory: this.#domainMemory,
@@ -247,53 +266,4 @@ export class KeyLookup implements KeySource {
       permit.end(wasVain);
     }
   }
-}
-
-const MAX_STALE_SECONDS = 86_400;
-
-function policyStep(domain: string, found: PolicyRecordAnswer): TrailStep {
-  const detail = found.kind === "failure" ? found.detail : found.kind === "none" ? found.problem : null;
-  const authenticated = found.kind === "record" && found.authenticated;
-  return { kind: "policy", domain, found: found.kind, authenticated, detail };
-}
-
-function noteRemembered({ kind }: Fetched, trail: Trail): void {
-  if (kind !== "temperror") trail({ kind: "remembered", what: kind });
-}
-
-/** Holds what the servers say against one signature. */
-function answerTo(
-  question: LookupQuestion,
-  fetched: Fetched,
-  policy: LookupPolicy,
-  allowStaleSeconds = 0,
-): Answered {
-  if (fetched.kind === "temperror") {
-    return { answer: { kind: "temperror", detail: fetched.detail }, statement: null };
-  }
-  if (fetched.kind !== "statement") {
-    return { answer: { kind: "fail", reason: fetched.kind, detail: fetched.detail }, statement: null };
-  }
-  const { parsed, line, trust } = fetched;
-  const { identity, kid, algorithm, signedAt, now } = question;
-  const { statementKeys, epoch } = policy;
-  const asked = { identity, kid, algorithm, signedAt, now, statementKeys, epoch, allowStaleSeconds };
-  const judgement = judgeStatement(parsed, asked);
-  switch (judgement.kind) {
-    case "usable":
-      return {
-        answer: { kind: "key", spki: judgement.spki, grants: judgement.grants, trust },
-        statement: line,
-      };
-    case "fail":
-      return { answer: judgement, statement: line };
-    case "target-failed":
-      return { answer: { kind: "temperror", detail: judgement.detail }, statement: line };
-  }
-}
-
-/** The system's certificate authorities and these. */
-function trustContext(ca: readonly string[]): SecureContext {
-  const roots = ca.length > 0 ? { ca: [...getCACertificates("default"), ...ca] } : {};
-  return createSecureContext({ minVersion: "TLSv1.2", ...roots });
 }

@@ -30,24 +30,29 @@ export interface Server {
  */
 export function proveServer(server: Server, acceptable: AcceptableNames, trail: Trail): Proof {
   const { host, port, certificate, tlsa } = server;
-  const { chainProblem, chain, names, issuer, validTo } = certificate;
+  const { chainProblem, chain, names, issuer, validTo, tls } = certificate;
   const usesDane = tlsa.kind === "records" && tlsa.records.length > 0;
   // By the system's clock, as TLS judges chains.
   const daneProblem = usesDane ? judgeDane(tlsa.records, chain, [tlsa.base, host], Date.now()) : null;
-  const levels = new Set<Trust | undefined>();
-  if (usesDane && daneProblem === null) levels.add(acceptable.get(host));
-  if (chainProblem === null && daneProblem === null) {
-    for (const [name, trust] of acceptable) if (certificate.covers(name)) levels.add(trust);
-  }
-  const trust = levels.has("domain") ? "domain" : levels.has("host") ? "host" : null;
+  const proves = [...acceptable.keys()].filter(
+    (name) =>
+      daneProblem === null &&
+      ((usesDane && name === host) || (chainProblem === null && certificate.covers(name))),
+  );
+  const trust = proves.reduce<Trust | null>(
+    (best, name) => (best === "domain" ? best : (acceptable.get(name) ?? best)),
+    null,
+  );
   trail({
     kind: "certificate",
     target: `${host}:${port}`,
     names,
     issuer,
     validTo: validTo?.toISOString() ?? null,
+    tls,
     problem: daneProblem ?? (usesDane ? null : chainProblem),
     dane: usesDane,
+    proves,
     trust,
   });
   const isOwn = usesDane ? daneProblem === null : chainProblem === null && certificate.covers(host);

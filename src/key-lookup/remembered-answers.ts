@@ -19,9 +19,10 @@ export class RememberedAnswers<V extends object> {
     this.#entries.set(key, { value, untilMs: this.#nowMs() + seconds * 1000 });
   }
 
-  /** Until when, Unix milliseconds; 0 when it is not remembered. */
-  until(key: string): number {
-    return this.#entries.peek(key)?.untilMs ?? 0;
+  /** For how much longer; 0 when it is not remembered. */
+  secondsLeft(key: string): number {
+    const untilMs = this.#entries.peek(key)?.untilMs ?? 0;
+    return Math.max(0, Math.ceil((untilMs - this.#nowMs()) / 1000));
   }
 
   drop(key: string): void {

@@ -17,7 +17,9 @@ export function stapledAnswer(question: LookupQuestion, policy: LookupPolicy, tr
   const usable = judgement.kind === "usable" && isSufficient(trust, policy.requiredTrust);
   const line = staple.text;
   const detail = judgement.kind === "usable" ? "it is trusted as a host only" : judgement.detail;
-  trail({ kind: "staple", line, outcome: usable ? "usable" : detail, trust: usable ? trust : null });
+  const outcome = usable ? "usable" : detail;
+  const signed = judgement.kind === "usable";
+  trail({ kind: "staple", line, outcome, signed, trust: usable ? trust : null });
   if (!usable) return null;
   const { spki, grants } = judgement;
   return { answer: { kind: "key", spki, grants, trust, stapled: true }, statement: line };

@@ -30,10 +30,12 @@ export class TargetMemory {
     return entry !== undefined && entry.untilMs > this.#nowMs() ? entry : null;
   }
 
-  failed(key: string, { accepted, refused, detail }: RememberedFailure): void {
+  /** @returns for how many seconds it is left alone now */
+  failed(key: string, { accepted, refused, detail }: RememberedFailure): number {
     const before = this.#entries.get(key);
     const pauseMs = before === undefined ? FIRST_PAUSE_MS : Math.min(before.pauseMs * 2, LONGEST_PAUSE_MS);
     this.#entries.set(key, { accepted, refused, detail, pauseMs, untilMs: this.#nowMs() + pauseMs });
+    return pauseMs / 1000;
   }
 
   succeeded(key: string): void {

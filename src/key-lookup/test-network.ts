@@ -131,8 +131,8 @@ export class TestNetwork {
     this.#trust = createSecureContext({ ca: this.#root.cert });
     this.#resolver = new StubResolver({
       servers: [await this.dns.listen()],
-      attemptTimeoutMs: 200,
-      timeoutMs: 400,
+      attemptTimeoutMs: 1000,
+      timeoutMs: 2000,
     });
     this.#closers.push(() => this.dns.close());
   }

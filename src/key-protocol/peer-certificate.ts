@@ -12,6 +12,8 @@ export interface PeerCertificate {
   /** Who issued it and how long it is valid, for people; null where there is none. */
   readonly issuer: string | null;
   readonly validTo: Date | null;
+  /** As `TLSv1.3`. */
+  readonly tls: string | null;
   /** Is it valid for this host name? Says nothing about the chain. */
   covers(name: string): boolean;
 }
@@ -30,6 +32,7 @@ export function peerCertificate(socket: TLSSocket): PeerCertificate {
     names: dnsNames(certificate),
     issuer: certificate?.issuer.replaceAll("\n", ", ") ?? null,
     validTo: certificate?.validToDate ?? null,
+    tls: socket.getProtocol(),
     covers: (name) =>
       // RFC 9525: names in subjectAltName only, a wildcard only as the whole leftmost label.
       certificate?.checkHost(name, { subject: "never", partialWildcards: false }) !== undefined,

@@ -23,13 +23,16 @@ export interface Memories {
 /** Domains that were seen lately cost nothing to see again. */
 const writeAfterMs = 60_000;
 
+/** @param options `readOnly`: beside the process that writes them, such as for a command */
 export function openMemories(
   { dataDirectory, network: settings }: Config,
   network: Network,
   log: Log,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Memories {
   const files: Pick<MemoryFile<never>, "close">[] = [];
-  const opened = <F extends Pick<MemoryFile<never>, "close">>(file: F): F => {
+  const opened = <E>(file: MemoryFile<E>): MemoryFile<E> => {
+    if (readOnly) return { ...file, write: () => {} };
     files.push(file);
     return file;
   };

@@ -16,6 +16,8 @@ type Host = Pick<Config, "hostname" | "submission">;
 
 /** How old a stapled statement may be (POL-11), seconds: re-keying has its effect that much later. */
 const STAPLE_WINDOW_S = 300;
+/** Receivers hear of another `dk` or `ep` that much later (CCH-10). */
+const RECORD_TTL_S = 300;
 
 export function domainObject(domain: DomainRecord, host: Host): Record<keyof typeof domainFields, unknown> {
   return {
@@ -38,7 +40,7 @@ export function dnsRecords(domain: DomainRecord, { hostname, submission }: Host)
   if (statementKey) tags.push(`dk=${base64(statementKey.spki)}`);
   if (statementKey && submission.staple) tags.push(`sl=${STAPLE_WINDOW_S}`);
   if (epoch !== null) tags.push(`ep=${epoch}`);
-  return [`${name}. IN MX 10 ${hostname}.`, `_vsmtp.${name}. IN TXT "${tags.join("; ")}"`];
+  return [`${name}. IN MX 10 ${hostname}.`, `_vsmtp.${name}. ${RECORD_TTL_S} IN TXT "${tags.join("; ")}"`];
 }
 
 function base64(octets: Uint8Array): string {

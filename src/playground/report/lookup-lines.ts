@@ -9,8 +9,13 @@ function stepLines(step: TrailStep): string[] {
   switch (step.kind) {
     // What the policy record holds matters elsewhere; every address here is 127.0.0.1; the line says it itself.
     case "policy":
+    case "dns":
+    case "target":
     case "addresses":
+    case "connecting":
     case "statement":
+    case "kept":
+    case "paused":
       return [];
     case "remembered":
       return ["known from an earlier message; the time its server allowed (ttl) has not run out"];
