@@ -28,6 +28,10 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       summary: "what is kept from its recipients: list, show, release, delete",
       load: () => import("./quarantine/index.ts"),
     },
+    log: {
+      summary: "what became of each message: search, show",
+      load: () => import("./log/index.ts"),
+    },
     report: {
       summary: "what mail systems tell each other of their mail: show, send, complain of spam",
       load: () => import("./report/index.ts"),
