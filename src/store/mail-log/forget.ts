@@ -1,7 +1,7 @@
 import { firstMessageIdAt } from "../../queue/index.ts";
 import type { RowLocks } from "../sql/dialect.ts";
 import { type Program, run } from "../sql/program.ts";
-import { bucketAt } from "./buckets.ts";
+import { firstPartAt } from "./parts.ts";
 
 const DAY_MS = 86_400_000;
 /** Work that was done on a day is not done again so long after it. */
@@ -32,11 +32,12 @@ export function* forget(before: number, limit: number, { skip }: RowLocks): Prog
     )) +
     // The last part that is left has some terms whose entries are gone: nothing comes of them.
     (yield* run(
-      `DELETE FROM log_term WHERE (bucket, term, id) IN
-         (SELECT bucket, term, id FROM log_term WHERE bucket < ? ORDER BY bucket, term, id LIMIT ? ${skip})`,
-      bucketAt(before),
+      `DELETE FROM log_term WHERE (part, term, id) IN
+         (SELECT part, term, id FROM log_term WHERE part < ? ORDER BY part, term, id LIMIT ? ${skip})`,
+      firstPartAt(before),
       terms,
     ));
+  if (removed === 0) yield* run("DELETE FROM log_part WHERE part < ?", firstPartAt(before));
   const day = new Date(Math.max(0, before - CLAIM_DAYS * DAY_MS)).toISOString().slice(0, 10);
   yield* run("DELETE FROM log_claim WHERE day < ?", day);
   return removed > 0;

@@ -70,13 +70,17 @@ export const mailLogMigrations: readonly Migration[] = [
       PRIMARY KEY (message, at, recipient, outcome)
     ) ${keyed};
 
-    -- What messages can be found by: hashes of addresses, domains, key ids, ids of copies and so on. A time has its own part of the index,
-    -- so that writers touch few pages of it, and forgetting cuts off its beginning (decision 0111).
+    -- What messages can be found by: hashes of addresses, domains, key ids, ids of copies and so on (decision 0111).
     CREATE TABLE log_term (
-      bucket ${integer} NOT NULL,
-      term   ${integer} NOT NULL,
-      id     ${text} NOT NULL,
-      PRIMARY KEY (bucket, term, id)
+      part ${integer} NOT NULL,
+      term ${integer} NOT NULL,
+      id   ${text} NOT NULL,
+      PRIMARY KEY (part, term, id)
+    ) ${keyed};
+
+    -- The parts that there are.
+    CREATE TABLE log_part (
+      part ${integer} PRIMARY KEY
     ) ${keyed};
 
     CREATE TABLE log_claim (

@@ -1,9 +1,9 @@
 import type { LoggedMessage, MailLogFilter } from "../../mail-log/index.ts";
 import { firstMessageIdAt } from "../../queue/index.ts";
 import { integer, text } from "../sql/columns.ts";
-import { all, allIn, first, type Program, type Row, type SqlValue } from "../sql/program.ts";
-import { bucketOf } from "./buckets.ts";
+import { all, allIn, type Program, type Row, type SqlValue } from "../sql/program.ts";
 import { fits } from "./fits.ts";
+import { firstPartOf, isOfSameTime, partAfter } from "./parts.ts";
 import { receivedOf, submittedOf } from "./rows.ts";
 import { termsOfFilter } from "./terms.ts";
 
@@ -134,55 +134,62 @@ interface Ids {
   next(): Program<readonly string[] | null>;
 }
 
+/** The newest times first: each time's parts together, for messages are in order from one time to the next only. */
 function idsWith([term = 0, ...others]: readonly number[], span: Span): Ids {
   const also = others.map(
     () => ` AND EXISTS (SELECT 1 FROM log_term AS other
-      WHERE other.bucket = log_term.bucket AND other.term = ? AND other.id = log_term.id)`,
+      WHERE other.part = log_term.part AND other.term = ? AND other.id = log_term.id)`,
   );
-  const sql = `SELECT id FROM log_term WHERE term = ? AND bucket IN (*) AND id >= ? AND id < ?${also.join("")}
+  const sql = `SELECT id FROM log_term WHERE term = ? AND part IN (*) AND id >= ? AND id < ?${also.join("")}
     ORDER BY id DESC LIMIT ${PAGE}`;
   let { to } = span;
   let windows: Generator<readonly number[]> | null = null;
   let window: readonly number[] | null = null;
   return {
     *next() {
-      windows ??= windowsOf(yield* bucketsOf(span));
+      windows ??= windowsOf(yield* partsOf(span));
       for (;;) {
         window ??= windows.next().value ?? null;
         if (window === null) return null;
         const after: SqlValue[] = [span.from, to, ...others];
-        const ids = (yield* allIn(sql, window, [term], after)).map((row) => text(row, "id"));
-        if (ids.length < PAGE) window = null;
-        else to = ids.at(-1) as string;
-        if (ids.length > 0) return ids;
+        const rows = yield* allIn(sql, window, [term], after);
+        const ids = rows.map((row) => text(row, "id")).sort();
+        const page = ids.reverse().slice(0, PAGE);
+        if (page.length < PAGE) window = null;
+        else to = page.at(-1) as string;
+        if (page.length > 0) return page;
       }
     },
   };
 }
 
-/** The first and the last that can have some. */
-function* bucketsOf({ from, to }: Span): Program<readonly [number, number] | null> {
-  const ends = yield* first("SELECT min(bucket) AS lowest, max(bucket) AS highest FROM log_term");
-  if (ends === null || ends.lowest === null) return null;
-  const lowest = Math.max(integer(ends, "lowest"), from === "" ? 0 : bucketOfBound(from));
-  const highest =
-    to === END ? integer(ends, "highest") : Math.min(integer(ends, "highest"), bucketOfBound(to));
-  return [lowest, highest];
+/** All parts that can have some, the newest first. */
+function* partsOf({ from, to }: Span): Program<readonly number[]> {
+  const rows = yield* all(
+    "SELECT part FROM log_part WHERE part >= ? AND part < ? ORDER BY part DESC",
+    from === "" ? 0 : firstPartOf(wholeId(from)),
+    to === END ? Number.MAX_SAFE_INTEGER : partAfter(firstPartOf(wholeId(to))),
+  );
+  return rows.map((row) => integer(row, "part"));
 }
 
 /** Of an id, or of the time with which one begins. */
-function bucketOfBound(bound: string): number {
-  return bucketOf(bound.padEnd(16, "0"));
+function wholeId(bound: string): string {
+  return bound.padEnd(16, "0");
 }
 
-/** The newest first; each as long as a prepared statement is. */
-function* windowsOf(ends: readonly [number, number] | null): Generator<readonly number[]> {
-  if (ends === null) return;
-  const [lowest, highest] = ends;
+/** Whole times, few parts at first. */
+function* windowsOf(parts: readonly number[]): Generator<readonly number[]> {
+  let window: number[] = [];
   let number = 0;
-  for (let top = highest; top >= lowest; number++) {
-    const length = WINDOWS[Math.min(number, WINDOWS.length - 1)] as number;
-    yield Array.from({ length }, (_, index) => top - index);
-    top -= length;
+  for (const [index, part] of parts.entries()) {
+    window.push(part);
+    const next = parts[index + 1];
+    if (next !== undefined && isOfSameTime(part, next)) continue;
+    const wanted = WINDOWS[Math.min(number, WINDOWS.length - 1)] as number;
+    if (window.length < wanted && next !== undefined) continue;
+    yield window;
+    window = [];
+    number++;
   }
 }

@@ -11,19 +11,21 @@ import { add } from "./add.ts";
 import { aggregate } from "./aggregate.ts";
 import { forget } from "./forget.ts";
 import type { LogDriver } from "./log-driver.ts";
+import { Share } from "./parts.ts";
 import { search } from "./search.ts";
 import { story } from "./story.ts";
 
 /** The mail log's store on whatever database the driver speaks to. */
 export class SqlMailLogStore implements MailLogStore {
   readonly #driver: LogDriver;
+  readonly #share = new Share();
 
   constructor(driver: LogDriver) {
     this.#driver = driver;
   }
 
   add(batch: MailLogBatch): Promise<void> {
-    return this.#driver.change(add(batch), { synced: false, grows: true });
+    return this.#driver.change(add(batch, this.#share), { synced: false, grows: true });
   }
 
   search(filter: MailLogFilter, limit: number, before?: string): Promise<readonly LoggedMessage[]> {

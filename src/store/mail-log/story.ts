@@ -1,7 +1,7 @@
 import type { LoggedMessage, MailStory } from "../../mail-log/index.ts";
 import { text } from "../sql/columns.ts";
 import { allIn, first, type Program } from "../sql/program.ts";
-import { bucketOf } from "./buckets.ts";
+import { firstPartOf, partAfter } from "./parts.ts";
 import { deliveredOf, receivedOf, submittedOf } from "./rows.ts";
 import { termOf } from "./terms.ts";
 
@@ -24,10 +24,12 @@ function* messageOf(id: string): Program<LoggedMessage | null> {
 
 /** The id that a copy's submission has; its own where it is the first, or unknown. Copies are of one moment. */
 function* firstCopyOf(id: string): Program<string> {
+  const part = firstPartOf(id);
   const row = yield* first(
     `SELECT log_submitted.id FROM log_term JOIN log_submitted ON log_submitted.id = log_term.id
-     WHERE bucket = ? AND term = ?`,
-    bucketOf(id),
+     WHERE part IN (SELECT part FROM log_part WHERE part >= ? AND part < ?) AND term = ?`,
+    part,
+    partAfter(part),
     termOf(id),
   );
   return row === null ? id : text(row, "id");
