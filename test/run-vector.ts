@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
+import { gunzipSync } from "node:zlib";
 import type { Actions, Stage } from "../src/config/index.ts";
 import { type DomainPolicy, dnsPolicySource, type Resolver } from "../src/dns/index.ts";
 import {
@@ -22,6 +23,12 @@ import {
   parseAddress,
   parseHeader,
 } from "../src/message/index.ts";
+import {
+  attachedReport,
+  permissionName,
+  readAggregateReport,
+  reportDestinations,
+} from "../src/reports/index.ts";
 import {
   type Algorithm,
   algorithmOf,
@@ -132,6 +139,17 @@ const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outco
     if (answer.kind !== "policy") return { policy: answer.kind };
     return { policy: answer.policy, testing: answer.testing, at: answer.publishedAt };
   },
+  report: (input: { json: string }) => ({ usable: readAggregateReport(input.json).ok }),
+  "report-mail": (input: { message: string }) => {
+    const attached = attachedReport(octets(input.message));
+    return { json: attached.ok ? gunzipSync(attached.packed).toString() : null };
+  },
+  "report-destinations": ({ domain, rua }: { domain: string; rua: string }) => ({
+    destinations: reportDestinations(rua).map((one) => ({
+      to: one.kind === "mail" ? one.address : one.url.href,
+      permission: permissionName(domain, one.host),
+    })),
+  }),
   "author-policy": async (input: VerifyInput & { dns: Dns }) => {
     const { message, recipients, keys } = verifyContext(input);
     const verifier = new MessageVerifier();

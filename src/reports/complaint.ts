@@ -34,7 +34,8 @@ export function complaintAbout(message: Uint8Array, hostname: string): Complaint
     return bad(`${hostname} recorded no VSMTP result in this message`);
   }
   if (verdict.result !== "pass") {
-    return bad(`its VSMTP result is ${verdict.result}: who sent it is not known for sure`);
+    const result = /^[a-z]{1,20}$/.test(verdict.result) ? verdict.result : "no word";
+    return bad(`its VSMTP result is ${result}: who sent it is not known for sure`);
   }
   const property = (wanted: string): string | null =>
     verdict.properties.find(([name]) => name === wanted)?.[1] ?? null;

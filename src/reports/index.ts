@@ -13,7 +13,7 @@ export {
 } from "./daily-reports.ts";
 export { postReport } from "./post-report.ts";
 export { type ReceivedReport, ReceivedReports, readReportFile } from "./received-reports.ts";
-export { MAX_REPORT_MAIL_OCTETS } from "./report-attachment.ts";
+export { type AttachedReport, attachedReport, MAX_REPORT_MAIL_OCTETS } from "./report-attachment.ts";
 export { permissionName, type ReportDestination, reportDestinations } from "./report-destinations.ts";
 export { type Intake, type IntakeOptions, takeReport } from "./report-intake.ts";
 export { dayOf, ReportSchedule, type ReportScheduleOptions } from "./report-schedule.ts";

@@ -32,6 +32,7 @@ import { headerChecks } from "./families/v19-header-checks.ts";
 import { vaultRequests } from "./families/v19-requests.ts";
 import { actions } from "./families/v20-actions.ts";
 import { resultFields } from "./families/v20-result-fields.ts";
+import { reportCases } from "./families/v21-reports.ts";
 import type { Family } from "./vector.ts";
 
 export const families: readonly Family[] = [
@@ -55,4 +56,5 @@ export const families: readonly Family[] = [
   { folder: "v17-statements", cases: [...statesAndKeys, ...times, ...statementSignatures, ...staples] },
   { folder: "v19-private-interface", cases: [...vaultRequests, ...headerChecks] },
   { folder: "v20-actions-and-results", cases: [...actions, ...resultFields] },
+  { folder: "v21-reports", cases: reportCases },
 ];

@@ -35,7 +35,10 @@ export type Kind =
   | "header-check"
   | "actions"
   | "override"
-  | "result-field";
+  | "result-field"
+  | "report"
+  | "report-mail"
+  | "report-destinations";
 
 export interface Family {
   /** The folder: the family's number in conformance.md and a name, such as "v2-header-canonicalization". */
