@@ -202,7 +202,7 @@ test("REP-8: the mail that brought a report is in no report", async () => {
   assert.deepEqual(await command(someisp, "report", "send", "--dry-run"), []);
 });
 
-test("REP-8: a report that nobody signed is none, and other mail finds no mailbox there", async () => {
+test("REP-8: a report that nobody signed is refused, and other mail finds no mailbox there", async () => {
   const options = {
     from: "mailer-daemon@dest.test",
     to: "vsmtp-reports@someisp.test",
@@ -215,13 +215,15 @@ test("REP-8: a report that nobody signed is none, and other mail finds no mailbo
     end: Math.floor(Date.now() / 1000) - 3600,
   });
   const mail = aggregateMail(forged, packAggregateReport(forged), options);
-  assert.match(await inject(someisp, mail, "vsmtp-reports@someisp.test"), /^250 /);
-  const line = await until(() => someisp.log.find(({ msg }) => msg === "no report"), "no report");
-  assert.equal(line.detail, "a report counts from a verified sender only");
+  const refused = /^550 5\.7\.1 VSMTP\/unsigned /;
+  assert.match(await inject(someisp, mail, "vsmtp-reports@someisp.test"), refused);
+  assert.match(await inject(someisp, mail, "Vsmtp-Reports@someisp.test", "x@evil.test"), refused);
   assert.equal((await command(someisp, "report", "show")).length, 1);
-  // Nobody hears of it: it had no sender.
-  const gone = await until(() => someisp.log.find(({ msg }) => msg === "undeliverable"), "undeliverable");
-  assert.equal(gone.id, line.id);
+  // Proved, and no report.
+  await submit("Hello", "vsmtp-reports@someisp.test");
+  const { detail } = await until(() => someisp.log.find(({ msg }) => msg === "no report"), "no report");
+  assert.equal(detail, "a report counts from a verified sender only");
+  await until(() => someisp.log.find(({ msg }) => msg === "reported"), "its author is told");
 });
 
 test("REP-4: a complaint of a message in a mailbox comes to abuse@ of who sent it, and passes there", async () => {

@@ -4,9 +4,12 @@ import { formatPath, type Report } from "./problems.ts";
 import type { ReportSettings } from "./report-settings.ts";
 import type { Settings } from "./schema.ts";
 
+/** Reports are of yesterday, or late by a day. */
+const LEAST_LOG_MS = 3 * 86_400_000;
+
 /** @param dataDirectory relative paths count from there */
 export function buildReports(
-  { reports: written, domains, roles }: Settings,
+  { reports: written, domains, roles, log }: Settings,
   dataDirectory: string,
   report: Report,
 ): ReportSettings {
@@ -30,6 +33,12 @@ export function buildReports(
   }
   if (written.send && !roles.includes("delivery")) {
     report(["reports", "send"], 'reports.send needs the role "delivery", which sends them');
+  }
+  if (written.send && (!log.enabled || log.keep < LEAST_LOG_MS)) {
+    report(
+      ["reports", "send"],
+      "reports.send needs log.enabled, and log.keep of 3d or more: it counts the mail log",
+    );
   }
   return {
     send: written.send,

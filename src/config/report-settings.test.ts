@@ -56,5 +56,8 @@ test("reports: contradictions", () => {
   assert.deepEqual(problems("[reports]\nsend = true\n", '"mx"'), [
     'reports.send needs the role "delivery", which sends them',
   ]);
+  const unlogged = "reports.send needs log.enabled, and log.keep of 3d or more: it counts the mail log";
+  assert.deepEqual(problems("[reports]\nsend = true\n[log]\nenabled = false\n"), [unlogged]);
+  assert.deepEqual(problems('[reports]\nsend = true\n[log]\nkeep = "2d"\n'), [unlogged]);
   assert.match(problems('[reports]\nreceive = ["postmaster"]\n').join(), /must be an address such as/);
 });

@@ -32,19 +32,20 @@ export function mailboxAnswers(config: Config): (localPart: string, domain: stri
       ]),
     );
   const accepted = answers({});
-  const forMembers = answers({ actions: PROVED_ONLY, senders: [], excusesNobody: true });
+  const ofProved = answers({ actions: PROVED_ONLY, senders: [], excusesNobody: true });
   return (localPart, name) => {
     const domain = domains.get(name);
     if (domain === undefined) return { kind: "not-hosted" };
     const takesReports = config.reports.receive.has(`${localPart}@${name}`);
     if (!takesReports && !hasMailbox(domain, localPart)) return { kind: "unknown" };
-    return (isForMembers(domain, localPart) ? forMembers : accepted).get(name) ?? { kind: "unknown" };
+    const provedOnly = isForMembers(domain, localPart) || (takesReports && !hasOwnMailbox(domain, localPart));
+    return (provedOnly ? ofProved : accepted).get(name) ?? { kind: "unknown" };
   };
 }
 
 /**
- * What is no pass is refused in the session where a list takes mail of members only: it cannot be told whether one wrote it,
- * and nobody could be told later (ACT-2).
+ * What is no pass is refused in the session where a list takes mail of members only, or an address takes reports (REP-8): it
+ * cannot be told who wrote it, and nobody could be told later (ACT-2).
  */
 const PROVED_ONLY: Actions = Object.fromEntries(
   outcomes
@@ -69,10 +70,7 @@ export function readersOf({
     if (domain === undefined) return false;
     const expansion = findExpansion(domain, localPart);
     if (expansion !== null) return expansion.kind === "forward";
-    const { target } = domain;
-    return (
-      target.kind === "next-hop" || maildirOf({ ...target.mailboxes, catchAll: null }, localPart) !== null
-    );
+    return domain.target.kind === "next-hop" || hasOwnMailbox(domain, localPart);
   };
 }
 
