@@ -19,17 +19,14 @@ export interface Incoming {
   readonly receivingMs: number;
 }
 
-export function incoming(
-  came: Omit<Incoming, "id" | "from" | "receivingMs">,
-  startedAt: number | undefined,
-): Incoming {
+export function incoming(came: Omit<Incoming, "id" | "from" | "receivingMs">, began: number): Incoming {
   const { header, index } = came.message.scanned;
   const { receivedAt } = came;
   return {
     ...came,
     id: newMessageId(receivedAt),
     from: fromMailboxes(header, index),
-    receivingMs: receivedAt - (startedAt ?? receivedAt),
+    receivingMs: receivedAt - began,
   };
 }
 

@@ -17,6 +17,16 @@ import { Recipients } from "./recipients.ts";
 import { Rulebook } from "./rules.ts";
 import { TrustedSources } from "./trusted-sources.ts";
 
+/** A transaction between MAIL and the end of its content. */
+interface UnderWay {
+  /** Unix milliseconds. */
+  readonly began: number;
+  /** Of its first recipient; all others are treated alike. */
+  domain: DomainSettings;
+}
+
+const forAll: DomainSettings = { name: "", stage: null, actions: {}, senders: [] };
+
 /**
  * The MX: a message is judged, its action decided, both are recorded in it, and it is queued; all inside the session,
  * before the reply to DATA (VER-13). Nothing bounces (ACT-2).
@@ -28,8 +38,7 @@ export class MxHandler implements SmtpHandler {
   readonly #recipients: Recipients;
   readonly #trusted: TrustedSources;
   readonly #rulebook: Rulebook;
-  /** When the transactions under way began. */
-  readonly #began = new WeakMap<Envelope, number>();
+  readonly #underWay = new WeakMap<Envelope, UnderWay>();
 
   constructor(options: MxOptions) {
     this.#options = options;
@@ -41,7 +50,7 @@ export class MxHandler implements SmtpHandler {
   }
 
   mail(_session: SessionInfo, envelope: Envelope): null {
-    this.#began.set(envelope, this.#clock.now());
+    this.#underWay.set(envelope, { began: this.#clock.now(), domain: forAll });
     return null;
   }
 
@@ -50,10 +59,11 @@ export class MxHandler implements SmtpHandler {
     if (answer.kind === "not-hosted")
       return reply(550, "5.7.1", `Mail for <${recipient.text}> is not taken here`);
     if (answer.kind === "unknown") return reply(550, "5.1.1", `<${recipient.text}> is unknown here`);
-    const [first] = envelope.recipients;
-    const before = first && this.#recipients.lookUp(first);
+    const underWay = this.#underWay.get(envelope);
+    if (underWay === undefined) throw new Error("RCPT without MAIL");
+    if (envelope.recipients.length === 0) underWay.domain = answer.settings;
     // One reply answers for all recipients of a message: those of a domain with other settings come separately.
-    if (before?.kind === "accepted" && !sameSettings(before.settings, answer.settings)) {
+    if (!sameSettings(underWay.domain, answer.settings)) {
       return reply(452, "4.5.3", "This recipient's domain is served in a transaction of its own");
     }
     return null;
@@ -70,8 +80,8 @@ export class MxHandler implements SmtpHandler {
 
   async #accept(session: SessionInfo, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
     const receivedAt = this.#clock.now();
-    const came = incoming({ session, envelope, message, receivedAt }, this.#began.get(envelope));
-    const domain = this.#domainOf(envelope);
+    const { began, domain } = this.#underWay.get(envelope) ?? { began: receivedAt, domain: forAll };
+    const came = incoming({ session, envelope, message, receivedAt }, began);
     const { verification, bounces = null } = this.#options;
     const [verified, forgedBounce] = await Promise.all([
       judge(came, verification),
@@ -108,14 +118,6 @@ export class MxHandler implements SmtpHandler {
       took: { receiving: came.receivingMs, verifying: verifiedAt - receivedAt, queueing },
     });
     return handled.reply;
-  }
-
-  #domainOf({ recipients: [first] }: Envelope): DomainSettings {
-    const answer = first && this.#recipients.lookUp(first);
-    // The mailbox may have gone since RCPT; then what counts for all domains decides.
-    return answer?.kind === "accepted"
-      ? answer.settings
-      : { name: "", stage: null, actions: {}, senders: [] };
   }
 }
 

@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { defaultPolicy, type PolicySettings, type SenderRule, type TrustedSource } from "../config/index.ts";
 import { parseAddress } from "../message/index.ts";
 import type { NeighbourResults } from "../neighbours/index.ts";
+import { Talker } from "../smtp/test-peers.ts";
 import { Border, nothingKnown } from "./test-border.ts";
 
 // Which settings count for which mail, on a real socket: overrides for senders and recipients, trusted sources, marks.
@@ -237,6 +238,20 @@ test("recipients with other settings come one domain at a time, and each round g
     ["u@c.test", "v@c.test"],
   ]);
   while ((await border.queued()).length > 0);
+});
+
+test("the first recipient's settings count for all, also when his mailbox goes meanwhile", async () => {
+  const strict = { name: "dest.test", stage: "require" as const, actions: {}, senders: [] };
+  border.domains = [strict, { name: "other.test", stage: null, actions: {}, senders: [] }];
+  const talker = await Talker.hello(await border.listen());
+  await talker.ask("MAIL FROM:<a@x.test>");
+  assert.match(await talker.ask("RCPT TO:<bob@dest.test>"), /^250/);
+  border.domains = border.domains.slice(1);
+  assert.match(await talker.ask("RCPT TO:<carol@other.test>"), /^452 4\.5\.3/);
+  await talker.ask("DATA");
+  talker.send(`${from("a@x.test")}.\r\n`);
+  assert.match(await talker.reply(), /^550 5\.7\.1 VSMTP\/unsigned/);
+  talker.destroy();
 });
 
 test("the event has what a log needs", async () => {

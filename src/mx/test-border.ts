@@ -115,13 +115,18 @@ export class Border {
     return result.message.toString("latin1");
   }
 
+  /** Another server with this policy; repeats are accepted unless it says otherwise. */
+  listen(policy: Partial<PolicySettings> = {}): Promise<number> {
+    return this.#begin({ ...defaultPolicy, replays: "accept", ...policy });
+  }
+
   /** Sends a message, perhaps once more, under a policy and tells the replies, one for each recipient. */
   async send(
     message: string,
     policy: Partial<PolicySettings> = {},
     to = ["bob@dest.test"],
   ): Promise<string[]> {
-    const port = await this.#begin({ ...defaultPolicy, replays: "accept", ...policy });
+    const port = await this.listen(policy);
     const target = { host: "mx.dest.test", address: "127.0.0.1", port };
     const opened = await openSmtp(new MappingDialer(), target, {
       hostname: "out.test",
