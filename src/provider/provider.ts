@@ -148,7 +148,7 @@ async function keyServerSecrets(
 }
 
 async function openMailStore(
-  { config, waits, mailLog }: Shared,
+  { config, log, waits, mailLog }: Shared,
   closers: (() => Promise<void> | void)[],
 ): Promise<MailStore> {
   const spool = await Spool.open(config.store.spool);
@@ -160,7 +160,10 @@ async function openMailStore(
     hostname: config.hostname,
     giveUpAfterMs,
     warnAfterMs,
-    onExpired: (messages) => logExpired(mailLog.log, messages),
+    onExpired: (messages) => {
+      log.info({ ids: messages.map(({ id }) => id) }, "gone from quarantine: nobody released them in time");
+      logExpired(mailLog.log, messages);
+    },
   });
   closers.push(
     () => store.close(),

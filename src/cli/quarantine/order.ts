@@ -19,7 +19,7 @@ const verbs: Readonly<Record<"release" | "delete", Verb>> = {
     ],
     outcome: { one: "is released", many: "are released" },
     order: () => ({ kind: "release" }),
-    note: (config, messages) => writeDown(config, messages, "released"),
+    note: (config, messages, at) => writeDown(config, messages, "released", at),
   },
   delete: {
     summary: "delete messages before their time is over",
@@ -28,7 +28,7 @@ const verbs: Readonly<Record<"release" | "delete", Verb>> = {
     asks: true,
     outcome: { one: "is deleted", many: "are deleted" },
     order: () => ({ kind: "remove" }),
-    note: (config, messages) => writeDown(config, messages, "removed"),
+    note: (config, messages, at) => writeDown(config, messages, "removed", at),
   },
 };
 

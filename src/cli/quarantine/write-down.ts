@@ -9,11 +9,12 @@ export async function writeDown(
   config: Config,
   messages: readonly ListedMessage[],
   outcome: Extract<DeliveredEntry["outcome"], "released" | "removed">,
+  at: number,
 ): Promise<void> {
   if (!config.log.enabled) return;
   const detail = `${outcome} from quarantine by ${actorName()}`;
   const delivered = messages.flatMap(({ id, recipients }) =>
-    recipients.map(({ address: recipient }) => ({ id, at: Date.now(), recipient, outcome, detail })),
+    recipients.map(({ address: recipient }) => ({ id, at, recipient, outcome, detail })),
   );
   try {
     await using opened = await openMailLog(config);

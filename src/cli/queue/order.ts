@@ -53,8 +53,8 @@ export interface Verb {
   /** `is held` and `are held`, after a number of messages. */
   readonly outcome: { readonly one: string; readonly many: string };
   order(options: OrderOptions): QueueOrder;
-  /** Writes down whose messages it was carried out for. */
-  note?(config: Config, messages: readonly ListedMessage[]): Promise<void>;
+  /** Writes down for which messages it was carried out. @param at Unix milliseconds, before anything came of it */
+  note?(config: Config, messages: readonly ListedMessage[], at: number): Promise<void>;
 }
 
 /** Nobody reads more digits before saying yes. */
@@ -156,7 +156,7 @@ export function defineOrder<Options>(
       const question = verb.asks ? await consequence(queue, filter, verb) : null;
       if (question !== null) await confirm(question);
       const { note } = verb;
-      const noted = note && ((some: readonly ListedMessage[]) => note(config, some));
+      const noted = note && ((some: readonly ListedMessage[], at: number) => note(config, some, at));
       const messages = await carryOut(queue, filter, verb.order(options), json, noted);
       await printer.print({ order: name, messages }, sentence(messages, verb));
       return missing.length > 0 ? EXIT.usage : EXIT.ok;
@@ -169,7 +169,7 @@ async function carryOut(
   filter: QueueFilter,
   order: QueueOrder,
   json: boolean,
-  noted: ((messages: readonly ListedMessage[]) => Promise<void>) | undefined,
+  noted: ((messages: readonly ListedMessage[], at: number) => Promise<void>) | undefined,
 ): Promise<number> {
   const progress = await showProgress(order.kind, "messages", json);
   const onStep = (messages: number): void => progress.report(messages, null);
@@ -178,8 +178,9 @@ async function carryOut(
     let messages = 0;
     for await (const some of pages(queue, { before: Date.now(), ...filter })) {
       const ids = some.map(({ id }) => id);
-      messages += await orderAll(queue, { ...filter, ids }, order, Date.now());
-      await noted(some);
+      const now = Date.now();
+      messages += await orderAll(queue, { ...filter, ids }, order, now);
+      await noted(some, now);
       onStep(messages);
     }
     return messages;
