@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { buildForwards, buildLists, canonicalLocalPart } from "./build-forwards.ts";
 import { buildNextHop } from "./build-next-hop.ts";
-import { buildDomainPolicy, buildPolicy } from "./build-policy.ts";
+import { buildDomainPolicy, buildPolicy, checkNeighbours } from "./build-policy.ts";
 import { buildReports } from "./build-reports.ts";
 import type {
   Config,
@@ -140,6 +140,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       idleTimeoutMs: limits.idle_timeout,
     },
   };
+  checkNeighbours(config, report);
   if (roles.has("vault") && config.vault.listeners.length === 0 && config.vault.socketDirectory === null) {
     report(
       ["vault", "listen"],

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { Config } from "./config.ts";
 import { policy as schema } from "./policy-schema.ts";
 import type { DomainPolicySettings, PolicySettings, SenderRule } from "./policy-settings.ts";
 import { formatPath, type Report } from "./problems.ts";
@@ -28,6 +29,25 @@ export function buildPolicy(written: z.infer<typeof schema>, report: Report): Po
     trusted: buildTrusted(written.trusted, report),
     tag: { subject: tag.subject ?? null, fields: buildFields(tag.fields, report) },
   };
+}
+
+/** What the neighbours say cannot count where they are not asked. */
+export function checkNeighbours(
+  { policy, neighbours }: Pick<Config, "policy" | "neighbours">,
+  report: Report,
+): void {
+  if (neighbours.deadlineMs > LONGEST_DEADLINE_MS) {
+    report(["neighbours", "deadline"], "neighbours.deadline must be at most 5m: senders do not wait longer");
+  }
+  if (neighbours.enabled) return;
+  const asked = "needs neighbours.enabled = true";
+  if (policy.dmarcOverrides) report(["policy", "dmarc_overrides"], `policy.dmarc_overrides ${asked}`);
+  policy.trusted.forEach((source, index) => {
+    for (const name of ["arc", "dkim"] as const) {
+      const path = ["policy", "trusted", index, name];
+      if (source[name].length > 0) report(path, `${formatPath(path)} ${asked}`);
+    }
+  });
 }
 
 export function buildDomainPolicy(

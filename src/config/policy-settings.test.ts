@@ -128,3 +128,13 @@ test("a pattern with a dot before it is for all below the domain, and not for it
   assert.ok(!fitsDomain(".a.test", "a.test"));
   assert.ok(!fitsDomain(".a.test", "ba.test"));
 });
+
+test("what needs SPF, DKIM, DMARC or ARC is refused where these are not asked", () => {
+  const off = "[neighbours]\nenabled = false\n[policy]\n";
+  const [dmarc] = refused(`${off}dmarc_overrides = true\n`);
+  assert.match(dmarc ?? "", /^11: policy\.dmarc_overrides needs neighbours\.enabled = true/);
+  const [dkim] = refused(`${off}trusted = [{ name = "x", client = ["192.0.2.1"], dkim = ["a.test"] }]\n`);
+  assert.match(dkim ?? "", /policy\.trusted\[0\]\.dkim needs/);
+  accepted(`${off}trusted = [{ name = "x", client = ["192.0.2.1"] }]\n`);
+  assert.match(refused('[neighbours]\ndeadline = "10m"\n')[0] ?? "", /at most 5m/);
+});
