@@ -49,7 +49,9 @@ export async function attempt(
   if (delivered.reach.kind === "busy" || delivered.reach.kind === "stopped") {
     return { ...delivered, forwards: [] };
   }
-  const results: RecipientResult[] = [...delivered.results];
+  const results: RecipientResult[] = delivered.results.map((result) => {
+    return alsoPassedOn(result, expanded.get(result.index)?.outcome);
+  });
   const forwards: NewMessage[] = [];
   for (const { index, address } of recipients) {
     const outcome = expanded.get(index)?.outcome;
@@ -60,6 +62,12 @@ export async function attempt(
     if ((kept ?? outcome.result).kind === "delivered") forwards.push(...outcome.messages);
   }
   return { results, reach: delivered.reach, forwards };
+}
+
+/** What stays here says what became of the rest; another server's words are not added to. */
+function alsoPassedOn(kept: RecipientResult, expanded: Expanded | undefined): RecipientResult {
+  if (expanded === undefined || kept.kind !== "delivered" || kept.remote !== null) return kept;
+  return { ...kept, text: `${kept.text}; ${expanded.result.text}` };
 }
 
 async function deliver(

@@ -71,7 +71,7 @@ test("what comes of an address goes on; others of the same message have theirs, 
   assert.deepEqual(results.slice(0, 5).toSorted(), [
     "bob@here.test delivered: 2.1.5 passed on",
     "carol@here.test delivered: 2.0.0 stored in the mailbox",
-    "kept@here.test delivered: 2.0.0 stored in the mailbox",
+    "kept@here.test delivered: 2.0.0 stored in the mailbox; passed on",
     "no@here.test failed: 5.1.1 no@here.test is unknown here",
     "wait@here.test deferred: 4.4.3 waits",
   ]);
