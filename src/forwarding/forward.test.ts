@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { MessageScanner } from "../signature/index.ts";
+import { signAs } from "../signing/index.ts";
 import { AUTHOR, modes, octetsOf, openSite, PASS, RECEIVED, recordedField, words } from "./test-site.ts";
 
 const forwards = {
@@ -25,6 +27,27 @@ for (const mode of modes) {
       await judged(await expand("bob@here.test", exact), "bob@end.test"),
       `pass ${AUTHOR} forwarded by bob@here.test`,
     );
+  });
+}
+
+for (const mode of modes.slice(0, 2)) {
+  test(`somebody who logged in is counted at every level, vault ${mode} (LIF-14)`, async (t) => {
+    const { signer, letter, clock } = await openSite(t, { mode, forwards });
+    const exchange = signer.logIn("PLAIN", { client: "192.0.2.1", channelBinding: null });
+    const step = await exchange?.respond(Buffer.from("\0bob@here.test\0secret"));
+    assert.ok(step?.kind === "accepted");
+    const scanner = new MessageScanner();
+    scanner.write(await letter({ to: "bob@here.test" }));
+    const message = scanner.finish();
+    const bob = { localPart: "bob", domain: "here.test" };
+    const copies = [1, 2, 3, 4, 5].map((count) => {
+      const address = { localPart: `x${count}`, domain: "end.test" };
+      return { recipients: [`x${count}@end.test`], bound: [address] };
+    });
+    const order = { message, identity: bob, level: 1, copies, staple: false, now: clock.now() };
+    const signed = await signAs(order, step.login);
+    assert.ok(signed.kind === "refused" && signed.reply.enhanced === "4.7.28", JSON.stringify(signed));
+    step.login.end();
   });
 }
 

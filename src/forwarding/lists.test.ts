@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import type { DnsAnswer, PolicyAnswer, Resolver } from "../dns/index.ts";
 import { fieldText, parseHeader, parseMailboxes } from "../message/index.ts";
+import { DkimSigner, loadDkimKey } from "../signature/index.ts";
 import { bearsAlteredMail } from "./index.ts";
 import { listHeader } from "./list-header.ts";
 import { modes, octetsOf, openSite, RECEIVED, recordedField } from "./test-site.ts";
@@ -42,6 +44,25 @@ test("posts From the list pass, and answers find the author", async (t) => {
   assert.equal(await site.judged(post, "dora@end.test"), "pass team@here.test match");
   const text = String(await octetsOf(post.messages[0] as never));
   assert.match(text, /\r\nFrom: "Anna via team" <team@here\.test>\r\nReply-To: Anna <anna@far\.test>\r\n/);
+});
+
+test("the domain's DKIM key signs what the list sends, as it stands (SIG-58)", async (t) => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const loaded = loadDkimKey(privateKey.export({ type: "pkcs8", format: "pem" }));
+  assert.ok(loaded.ok);
+  const dkim = new Map([
+    ["here.test", [new DkimSigner({ domain: "here.test", selector: "s1", key: loaded.key })]],
+  ]);
+  const site = await openSite(t, { forwarding: { dkim }, lists: { team: { subjectPrefix: "[t]" } } });
+  const post = await site.expand("team@here.test", await site.letter(toTeam));
+  assert.match(
+    String(post.messages[0]?.prefix),
+    /^DKIM-Signature: .*d=here\.test;[\s\S]*\r\nVSMTP-Signature: v=1; a=/,
+  );
+  const forwards = { bob: { to: ["bob@end.test"], keep: false } };
+  const other = await openSite(t, { forwarding: { dkim }, forwards });
+  const passed = await other.expand("bob@here.test", await other.letter({ to: "bob@here.test" }));
+  assert.doesNotMatch(String(passed.messages[0]?.prefix), /DKIM/, "what others wrote is not ours to sign");
 });
 
 test("a post to a list that nobody can sign for, or not now, waits", async (t) => {

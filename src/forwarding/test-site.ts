@@ -177,7 +177,19 @@ export async function openSite(t: TestContext, options: SiteOptions = {}) {
   }
 
   const files = (): readonly string[] => readdirSync(spoolFolder);
-  return { folder, clock, keyring, vault: remote, letter, expand, judged, verdict, files, problems };
+  return {
+    folder,
+    clock,
+    keyring,
+    signer: vault,
+    vault: remote,
+    letter,
+    expand,
+    judged,
+    verdict,
+    files,
+    problems,
+  };
 }
 
 export const PASS = "vsmtp=pass header.i=anna@far.test policy.align=from policy.rcpt=match";
