@@ -14,6 +14,15 @@ export interface Plans {
   readonly branch: InstallationPlan;
 }
 
+/** A redirect and a mailing list, as an operator writes them. */
+const FORWARDING = `
+[domains.forwards]
+bob-before = "bob@dest.test"
+[domains.lists.choir]
+members = ["allice@someisp.test", "bob@dest.test"]
+subject_prefix = "[choir]"
+`;
+
 const ALL_ROLES = ["submission", "key-server", "mx", "delivery"] as const;
 
 /** @param takePort gives a port that is free */
@@ -29,7 +38,7 @@ export function planInstallations(takePort: () => number): Plans {
     hostname: "mx.someisp.test",
     roles: ALL_ROLES,
     ports: ports(),
-    domains: [{ name: "someisp.test" }, { name: "branch.test" }, { name: "late.test" }],
+    domains: [{ name: "someisp.test", more: FORWARDING }, { name: "branch.test" }, { name: "late.test" }],
     furtherNames: ["keyserver.someisp.test", "keyserver.branch.test", "keyserver.late.test"],
   };
   const dest: InstallationPlan = {

@@ -4,6 +4,7 @@ import { bogusKey, unsignedForgery } from "./forgery.ts";
 import { rekeyed, suspended } from "./hijacked-account.ts";
 import { honestMail } from "./honest-mail.ts";
 import { forwardedQuestion, keyServerDown } from "./key-server.ts";
+import { mailingList, redirect } from "./passed-on.ts";
 import { plainReceiver } from "./plain-receiver.ts";
 import { replay } from "./replay.ts";
 import { secretary } from "./secretary.ts";
@@ -23,6 +24,8 @@ export const scenarios: readonly Scenario[] = [
   forwardedQuestion,
   keyServerDown,
   replay,
+  redirect,
+  mailingList,
   plainReceiver,
   unsignedMail,
 ];

@@ -47,7 +47,7 @@ export const plainReceiver: Scenario = {
     };
     const change = mail && changeSince(letter, mail);
     stage.add({
-      title: "signed mail to a plain SMTP server",
+      title: "signed mail to a plain mail host",
       letter,
       attempt: { ...attempt, lookups: reading?.lookups ?? [] },
       expected,

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { DeliveryEvent } from "../../delivery/index.ts";
 import type { Verdict } from "../../signature/index.ts";
 import { type Answer, handOver } from "../network/hand-over.ts";
 import type { Installation, User } from "../network/installation.ts";
@@ -95,8 +96,24 @@ export class Stage {
   }
 
   /** Waits for the next attempt to deliver it. */
-  async nextAttempt(submission: Submission): Promise<Attempt> {
-    const { queueId, recipient, provider, letter } = submission;
+  nextAttempt(submission: Submission): Promise<Attempt> {
+    const { queueId, recipient } = submission;
+    return this.#nextAttempt(submission, recipient, ({ message }) => message.id === queueId);
+  }
+
+  /** Waits until what its provider made of it for another recipient is on its way. */
+  passedOn(submission: Submission, recipient: string): Promise<Attempt> {
+    return this.#nextAttempt(submission, recipient, ({ results }) =>
+      results.some(({ address }) => address === recipient),
+    );
+  }
+
+  async #nextAttempt(
+    submission: Submission,
+    recipient: string,
+    fits: (event: DeliveryEvent & { readonly kind: "attempted" }) => boolean,
+  ): Promise<Attempt> {
+    const { queueId, provider, letter } = submission;
     if (queueId === null) throw new Error(`the submission of ${letter.messageId} was refused`);
     const { plan } = provider;
     const index = await this.#recording.until(`${plan.name} to deliver to ${recipient}`, (all) => {
@@ -106,7 +123,7 @@ export class Stage {
           happening.at === plan.name &&
           happening.kind === "delivery" &&
           happening.event.kind === "attempted" &&
-          happening.event.message.id === queueId,
+          fits(happening.event),
       );
       return found < 0 ? undefined : found;
     });
