@@ -12,6 +12,7 @@ import { listenSmtp } from "./smtp-listeners.ts";
 /** Takes mail from other servers: verifies it inside the session, acts, queues. It loads no private key. */
 export async function startMx(shared: Shared, { queue, spool }: MailStore): Promise<Running> {
   const { config, watchers } = shared;
+  const { deadlineMs } = config.policy;
   const log = new MxLog(shared.log);
   const keys = openKeyLookup(shared);
   const policies = shared.memories.policies();
@@ -24,9 +25,9 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
       keys: watched(keys, watchers),
       policies,
       neighbours: await openNeighbours(shared),
-      deadlineMs: config.policy.deadlineMs,
+      deadlineMs,
     }),
-    bounces: checksBounces ? new BounceCheck({ keys, policies }) : null,
+    bounces: checksBounces ? new BounceCheck({ keys, policies, deadlineMs }) : null,
     policy: config.policy,
     quarantine: config.quarantine,
     queue,

@@ -130,6 +130,9 @@ test("verifying ends in time whatever the world does", async () => {
   net.blackhole("8.8.4.1:8757");
   const verified = await verify(signed("From: allice@someisp.tld"), { deadlineMs: 50 });
   assert.deepEqual(summary(verified), ["temperror", "unavailable", "none"]);
+  // Unsigned mail whose policy does not come has none, as where it cannot be looked up (POL-16).
+  net.dns.fail("_vsmtp.someisp.tld", "silent");
+  assert.deepEqual(summary(await verify(unsigned, { deadlineMs: 50 })), ["none", "unsigned", "none"]);
 });
 
 test("NBR-1 neighbours are asked beside it, about the message as it came, and have no say in the verdict", async () => {

@@ -89,9 +89,14 @@ export class Verification {
 
   async #judge(message: ScannedMessage, transaction: Transaction, origin: MessageOrigin): Promise<Judged> {
     const deadline = Promise.withResolvers<Judged>();
-    const timer = setTimeout(() => deadline.resolve(temporary("verifying took too long")), this.#deadlineMs);
+    let known: Judged | null = null;
+    const end = (): void => deadline.resolve(withoutPolicy("verifying took too long", known));
+    const timer = setTimeout(end, this.#deadlineMs);
+    const judged = (soFar: Judged): void => {
+      known = soFar;
+    };
     try {
-      return await Promise.race([this.#verify(message, transaction, origin), deadline.promise]);
+      return await Promise.race([this.#verify(message, transaction, origin, judged), deadline.promise]);
     } finally {
       clearTimeout(timer);
     }
@@ -101,19 +106,19 @@ export class Verification {
     message: ScannedMessage,
     { recipients }: Transaction,
     origin: MessageOrigin,
+    judged: (soFar: Judged) => void,
   ): Promise<Judged> {
     const now = Math.floor(this.#clock.now() / 1000);
     const keys = new StapledKeys(message, this.#keys, origin);
     const verdict = await judge(message, { now, recipients, keys });
     const verified: Judged = { verdict, policy: NO_POLICY, stapled: keys.used };
     if (!dependsOnPolicy(verdict)) return verified;
+    judged(verified);
     const domains = fromDomains(message.header, message.index);
     const tooMany = domains.length > MAX_FROM_DOMAINS;
     const policy = tooMany ? { ...NO_POLICY, wanted: "reject" as const } : await this.#strictest(domains);
     if (policy !== null) return { ...verified, policy };
-    // POL-16: without its policy signed mail waits, unsigned mail has none.
-    if (verdict.result === "none") return verified;
-    return temporary("the policy of the From domain cannot be looked up now", verdict);
+    return withoutPolicy("the policy of the From domain cannot be looked up now", verified);
   }
 
   async #strictest(domains: readonly string[]): Promise<FromPolicy | null> {
@@ -147,7 +152,12 @@ function dependsOnPolicy({ result, reason }: Verdict): boolean {
   return result === "none" || result === "neutral" || reason === "body" || reason === "signature";
 }
 
-function temporary(detail: string, known: Verdict | null = null): Judged {
+/** POL-16: without its policy signed mail waits, unsigned mail has none. */
+function withoutPolicy(detail: string, known: Judged | null): Judged {
+  return known?.verdict.result === "none" ? known : temporary(detail, known?.verdict ?? null);
+}
+
+function temporary(detail: string, known: Verdict | null): Judged {
   const verdict: Verdict = {
     result: "temperror",
     reason: "unavailable",
