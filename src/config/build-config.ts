@@ -112,6 +112,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
     quarantine: {
       into: settings.quarantine.into,
       keepMs: settings.quarantine.keep,
+      most: settings.quarantine.most,
       digest: settings.quarantine.digest,
     },
     log: { enabled: settings.log.enabled, keepMs: settings.log.keep },

@@ -90,7 +90,7 @@ test("the least configuration gets every default", () => {
     ],
     routes: [],
     policy: defaultPolicy,
-    quarantine: { into: "store", keepMs: 30 * 86_400_000, digest: "never" },
+    quarantine: { into: "store", keepMs: 30 * 86_400_000, most: 10 * 2 ** 30, digest: "never" },
     log: { enabled: true, keepMs: 30 * 86_400_000 },
     reports: {
       send: false,

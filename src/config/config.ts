@@ -73,6 +73,8 @@ export interface QuarantineSettings {
   readonly into: "store" | "mailbox";
   /** After how long it is deleted from the store. */
   readonly keepMs: number;
+  /** Octets that may be in the store; what would be more is answered 452, and comes again. */
+  readonly most: number;
   /** Recipients are told once a day of what came for them. */
   readonly digest: "never" | "daily";
 }

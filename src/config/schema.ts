@@ -174,6 +174,7 @@ export const schema = z.strictObject({
     .strictObject({
       into: z.enum(["store", "mailbox"]).default("store"),
       keep: durationMs.default(30 * 24 * HOUR_MS),
+      most: octets.default(10 * 2 ** 30),
       digest: z.enum(["never", "daily"]).default("never"),
     })
     .prefault({}),

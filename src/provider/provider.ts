@@ -160,6 +160,7 @@ async function openMailStore(
     hostname: config.hostname,
     giveUpAfterMs,
     warnAfterMs,
+    quarantineOctets: config.quarantine.most,
     onExpired: (messages) => {
       log.info({ ids: messages.map(({ id }) => id) }, "gone from quarantine: nobody released them in time");
       logExpired(mailLog.log, messages);

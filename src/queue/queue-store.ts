@@ -348,6 +348,8 @@ export interface QueueStore {
    * @returns how many it was carried out for
    */
   order(filter: QueueFilter, order: QueueOrder, now: number, limit: number): Promise<number>;
+  /** Octets of all messages in quarantine. */
+  quarantinedOctets(): Promise<number>;
   /** Removes some of the messages whose time in quarantine is over; none: there is no more. */
   expire(now: number, limit: number): Promise<readonly ExpiredMessage[]>;
   /** Housekeeping, now and then: destinations without messages, spool files that belong to nothing, what need not be remembered. */

@@ -219,6 +219,30 @@ test("what is in quarantine is handed to nobody, and goes when its time is over"
   equal((await queue.counts()).quarantined, 1);
 });
 
+test("quarantine has a bound; other mail does not know it", async (t) => {
+  const quarantine = newNote({ until: Number.MAX_SAFE_INTEGER });
+  const { queue, clock, start, spool } = await open(t, { quarantineOctets: 1_000 });
+  const prefix = Buffer.alloc(400);
+  const kept = newMessage({ quarantine, prefix, content: new Uint8Array() });
+  await queue.enqueue([kept, kept]);
+  const full = { name: "QueueStoreError", kind: "full", message: /as large as it may be/ };
+  await rejects(queue.enqueue([kept]), full);
+  const other = start({ processHost: "other" });
+  await rejects(other.enqueue([newMessage(), kept]), full);
+  await other.close();
+  const large = spool.receive();
+  await large.write(Buffer.alloc(300_000));
+  const { file } = await large.finish();
+  await rejects(queue.enqueue([{ ...kept, content: { inline: new Uint8Array(), file } }]), full);
+  await queue.enqueue([newMessage({ prefix: Buffer.alloc(2_000) })]);
+  const [first] = await queue.list({ state: "quarantined" }, 1);
+  await queue.order({ state: "quarantined", ids: [first?.id ?? ""] }, { kind: "remove" });
+  await rejects(queue.enqueue([kept]), full, "it is not counted for each message");
+  await clock.advance(minute);
+  await queue.enqueue([kept]);
+  deepEqual([(await queue.counts()).quarantined, (await queue.counts()).queued], [2, 1]);
+});
+
 test("a settlement is made in the end, however long the store refuses; its report comes with it", async (t) => {
   const { queue, path, clock } = await open(t);
   await queue.enqueue([newMessage()]);

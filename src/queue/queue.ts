@@ -6,6 +6,7 @@ import { isGone, processHost } from "./lease-owner.ts";
 import { type Lease, Leases } from "./leases.ts";
 import { newMessageId } from "./message-id.ts";
 import { orderAll } from "./order-all.ts";
+import { QuarantineRoom } from "./quarantine-room.ts";
 import { type QueueClock, systemClock } from "./queue-clock.ts";
 import { QueueCommits } from "./queue-commits.ts";
 import {
@@ -55,6 +56,8 @@ export interface QueueOptions {
   readonly processHost?: string;
   /** Bounds the octets of messages that are handed over in memory. */
   readonly directOctets?: number;
+  /** Most octets in quarantine; further messages for it are refused as `full`. Without this there is no bound. */
+  readonly quarantineOctets?: number;
   /** Is told of messages that are gone, since nobody released them from quarantine in time. */
   readonly onExpired?: (messages: readonly ExpiredMessage[]) => void;
 }
@@ -107,6 +110,7 @@ export class Queue {
   readonly #rests: DestinationRests;
   readonly #work: WorkSignal;
   readonly #processHost: string;
+  readonly #quarantineRoom: QuarantineRoom;
   readonly #onExpired: (messages: readonly ExpiredMessage[]) => void;
   #tidying: Promise<void> = Promise.resolve();
   #cancelTidying: (() => void) | null = null;
@@ -121,6 +125,8 @@ export class Queue {
     this.#warnAfterMs = options.warnAfterMs === undefined ? 4 * hour : options.warnAfterMs;
     this.#hostname = options.hostname ?? hostname().toLowerCase();
     this.#commits = new QueueCommits(store);
+    const most = options.quarantineOctets ?? Number.POSITIVE_INFINITY;
+    this.#quarantineRoom = new QuarantineRoom(store, most, () => clock.now());
     this.#onExpired = options.onExpired ?? (() => {});
     this.#processHost = options.processHost ?? processHost();
     this.#leases = new Leases({ store, clock, leaseMs: options.leaseMs ?? 60_000, host: this.#processHost });
@@ -153,6 +159,7 @@ export class Queue {
    * come at a time, over all processes, one is taken.
    */
   async enqueueOnce(messages: readonly NewMessage[], keys: readonly SeenKey[]): Promise<Enqueued> {
+    if (messages.some(({ quarantine }) => quarantine != null)) await this.#quarantineRoom.take(messages);
     const now = this.#clock.now();
     const split = messages.map((message) => this.#prepare(message, now));
     const all = split.flat();

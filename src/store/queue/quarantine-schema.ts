@@ -44,7 +44,8 @@ export const quarantineSchema: Migration = (dialect) => {
     CREATE INDEX message_due ON message (destination, due_at) WHERE state = 'queued';
     CREATE INDEX message_wake ON message (wake_at) WHERE state = 'queued';
     CREATE INDEX message_leased ON message (lease_owner) WHERE state = 'leased';
-    CREATE INDEX message_quarantined ON message (id) WHERE state = 'quarantined';
+    -- With their sizes, so that their sum is found without them.
+    CREATE INDEX message_quarantined ON message (id, size) WHERE state = 'quarantined';
 
     -- One row for each message in that state. \`authors\` are the mailboxes of From, each between line ends.
     CREATE TABLE quarantine (

@@ -40,6 +40,13 @@ function* prepend(id: string, octets: Uint8Array): Program<void> {
   }
 }
 
+export function* quarantinedOctets(): Program<number> {
+  const row = yield* first(
+    "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) AS octets FROM message WHERE state = 'quarantined'",
+  );
+  return row === null ? 0 : integer(row, "octets");
+}
+
 /** Those whose time is over go. */
 export function* expireQuarantined(
   now: number,

@@ -11,7 +11,7 @@ import { endLostLeases, leaseOwners, nextTimes, release, renew } from "./leases.
 import { counts, destinationCounts, list } from "./list.ts";
 import { type Ended, withdraw } from "./messages.ts";
 import { carryOut } from "./order.ts";
-import { expireQuarantined } from "./quarantine.ts";
+import { expireQuarantined, quarantinedOctets } from "./quarantine.ts";
 import type { QueueDriver } from "./queue-driver.ts";
 import { areSeen, forget, forgetPast } from "./seen.ts";
 import { forgetEmptyDestinations, forgetGoneHolders } from "./tidy.ts";
@@ -115,6 +115,10 @@ export class SqlQueueStore implements QueueStore {
       const count = await this.#end(() => carryOut(filter, order, { now, limit }, locks));
       if (count !== null) return count;
     }
+  }
+
+  quarantinedOctets(): Promise<number> {
+    return this.#driver.read(quarantinedOctets());
   }
 
   expire(now: number, limit: number): Promise<readonly queue.ExpiredMessage[]> {
