@@ -24,6 +24,8 @@ export interface ConnectionPoolOptions {
   readonly replyMs: number;
   /** Connections to one target at a time, whatever the domain (KEY-25). Default 4. */
   readonly perTarget?: number;
+  /** How long one takes requests. Default ten minutes. */
+  readonly maxAgeMs?: number;
   readonly onLine?: ((target: KeyTarget, from: "client" | "server", line: string) => void) | undefined;
 }
 
@@ -80,7 +82,7 @@ export class ConnectionPool {
   }
 
   async #start(key: string, target: KeyTarget): Promise<OpenResult> {
-    const { dialer, secureContext, stepMs, replyMs, onLine } = this.#options;
+    const { dialer, secureContext, stepMs, replyMs, maxAgeMs, onLine } = this.#options;
     const connections = this.#open.get(key) ?? new Set<KeyConnection>();
     let opened: KeyConnection | null = null;
     const result = await openKeyConnection(target, {
@@ -88,6 +90,7 @@ export class ConnectionPool {
       secureContext,
       stepMs,
       replyMs,
+      ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
       signal: this.#closing.signal,
       onEnd: () => {
         if (opened !== null) connections.delete(opened);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { createSecureContext } from "node:tls";
 import { formatStatement } from "../key-protocol/index.ts";
 import type { Address } from "../message/index.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import type { LookupQuestion } from "./lookup-report.ts";
 import { activeKey, allice, ask, kid, NOW, TestNetwork } from "./test-network.ts";
 
@@ -200,6 +202,26 @@ describe("caching (CCH)", () => {
     await net.keyServer(mx1, ["mx1.someisp.tld"]);
     assert.equal(await ask(lookup, { kid: "AAAAAAAAAAAAAAAAAAAAAA" }), "no-key");
     await closing;
+  });
+
+  test("a connection is not kept for ever, however busy: a certificate that was replaced counts", async () => {
+    await net.keyServer(mx1, ["mx1.someisp.tld"]);
+    const pool = new ConnectionPool({
+      dialer: net.dialer,
+      secureContext: createSecureContext(),
+      stepMs: 3000,
+      replyMs: 3000,
+      maxAgeMs: 300,
+    });
+    const target = { host: "mx1.someisp.tld", address: "8.8.4.1", port: 8757 };
+    const connect = () => pool.connect(target, new AbortController().signal);
+    await connect();
+    const second = await connect();
+    assert.ok(second.kind === "open" && second.kept);
+    await new Promise((resolve) => setTimeout(resolve, 310));
+    const third = await connect();
+    assert.ok(third.kind === "open" && !third.kept);
+    pool.close();
   });
 
   test("10 lookups of a domain under way, 60 in a minute; beyond, temperror without a query (CCH-6)", async () => {

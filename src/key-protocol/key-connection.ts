@@ -29,6 +29,8 @@ export interface KeyConnectionOptions {
   readonly idleMs?: number;
   /** Requests before it is given up; less than a server's limit (KEY-16). Default 900. */
   readonly maxRequests?: number;
+  /** After which it takes none, so that a certificate that was replaced counts. Default 600000. */
+  readonly maxAgeMs?: number;
   /** Called once, when it takes no more requests because it has ended. */
   readonly onEnd?: (() => void) | undefined;
   /** Every line, without its end, for people. */
@@ -53,6 +55,7 @@ export class KeyConnection {
   readonly #replyMs: number;
   readonly #idleMs: number;
   readonly #maxRequests: number;
+  readonly #retiresAtMs: number;
   readonly #onLine: (from: "client" | "server", line: string) => void;
   readonly #onEnd: () => void;
   readonly #reader = new LineReader(MAX_REPLY_OCTETS);
@@ -69,6 +72,7 @@ export class KeyConnection {
     this.#replyMs = options.replyMs ?? 10_000;
     this.#idleMs = options.idleMs ?? 20_000;
     this.#maxRequests = options.maxRequests ?? 900;
+    this.#retiresAtMs = performance.now() + (options.maxAgeMs ?? 600_000);
     this.#onLine = options.onLine ?? (() => {});
     this.#onEnd = options.onEnd ?? (() => {});
     socket.on("data", (octets: Buffer) => this.#read(octets));
@@ -79,7 +83,7 @@ export class KeyConnection {
 
   /** Takes further requests. */
   get usable(): boolean {
-    return !this.#ended && this.#requests < this.#maxRequests;
+    return !this.#ended && this.#requests < this.#maxRequests && performance.now() < this.#retiresAtMs;
   }
 
   /** Requests that have no answer yet. */

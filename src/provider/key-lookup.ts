@@ -16,7 +16,7 @@ export function openKeyLookup(
     allowPrivateAddresses,
     requiredTrust,
     dane,
-    mtaSts: mtaSts ? memories.mtaSts() : null,
+    mtaSts: mtaSts ? memories.keyServersMtaSts() : null,
     known: strangers === "ask" ? memories.knownDomains() : null,
     concludeFromRefusals: refusingHosts === "fail",
     ...(network.ca === null ? {} : { ca: [network.ca] }),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createSecureContext, getCACertificates } from "node:tls";
-import type { Config } from "../config/index.ts";
+import type { Config, Role } from "../config/index.ts";
 import { isKeptPolicyRecord, PolicyMemory } from "../dns/index.ts";
 import { isKnownDomain, KnownDomains } from "../key-lookup/index.ts";
 import { type MemoryFile, openMemoryFile } from "../memory-file/index.ts";
@@ -10,11 +10,18 @@ import type { Network } from "./network.ts";
 
 /**
  * What is remembered of other domains, in files of the data directory. All roles of a process share it; what none of them
- * asks for is not even read.
+ * asks for is not even read. Each file is written by the processes of one role only: what others learn is little, and
+ * would take the place of all that is there.
  */
 export interface Memories {
   policies(): PolicyMemory;
+  /** For hosts that mail goes to. */
   mtaSts(): MtaStsPolicies;
+  /**
+   * For key servers. Whoever writes to us says of which domains these are, so they must not push out those of domains that
+   * mail goes to; what is lost here is trust, never a demand, so nothing need outlive the process.
+   */
+  keyServersMtaSts(): MtaStsPolicies;
   knownDomains(): KnownDomains;
   /** Writes what is still to be written. */
   close(): Promise<void>;
@@ -25,63 +32,51 @@ const writeAfterMs = 60_000;
 
 /** @param options `readOnly`: beside the process that writes them, such as for a command */
 export function openMemories(
-  { dataDirectory, network: settings }: Config,
+  { dataDirectory, network: settings, roles }: Config,
   network: Network,
   log: Log,
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Memories {
   const files: Pick<MemoryFile<never>, "close">[] = [];
-  const opened = <E>(file: MemoryFile<E>): MemoryFile<E> => {
-    if (readOnly) return { ...file, write: () => {} };
+  const opened = <E>(writer: Role, file: MemoryFile<E>): MemoryFile<E> => {
+    if (readOnly || !roles.has(writer)) return { ...file, write: () => {} };
     files.push(file);
     return file;
   };
+  const openFile = <E>(name: string, isEntry: (value: unknown) => value is E, what: string): MemoryFile<E> =>
+    opened("mx", openMemoryFile({ path: path(name), isEntry, onFailure: unwritten(what), writeAfterMs }));
   const { resolver, dialer, ca } = network;
   const path = (name: string) => join(dataDirectory, name);
   const unwritten = (what: string) => (err: unknown) => log.warn({ err }, `${what} cannot be written`);
+  const fetcher = () =>
+    mtaStsFetcher({
+      resolver,
+      dialer,
+      secureContext:
+        ca === null ? undefined : createSecureContext({ ca: [...getCACertificates("default"), ca] }),
+      allowPrivateAddresses: settings.allowPrivateAddresses,
+    });
   let policies: PolicyMemory | null = null;
   let mtaSts: MtaStsPolicies | null = null;
+  let keyServersMtaSts: MtaStsPolicies | null = null;
   let known: KnownDomains | null = null;
   return {
     policies: () => {
-      policies ??= new PolicyMemory({
-        resolver,
-        file: opened(
-          openMemoryFile({
-            path: path("policy-records.json"),
-            isEntry: isKeptPolicyRecord,
-            onFailure: unwritten("policy records"),
-            writeAfterMs,
-          }),
-        ),
-      });
+      const open = () => openFile("policy-records.json", isKeptPolicyRecord, "policy records");
+      policies ??= new PolicyMemory({ resolver, file: open() });
       return policies;
     },
     mtaSts: () => {
-      mtaSts ??= new MtaStsPolicies({
-        resolver,
-        file: opened(openMtaStsFile(path("mta-sts.json"), unwritten("MTA-STS policies"))),
-        fetch: mtaStsFetcher({
-          resolver,
-          dialer,
-          secureContext:
-            ca === null ? undefined : createSecureContext({ ca: [...getCACertificates("default"), ca] }),
-          allowPrivateAddresses: settings.allowPrivateAddresses,
-        }),
-      });
+      const open = () => openMtaStsFile(path("mta-sts.json"), unwritten("MTA-STS policies"));
+      mtaSts ??= new MtaStsPolicies({ resolver, fetch: fetcher(), file: opened("delivery", open()) });
       return mtaSts;
     },
+    keyServersMtaSts: () => {
+      keyServersMtaSts ??= new MtaStsPolicies({ resolver, fetch: fetcher() });
+      return keyServersMtaSts;
+    },
     knownDomains: () => {
-      known ??= new KnownDomains(
-        opened(
-          openMemoryFile({
-            path: path("known-domains.json"),
-            isEntry: isKnownDomain,
-            onFailure: unwritten("known domains"),
-            writeAfterMs,
-          }),
-        ),
-      );
+      known ??= new KnownDomains(openFile("known-domains.json", isKnownDomain, "known domains"));
       return known;
     },
     close: async () => {
