@@ -135,6 +135,8 @@ test("report spam: queued, signed by mailer-daemon", async () => {
   const { stdout } = await cli.run(`queue show ${queued.id} --content`);
   assert.match(stdout, /^VSMTP-Signature: [\s\S]* i=mailer-daemon@someisp\.test;/);
   assert.match(stdout, /\r\nVSMTP-Identity: mallory@evil\.test\r\n/);
+  const [entry] = await cli.objects("audit list --action sign");
+  assert.match(String(entry?.actor), /^cli:/);
 });
 
 test("report spam: what is no proved spam of others is refused", async () => {

@@ -20,6 +20,7 @@ export interface CommandMail extends AsyncDisposable {
  * Opens what a command needs to write mail of this system: the queue, and the vault that the settings name or the key store.
  *
  * @param domain whose role account writes
+ * @param actor who, for the audit log
  * @throws QueueStoreError, SpoolError, KeyringStoreError, MasterKeyError, StoreMismatchError, Error: it cannot be used, or not now
  */
 export async function openCommandMail(
@@ -27,6 +28,7 @@ export async function openCommandMail(
   domain: string,
   network: Network,
   log: Log,
+  actor: string,
 ): Promise<CommandMail> {
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -46,7 +48,10 @@ export async function openCommandMail(
     closers.push(() => queue.close());
     const vault =
       submission.vault === null
-        ? new KeyringVault(await accessTo(await openKeyring(config, closers), { config, network, log }))
+        ? new KeyringVault({
+            ...(await accessTo(await openKeyring(config, closers), { config, network, log })),
+            actor,
+          })
         : await openRemoteVault(submission.vault, log);
     closers.push(() => vault.close());
     const dkim = await openDkim(submission.dkim);

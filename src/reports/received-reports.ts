@@ -69,16 +69,22 @@ export class ReceivedReports {
 
   /** Removes what came before a time, Unix milliseconds. */
   async forget(before: number): Promise<void> {
-    for (const name of await this.#names()) {
+    for (const name of await this.#entries()) {
       const path = join(this.#folder, name);
-      const { mtimeMs } = await stat(path);
-      if (mtimeMs < before) await rm(path, { force: true });
+      // Another process may be at it, too.
+      const found = await stat(path).catch(() => null);
+      if (found !== null && found.mtimeMs < before) await rm(path, { force: true });
     }
   }
 
+  /** Without those that are being written, or were when a process ended. */
   async #names(): Promise<string[]> {
+    return (await this.#entries()).filter((name) => !name.startsWith("."));
+  }
+
+  async #entries(): Promise<string[]> {
     try {
-      return (await readdir(this.#folder)).filter((name) => !name.startsWith("."));
+      return await readdir(this.#folder);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
       throw error;

@@ -12,6 +12,7 @@ import { QueueStoreError } from "../../queue/index.ts";
 import { SpoolError } from "../../spool/index.ts";
 import { StoreMismatchError } from "../../store/index.ts";
 import type { StoreSource } from "../administration/store-command.ts";
+import { actorName } from "../configuration.ts";
 import { EndError } from "../end-error.ts";
 import { EXIT } from "../exit-status.ts";
 import { hasQueue } from "../queue-store.ts";
@@ -39,7 +40,7 @@ export const reporting: StoreSource<Reporting> = {
 function openMail(config: Config, domain: string, network: Network): Promise<CommandMail> {
   if (!hasQueue(config))
     throw new UsageError("there is no queue on this host: nothing can be sent from here");
-  return openCommandMail(config, domain, network, createLog("silent", process.stderr));
+  return openCommandMail(config, domain, network, createLog("silent", process.stderr), actorName());
 }
 
 async function withErrors(work: () => Promise<void>): Promise<void> {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../../config/index.ts";
-import { dnsPolicySource } from "../../dns/index.ts";
+import { dnsPolicySource, type Resolver } from "../../dns/index.ts";
 import { openDailyReports } from "../../provider/index.ts";
-import { type DailyReportEvent, type DueReport, dayOf } from "../../reports/index.ts";
+import { type DailyReportEvent, type DueReport, dayOf, whyNotSentTo } from "../../reports/index.ts";
 import { mailLogLocation, openMailLogStore } from "../../store/index.ts";
 import { domainName } from "../administration/find-domain.ts";
 import { storeCommand } from "../administration/store-command.ts";
@@ -24,7 +24,7 @@ const fields = {
   to: "where it goes; null where nobody could be asked",
   messages: "how many it counts; null where it was not sent",
   sent: "whether it is on its way; with --dry-run null",
-  problem: "why not",
+  problem: "why not; with --dry-run why it would not",
   report: "with --dry-run the report; else null",
 };
 
@@ -72,7 +72,7 @@ export function defineSend(parent: Command, done: Done): void {
         domain,
         onEvent: (event) => lines.push(lineOf(event)),
       });
-      if (open === null) lines.push(...dueLines(await reports.due(day)));
+      if (open === null) lines.push(...(await dueLines(await reports.due(day), network.resolver)));
       else await reports.send(day, { last: true, only: options.domain });
       const chosen = lines.filter((line) => options.domain === undefined || line.domain === options.domain);
       await printer.printAll(chosen, {
@@ -97,7 +97,8 @@ const columns: Column<Line>[] = [
   { heading: "MESSAGES", cell: ({ messages }) => messages?.toLocaleString("en-US") ?? "–" },
   {
     heading: "SENT",
-    cell: ({ sent, problem }) => (sent === null ? "not yet" : sent ? "yes" : `no: ${problem}`),
+    cell: ({ sent, problem }) =>
+      sent ? "yes" : problem === null ? "no: this is a dry run" : `no: ${problem}`,
     yields: true,
   },
 ];
@@ -109,17 +110,17 @@ function lineOf(event: DailyReportEvent): Line {
     : { domain, to, messages: null, sent: false, problem: event.detail, report: null };
 }
 
-function dueLines(due: readonly DueReport[]): Line[] {
-  return due.flatMap(({ report, destinations }) =>
-    destinations.map((destination) => ({
-      domain: report.domain,
-      to: destination.kind === "mail" ? destination.address : destination.url.href,
-      messages: report.rows.reduce((sum, { count }) => sum + count, 0),
-      sent: null,
-      problem: null,
-      report,
-    })),
-  );
+async function dueLines(due: readonly DueReport[], resolver: Pick<Resolver, "txt">): Promise<Line[]> {
+  const lines: Line[] = [];
+  for (const { report, destinations } of due) {
+    const messages = report.rows.reduce((sum, { count }) => sum + count, 0);
+    for (const destination of destinations) {
+      const to = destination.kind === "mail" ? destination.address : destination.url.href;
+      const problem = await whyNotSentTo(report.domain, destination, resolver);
+      lines.push({ domain: report.domain, to, messages, sent: null, problem, report });
+    }
+  }
+  return lines;
 }
 
 function dayArgument(text: string): string {
