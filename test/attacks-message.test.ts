@@ -375,7 +375,12 @@ describe("too much of everything", () => {
       const claim = `Authentication-Results: ${nonsense.repeat(400)}\r\n${` ${nonsense.repeat(400)}\r\n`.repeat(400)}X: y`;
       assert.equal((await site.sendBy(talker, insert(allice.sign(), claim))).summary, "250 pass");
     }
-    assert.ok(performance.now() - start < 5000, `${performance.now() - start} ms`);
+    for (const author of ["@x.", "x@a.test,", "(", "=?a?q?x?= "]) {
+      const from = author.repeat(Math.floor(900 / author.length));
+      const unsigned = mallory.write({ From: `${`${from}\r\n `.repeat(800)}x@evil.test` });
+      assert.equal((await site.sendBy(talker, unsigned)).summary, "250 unsigned");
+    }
+    assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
     talker.destroy();
   });
 

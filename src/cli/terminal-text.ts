@@ -11,7 +11,12 @@ export function shownText(text: string): string {
   return text.replaceAll(obeyed, "\u{fffd}");
 }
 
-/** The same for octets in pieces, cut anywhere. */
+/** The same in one line: nobody's subject adds a row to a table. */
+export function shownLine(text: string): string {
+  return shownText(text).replaceAll(/[\t\r\n]+/g, " ");
+}
+
+/** What can be shown of octets in pieces, cut anywhere. */
 export class ShownOctets {
   readonly #decoder = new StringDecoder("utf8");
 

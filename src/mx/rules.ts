@@ -1,9 +1,7 @@
 import { fitsDomain, type PolicySettings, type SenderRule } from "../config/index.ts";
+import { MAX_FROM_DOMAINS } from "../signature/index.ts";
 import type { Override, Rules } from "../verification/index.ts";
 import type { DomainSettings } from "./mx-options.ts";
-
-/** More From domains than this nobody writes honestly (POL-20): then no setting for one of them helps. */
-const MAX_FROM_DOMAINS = 8;
 
 /** What the operator wants of mail (ACT-8). */
 export class Rulebook {
@@ -25,6 +23,7 @@ export class Rulebook {
     const forAll = this.#rulesForAll(domain);
     if (domain.senders.length === 0 && this.#policy.senders.length === 0) return [forAll];
     const names = from();
+    // So many nobody writes honestly (POL-20): then no setting for one of them helps.
     if (names.length === 0 || names.length > MAX_FROM_DOMAINS) return [forAll];
     const forEach = names.map((name) => rules(domain, this.#policy, name));
     return mismatched ? [...forEach, forAll] : forEach;

@@ -1,6 +1,7 @@
 import {
   canonicalDomain,
   canonicalize,
+  decodeEncodedWords,
   fieldText,
   type Header,
   parseMailboxes,
@@ -8,20 +9,31 @@ import {
 } from "../message/index.ts";
 import type { FieldIndex } from "./canonical-header.ts";
 
+/** Where From names more of them than this, it does not matter which (POL-20). */
+export const MAX_FROM_DOMAINS = 8;
+
 /**
  * The domains that From names, for policy (POL-13); also of messages that break rules. Where From cannot be read, or
  * names nobody, it is read as leniently as any mail client may read it: who writes nonsense around an address must not
  * get past its domain's policy (POL-22).
+ *
+ * @returns all of them, or the first nine
  */
 export function fromDomains(header: Header, index: FieldIndex): string[] {
   const domains = new Set<string>();
   for (const field of index.get("from") ?? []) {
-    const text = fieldText(header, field);
-    const parsed = parseMailboxes(text);
-    const named = parsed.ok ? parsed.mailboxes.map(({ address }) => domainOf(address)) : [];
-    for (const domain of named.length > 0 ? named : leniently(text)) if (domain !== null) domains.add(domain);
+    for (const domain of domainsIn(fieldText(header, field))) {
+      if (domain !== null) domains.add(domain);
+      if (domains.size > MAX_FROM_DOMAINS) return [...domains];
+    }
   }
   return [...domains];
+}
+
+function* domainsIn(text: string): Generator<string | null> {
+  const parsed = parseMailboxes(text);
+  if (!parsed.ok || parsed.mailboxes.length === 0) yield* leniently(text);
+  else for (const { address } of parsed.mailboxes) yield domainOf(address);
 }
 
 /** Of an address that cannot be an identity, too: its local part says nothing about the domain's policy. */
@@ -47,35 +59,16 @@ const COMMENT = /\([^()]*\)/g;
 const COMMENTS_DEEP = 3;
 
 /** What stands behind each "@", encoded words (RFC 2047) decoded too. */
-function leniently(text: string): (string | null)[] {
-  return [text, decodeWords(text)].flatMap((some) => {
+function* leniently(text: string): Generator<string | null> {
+  const seen = new Set<string>();
+  for (const some of [text, decodeEncodedWords(text)]) {
     let plain = some;
     for (let depth = 0; depth < COMMENTS_DEEP; depth++) plain = plain.replace(COMMENT, "");
     plain = plain.replace(/[\s"\\]+/g, " ").replace(/ ?([.@]) ?/g, "$1");
-    const found = plain.matchAll(/@([A-Za-z0-9._\u0080-\u{10ffff}-]+)/gu);
-    return [...found].map(([, domain = ""]) => nearestDomain(domain));
-  });
-}
-
-function decodeWords(text: string): string {
-  return text
-    .replace(/\?=[ \t]+=\?/g, "?==?")
-    .replace(/=\?([\w*-]+)\?([BbQq])\?([^?\s]*)\?=/g, (_, charset: string, encoding: string, word: string) =>
-      decodeOctets(charset, encoding.toUpperCase() === "B" ? Buffer.from(word, "base64") : fromQ(word)),
-    );
-}
-
-function fromQ(word: string): Buffer {
-  const octets = word
-    .replace(/_/g, " ")
-    .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return Buffer.from(octets, "latin1");
-}
-
-function decodeOctets(charset: string, octets: Buffer): string {
-  try {
-    return new TextDecoder(charset.replace(/\*.*/, "")).decode(octets);
-  } catch {
-    return octets.toString("latin1"); // a character set that nobody knows
+    for (const [, domain = ""] of plain.matchAll(/@([A-Za-z0-9._\u0080-\u{10ffff}-]+)/gu)) {
+      if (seen.has(domain)) continue;
+      seen.add(domain);
+      yield nearestDomain(domain);
+    }
   }
 }

@@ -9,7 +9,7 @@ export { type CustodyLevel, nextCustodyLevel } from "./custody-level.ts";
 export { type DkimKey, type DkimKeyResult, type DkimName, dkimRecord, loadDkimKey } from "./dkim-key.ts";
 export { type DkimOptions, DkimSigner } from "./dkim-signer.ts";
 export { type Explanation, explain } from "./explain.ts";
-export { fromDomains } from "./from-domains.ts";
+export { fromDomains, MAX_FROM_DOMAINS } from "./from-domains.ts";
 export { grantHash, keyId, recipientHash } from "./hashes.ts";
 export { isId16 } from "./id16.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";

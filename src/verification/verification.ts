@@ -2,7 +2,13 @@ import type { DomainPolicy, PolicySource } from "../dns/index.ts";
 import { type MessageOrigin, StapledKeys, type StapleKeySource } from "../key-lookup/index.ts";
 import type { Address } from "../message/index.ts";
 import type { NeighbourCheck, NeighbourQuestion, NeighbourResults } from "../neighbours/index.ts";
-import { fromDomains, judge, type ScannedMessage, type Verdict } from "../signature/index.ts";
+import {
+  fromDomains,
+  judge,
+  MAX_FROM_DOMAINS,
+  type ScannedMessage,
+  type Verdict,
+} from "../signature/index.ts";
 
 export interface VerificationOptions {
   readonly keys: StapleKeySource;
@@ -52,12 +58,6 @@ export interface Verified {
 }
 
 type Judged = Omit<Verified, "neighbours">;
-
-/**
- * From lists with more domains than this are not looked up but handled as the strictest policy wants: nobody writes
- * such mail honestly, and the domain that it is to hide would be the one after the last that is asked for (POL-20).
- */
-const MAX_FROM_DOMAINS = 8;
 
 /** Verifies messages for a border: signature, key lookup, policy of the From domains (VER-1 to VER-22, POL-2). */
 export class Verification {
@@ -115,6 +115,7 @@ export class Verification {
     if (!dependsOnPolicy(verdict)) return verified;
     judged(verified);
     const domains = fromDomains(message.header, message.index);
+    // Nobody writes such mail honestly, and the domain that it is to hide would be the one after the last (POL-20).
     const tooMany = domains.length > MAX_FROM_DOMAINS;
     const policy = tooMany ? { ...NO_POLICY, wanted: "reject" as const } : await this.#strictest(domains);
     if (policy !== null) return { ...verified, policy };

@@ -1,4 +1,4 @@
-import { shownText } from "../terminal-text.ts";
+import { shownLine } from "../terminal-text.ts";
 
 /** A fact's name, and its value or values, a line each. Without a value it is left out. */
 export type Fact = readonly [name: string, value: string | readonly string[] | null];
@@ -8,7 +8,7 @@ export function formatFacts(title: string, facts: readonly Fact[]): string {
   const width = Math.max(...facts.map(([name]) => name.length));
   const lines = facts.flatMap(([name, value]) => {
     const values = value === null ? [] : typeof value === "string" ? [value] : value;
-    return values.map((text, at) => `  ${(at === 0 ? name : "").padEnd(width)}  ${shownText(text)}`);
+    return values.map((text, at) => `  ${(at === 0 ? name : "").padEnd(width)}  ${shownLine(text)}`);
   });
   return [title, ...lines].join("\n");
 }

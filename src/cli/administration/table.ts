@@ -1,4 +1,4 @@
-import { shownText } from "../terminal-text.ts";
+import { shownLine } from "../terminal-text.ts";
 
 export interface Column<Row> {
   readonly heading: string;
@@ -29,7 +29,7 @@ export class Table<Row> {
 
   /** The page as lines, each with its line end; the first page begins with the headings. */
   format(page: readonly Row[]): string {
-    const rows = page.map((row) => this.#columns.map((column) => shownText(column.cell(row))));
+    const rows = page.map((row) => this.#columns.map((column) => shownLine(column.cell(row))));
     if (!this.#started) rows.unshift(this.#columns.map(({ heading }) => heading));
     this.#started = true;
     this.#widths = this.#fit(
