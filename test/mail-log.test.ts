@@ -3,8 +3,15 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DeliveredEntry, LoggedReceived, MailLogStore } from "../src/mail-log/index.ts";
+import type {
+  DeliveredEntry,
+  LoggedMessage,
+  LoggedReceived,
+  MailLogFilter,
+  MailLogStore,
+} from "../src/mail-log/index.ts";
 import { openMailLogStore } from "../src/store/index.ts";
+import { ProviderNetwork } from "./support/provider-network.ts";
 import { ReceivingSite } from "./support/receiving-site.ts";
 
 // The mail log of a running server: what it writes of mail that comes in, read beside it.
@@ -25,12 +32,11 @@ async function storyOf(
   id: string | undefined,
   deliveries: number,
 ): Promise<{ readonly message: LoggedReceived; readonly deliveries: readonly DeliveredEntry[] }> {
-  for (let tries = 0; ; tries++) {
+  return within(async () => {
     const { message = null, deliveries: ends = [] } = (await store.story(id ?? "")) ?? {};
-    if (message?.direction === "in" && ends.length >= deliveries) return { message, deliveries: ends };
-    assert.ok(tries < 250, `no story of ${id}`);
-    await sleep(20);
-  }
+    const isThere = message?.direction === "in" && ends.length >= deliveries;
+    return isThere ? { message, deliveries: ends } : null;
+  });
 }
 
 test("a message that passes is written down from its coming to its mailbox", async () => {
@@ -132,3 +138,73 @@ test("without its log's database mail flows as ever, and what waited is written 
   for (const { event } of sent) await storyOf(event?.id, 1);
   assert.equal(warned().length, 1);
 });
+
+test("what a user hands in is followed through the forward of another provider, from log to log", async (t) => {
+  const network = await ProviderNetwork.start([
+    { name: "author.test" },
+    { name: "middle.test", settings: '[domains.forwards]\nbob = "bob@end.test"\n' },
+    { name: "end.test" },
+  ]);
+  t.after(() => network.stop());
+  const anna = await network.addUser("anna@author.test");
+  await network.addUser("bob@middle.test");
+  await network.addUser("bob@end.test");
+  const messageId = await network.send({ from: anna, to: ["bob@middle.test"] });
+  await network.inMailbox("bob@end.test", messageId);
+  const logOf = async (name: string): Promise<MailLogStore> => {
+    const opened = await openMailLogStore(join(network.at(name).folder, "mail-log.sqlite"));
+    t.after(() => opened.close());
+    return opened;
+  };
+  const author = await logOf("author.test");
+  const [submission] = await found(author, {
+    direction: "out",
+    from: "anna@author.test",
+    to: "@middle.test",
+  });
+  assert.deepEqual(
+    [
+      submission?.identity,
+      submission?.recipientCount,
+      submission?.direction === "out" && submission.kids.length,
+    ],
+    ["anna@author.test", 1, 1],
+  );
+  assert.equal((await ends(author, submission?.id))[0]?.outcome, "delivered");
+  const middle = await logOf("middle.test");
+  const [came] = await found(middle, { direction: "in", messageId });
+  const [forwarded] = await ends(middle, came?.id);
+  assert.equal(forwarded?.outcome, "forwarded");
+  const [, next] = /, as ([0-9A-Z]{16})$/.exec(forwarded?.detail ?? "") ?? [];
+  const [delivery] = await ends(middle, next);
+  assert.deepEqual([delivery?.recipient, delivery?.outcome], ["bob@end.test", "delivered"]);
+  const [there] = await found(await logOf("end.test"), { to: "bob@end.test" });
+  assert.deepEqual(there?.direction === "in" && [there.result, there.rcpt, there.forwarder], [
+    "pass",
+    "forwarded",
+    "bob@middle.test",
+  ]);
+});
+
+async function found(log: MailLogStore, filter: MailLogFilter): Promise<readonly LoggedMessage[]> {
+  return within(async () => {
+    const messages = await log.search(filter, 10);
+    return messages.length > 0 ? messages : null;
+  });
+}
+
+async function ends(log: MailLogStore, id: string | undefined): Promise<readonly DeliveredEntry[]> {
+  return within(async () => {
+    const { deliveries = [] } = (await log.story(id ?? "")) ?? {};
+    return deliveries.length > 0 ? deliveries : null;
+  });
+}
+
+async function within<T>(look: () => Promise<T | null>): Promise<T> {
+  for (let tries = 0; tries < 500; tries++) {
+    const seen = await look();
+    if (seen !== null) return seen;
+    await sleep(20);
+  }
+  return assert.fail("it is not written");
+}

@@ -175,7 +175,9 @@ export class Delivery {
     });
     await told;
     if (event !== null) this.#report(event);
-    if (changed.length > 0) this.#report({ kind: "attempted", message, results: changed, settled });
+    if (changed.length === 0) return;
+    const passedOnAs = forwards.flatMap(({ id }) => id ?? []);
+    this.#report({ kind: "attempted", message, results: changed, passedOnAs, settled });
   }
 
   /** Why it must not go: the account that sent it was stopped. What the operator returns is returned. */

@@ -1,6 +1,6 @@
 import type { HostedDomain, NextHopCredentials, Route } from "../config/index.ts";
 import type { Resolver } from "../dns/index.ts";
-import type { LeasedMessage, Queue, QueueClock, Settled } from "../queue/index.ts";
+import type { LeasedMessage, MessageId, Queue, QueueClock, Settled } from "../queue/index.ts";
 import type { ClientDeadlines, Dialer, DialTarget } from "../smtp/index.ts";
 import type { MtaStsPolicies } from "../transport-security/index.ts";
 import type { AddressExpansion } from "./address-expansion.ts";
@@ -89,6 +89,8 @@ export type DeliveryEvent =
       readonly kind: "attempted";
       readonly message: LeasedMessage;
       readonly results: readonly RecipientResult[];
+      /** Where it went on to other addresses: the messages that were queued for them. */
+      readonly passedOnAs: readonly MessageId[];
       readonly settled: Settled;
     }
   /** All connections that its servers bear are in use: it is tried again at once, after others. */

@@ -3,7 +3,7 @@ import type { DeliveredEntry, MailLog, ReceivedEntry } from "../mail-log/index.t
 import { addressText } from "../message/index.ts";
 import type { MxEvent } from "../mx/index.ts";
 import type { NeighbourResults } from "../neighbours/index.ts";
-import type { ExpiredMessage } from "../queue/index.ts";
+import type { ExpiredMessage, MessageId } from "../queue/index.ts";
 import type { SubmissionEvent } from "../submission/index.ts";
 
 export function receivedEntry(event: MxEvent): ReceivedEntry {
@@ -70,7 +70,9 @@ export function logDelivery(log: MailLog, event: DeliveryEvent): void {
     const { id } = event.message;
     for (const result of event.results) {
       const { address: recipient } = result;
-      log.delivered({ id, at, recipient, outcome: outcomeOf(result), detail: describe(result) });
+      const outcome = outcomeOf(result);
+      const detail = describe(result) + (outcome === "forwarded" ? asText(event.passedOnAs) : "");
+      log.delivered({ id, at, recipient, outcome, detail });
     }
   } else if (event.kind === "stopped" && event.fate === "removed") {
     const { id, recipients } = event.message;
@@ -97,5 +99,15 @@ export function logExpired(log: MailLog, messages: readonly ExpiredMessage[]): v
 }
 
 function outcomeOf({ kind, onward }: RecipientResult): DeliveredEntry["outcome"] {
-  return kind === "delivered" && (onward as string | undefined) === "forwarded" ? "forwarded" : kind;
+  return kind === "delivered" && onward === "forwarded" ? "forwarded" : kind;
+}
+
+/** A list's post may have thousands. */
+const NAMED = 50;
+
+/** Under which ids it goes on. */
+function asText(ids: readonly MessageId[]): string {
+  if (ids.length === 0) return "";
+  const more = ids.length > NAMED ? ` and ${ids.length - NAMED} more` : "";
+  return `, as ${ids.slice(0, NAMED).join(", ")}${more}`;
 }

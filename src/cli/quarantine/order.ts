@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { defineOrder, type Verb } from "../queue/order.ts";
 import type { Done } from "../run-command.ts";
+import { writeDown } from "../write-down.ts";
 import { inQuarantine } from "./choice.ts";
-import { writeDown } from "./write-down.ts";
 
 const verbs: Readonly<Record<"release" | "delete", Verb>> = {
   release: {
@@ -19,7 +19,7 @@ const verbs: Readonly<Record<"release" | "delete", Verb>> = {
     ],
     outcome: { one: "is released", many: "are released" },
     order: () => ({ kind: "release" }),
-    note: (config, messages, at) => writeDown(config, messages, "released", at),
+    note: (config, messages, at) => writeDown(config, messages, "released", { from: "quarantine", at }),
   },
   delete: {
     summary: "delete messages before their time is over",
@@ -28,7 +28,7 @@ const verbs: Readonly<Record<"release" | "delete", Verb>> = {
     asks: true,
     outcome: { one: "is deleted", many: "are deleted" },
     order: () => ({ kind: "remove" }),
-    note: (config, messages, at) => writeDown(config, messages, "removed", at),
+    note: (config, messages, at) => writeDown(config, messages, "removed", { from: "quarantine", at }),
   },
 };
 

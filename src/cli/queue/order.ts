@@ -12,6 +12,7 @@ import { showProgress } from "../administration/progress.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
+import { writeDown } from "../write-down.ts";
 import { addChoice, type ChoiceOptions, filterOf, matching, pages } from "./choice.ts";
 import { onQueue } from "./on-queue.ts";
 
@@ -104,13 +105,14 @@ const verbs: Readonly<Record<QueueOrder["kind"], Verb>> = {
   },
   remove: {
     summary: "delete messages without a word",
-    about: [`Nobody is told, and nothing is kept. ${RUNNING}`],
+    about: [`Nobody is told, and nothing is kept but the mail log's entry. ${RUNNING}`],
     examples: [
       ["vsmtp queue remove --account mallory@example.org --state held", "what a spammer left behind"],
     ],
     asks: true,
     outcome: { one: "is removed", many: "are removed" },
     order: () => ({ kind: "remove" }),
+    note: (config, messages, at) => writeDown(config, messages, "removed", { from: "the queue", at }),
   },
 };
 
