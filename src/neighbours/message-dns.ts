@@ -80,6 +80,11 @@ export function isAbsence(error: unknown): boolean {
   return code === "ENOTFOUND" || code === "ENODATA";
 }
 
+/** Without a stack, which takes longer than all the rest of an answer: that a name is not there is nothing unusual. */
 function dnsError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const error = Object.assign(new Error(message), { code });
+  Error.stackTraceLimit = stackTraceLimit;
+  return error;
 }
