@@ -15,6 +15,7 @@ import { countersign } from "./countersign.ts";
 import { loopProblem, traceOf } from "./loops.ts";
 import { dropped, keptOnly, notNow, passedOn } from "./outcome.ts";
 import { readHeader, readPassing } from "./passing-message.ts";
+import { seal } from "./seal.ts";
 import type { Tools } from "./tools.ts";
 
 /** Mail of one address goes on to others, unaltered. */
@@ -55,8 +56,8 @@ export async function forward(
     return notNow("4.4.3", "it waits for the key server, to be signed and passed on");
   }
   const shared = contentOf(scanned.header.octets, body, passing.hasEmptyLine);
-  const trace = traceOf(receivedAs);
   const now = tools.now();
+  const trace = Buffer.concat([traceOf(receivedAs), seal(scanned, receivedAs.domain, tools.dkim, now)]);
   const messages = signed.copies.map((copy): NewMessage => {
     return {
       id: newMessageId(now),

@@ -20,6 +20,7 @@ import { holdsMember, type MembersOf } from "./members.ts";
 import { dropped, notNow, passedOn } from "./outcome.ts";
 import { type PassingMessage, readHeader, readPassing } from "./passing-message.ts";
 import { propertyOf, recordedVerdict } from "./recorded-verdict.ts";
+import { seal } from "./seal.ts";
 import type { Tools } from "./tools.ts";
 
 /** Mail for a list goes to its members. */
@@ -97,13 +98,14 @@ async function send(
   }
   const shared = contentOf(header.octets, passing.body, passing.hasEmptyLine);
   const now = tools.now();
+  const sealed = seal(scanned, address.domain, tools.dkim, now);
   const messages = signed.copies.map(({ recipients, signatures }): NewMessage => {
     return {
       id: newMessageId(now),
       // What comes back is not the author's affair.
       sender: `${name}-bounces@${address.domain}`,
       recipients: recipients.map((one) => ({ address: one, notify: ["failure"], originalRecipient: null })),
-      prefix: signatures,
+      prefix: Buffer.concat([signatures, sealed]),
       content: shared,
       body: message.body,
       smtputf8: message.smtputf8,
