@@ -22,8 +22,6 @@ export interface ListHeaderOptions {
 const REMOVED: ReadonlySet<string> = new Set([
   "vsmtp-signature",
   "vsmtp-key-statement",
-  "x-vsmtp-flag",
-  "x-vsmtp-quarantine",
   "sender",
   "precedence",
   "return-path",

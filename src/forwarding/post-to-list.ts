@@ -53,8 +53,13 @@ export async function postToList(
   if (authors === null) return notNow("5.6.0", "its From cannot be read");
   const members = await order.members();
   if (members === null) return notNow("4.3.5", "the members of the list cannot be read now");
-  if (list.posts === "members") {
-    if (!isProved(message, header)) return dropped("its author is not proved");
+  if (!isProved(message, header)) {
+    if (list.posts === "members") return dropped("its author is not proved");
+    // Our signature beside a name of ours would be believed, and may even be granted (IDY-10).
+    if (authors.some(({ domain }) => domain === address.domain)) {
+      return dropped("its author is in the list's own domain, and not proved");
+    }
+  } else if (list.posts === "members") {
     if (!holdsMember(members, authors.map(addressText))) {
       return notNow("5.7.2", `only members may write to ${addressText(address)}`);
     }
