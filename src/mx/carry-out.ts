@@ -27,7 +27,7 @@ export async function carryOut(
   { hostname, queue, policy, quarantine, recipients, decide, now }: CarryingOut,
 ): Promise<Pick<MxEvent, "decision" | "repeated" | "reply" | "queuedAs" | "cause">> {
   const decision = decide(false);
-  if (!isQueued(decision)) return unqueued(decision, false);
+  if (!isQueued(decision)) return unqueued(came, decision, false);
   // What is kept from its recipients was not delivered, and may come again.
   const remembers = policy.replays !== "accept" && decision.action !== "quarantine";
   try {
@@ -48,7 +48,7 @@ export async function carryOut(
       },
       queue,
     });
-    if (!enqueued.queued) return unqueued(enqueued.decision, enqueued.repeated);
+    if (!enqueued.queued) return unqueued(came, enqueued.decision, enqueued.repeated);
     const told = reply(250, "2.0.0", `Ok: queued as ${came.id}`);
     return { ...enqueued, reply: told, queuedAs: came.id, cause: null };
   } catch (error) {
@@ -58,10 +58,15 @@ export async function carryOut(
 }
 
 function unqueued(
+  { id }: Incoming,
   decision: Decision,
   repeated: boolean,
 ): Pick<MxEvent, "decision" | "repeated" | "reply" | "queuedAs" | "cause"> {
-  const answer = decision.reply ?? { code: 250, enhanced: "2.0.0", text: "Ok" };
-  const told = reply(answer.code, answer.enhanced, answer.text);
+  const { reply: answer } = decision;
+  // Whoever is asked why finds the message by its id in the mail log.
+  const told =
+    answer === null
+      ? reply(250, "2.0.0", "Ok")
+      : reply(answer.code, answer.enhanced, `${answer.text} (${id})`);
   return { decision, repeated, reply: told, queuedAs: null, cause: null };
 }
