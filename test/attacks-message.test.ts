@@ -101,7 +101,7 @@ describe("From", () => {
     [
       "an encoded word and an encoded NUL as local part",
       () => allice.write({ From: `=?utf-8?b?${base64("allice@someisp.test")}?==?utf-8?q?=00?=@evil.test` }),
-      "250 unsigned",
+      "550 unsigned",
     ],
     ["NUL", () => allice.write({ From: "allice@someisp.test\0@evil.test" }), "550"],
     ["a bare CR", () => allice.write({ From: "mallory@evil.test\rFrom: allice@someisp.test" }), "550"],

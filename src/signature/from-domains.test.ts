@@ -47,6 +47,13 @@ const rows: [what: string, from: string, expected: string[]][] = [
     ["someisp.test"],
   ],
   ["in Latin-1", "=?iso-8859-1?q?allic=E9=40someisp=2Etest?= <", ["someisp.test"]],
+  [
+    "one as local part",
+    `=?utf-8?b?${base64("allice@someisp.test")}?==?utf-8?q?=00?=@evil.test`,
+    ["evil.test", "someisp.test"],
+  ],
+  ["full-width dots", "<<allice@someisp\uff0etest>>", ["someisp.test"]],
+  ["a space that nobody sees", "allice@some\u200bisp.test", ["someisp.test"]],
   ["a domain in U-labels", "<<x@bücher.test>>", ["xn--bcher-kva.test"]],
   ["octets that are not UTF-8", "allice\xff@someisp.test <", ["someisp.test"]],
   ["nothing", "", []],

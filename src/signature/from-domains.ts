@@ -32,8 +32,11 @@ export function fromDomains(header: Header, index: FieldIndex): string[] {
 
 function* domainsIn(text: string): Generator<string | null> {
   const parsed = parseMailboxes(text);
-  if (!parsed.ok || parsed.mailboxes.length === 0) yield* leniently(text);
-  else for (const { address } of parsed.mailboxes) yield domainOf(address);
+  const mailboxes = parsed.ok ? parsed.mailboxes : [];
+  for (const { address } of mailboxes) yield domainOf(address);
+  // RFC 2047 §5: no address holds an encoded word, but some clients decode it there, and show another one.
+  const isClear = mailboxes.length > 0 && !mailboxes.some(({ address }) => address.localPart.includes("=?"));
+  if (!isClear) yield* leniently(text);
 }
 
 /** Of an address that cannot be an identity, too: its local part says nothing about the domain's policy. */
