@@ -96,6 +96,22 @@ test("while the database is away entries wait, then they are counted and dropped
   assert.equal(said.length, 2);
 });
 
+test("messages to very many weigh more: neither a transaction nor what waits grows beyond bounds by them", async () => {
+  const store = new Shelf();
+  store.away = true;
+  const lost: number[] = [];
+  const options = { batchEntries: 10, waitingEntries: 100, waitMs: 1, againMs: 2, againMostMs: 2 };
+  const log = new MailLogWriter({ store, ...options, onBack: (n) => lost.push(n) });
+  const recipients = Array.from({ length: 240 }, (_, n) => `u${n}@dest.test`);
+  for (let n = 0; n < 6; n++) log.received(received(0, { recipients }));
+  assert.equal(log.waiting, 4, "31 each");
+  store.away = false;
+  await until(() => log.waiting === 0);
+  assert.deepEqual(lost, [2]);
+  assert.equal(store.batches.length, 4);
+  await log.close();
+});
+
 test("at the end everything is written, or counted as lost without waiting long", async () => {
   const store = new Shelf();
   const lost: number[] = [];

@@ -9,14 +9,23 @@ export interface MailLogWriterOptions {
   readonly onBack?: (lost: number) => void;
   /** How long an entry waits for others. */
   readonly waitMs?: number;
-  /** Bounds a transaction: on SQLite the event loop waits for it, about 40 µs for each entry. */
+  /** Bounds a transaction, in usual entries: on SQLite the event loop waits for it, some 2 ms. A larger one goes by itself. */
   readonly batchEntries?: number;
-  /** What waits at most, about 1 KiB each; further entries are counted and dropped. */
+  /** What waits at most, in usual entries of about 1 KiB; further ones are counted and dropped. */
   readonly waitingEntries?: number;
   /** How long it waits after a failure at first, and at most. */
   readonly againMs?: number;
   readonly againMostMs?: number;
 }
+
+type Waiting = { readonly weight: number } & (
+  | { readonly received: ReceivedEntry }
+  | { readonly submitted: SubmittedEntry }
+  | { readonly delivered: DeliveredEntry }
+);
+
+/** So many recipients cost as much as an entry. */
+const RECIPIENTS_OF_WEIGHT = 8;
 
 /**
  * Writes entries behind the mail: adding one costs a push to a list. Several are written in one transaction, off the way of
@@ -27,9 +36,8 @@ export class MailLogWriter implements MailLog {
   readonly #store: Pick<MailLogStore, "add">;
   readonly #onAway: (cause: unknown) => void;
   readonly #onBack: (lost: number) => void;
-  #received: ReceivedEntry[] = [];
-  #submitted: SubmittedEntry[] = [];
-  #delivered: DeliveredEntry[] = [];
+  #entries: Waiting[] = [];
+  #weight = 0;
   #timer: NodeJS.Timeout | null = null;
   /** The timer waits for nothing. */
   #soon = false;
@@ -52,24 +60,21 @@ export class MailLogWriter implements MailLog {
     };
   }
 
-  received(entry: ReceivedEntry): void {
-    if (this.#hasRoom()) this.#received.push(entry);
-    this.#plan();
+  received(received: ReceivedEntry): void {
+    this.#add({ received, weight: weightOf(received.recipients) });
   }
 
-  submitted(entry: SubmittedEntry): void {
-    if (this.#hasRoom()) this.#submitted.push(entry);
-    this.#plan();
+  submitted(submitted: SubmittedEntry): void {
+    this.#add({ submitted, weight: weightOf(submitted.recipients) });
   }
 
-  delivered(entry: DeliveredEntry): void {
-    if (this.#hasRoom()) this.#delivered.push(entry);
-    this.#plan();
+  delivered(delivered: DeliveredEntry): void {
+    this.#add({ delivered, weight: 1 });
   }
 
   /** How many wait to be written. */
   get waiting(): number {
-    return this.#received.length + this.#submitted.length + this.#delivered.length;
+    return this.#entries.length;
   }
 
   /** Writes what waits; what cannot be written now is lost. */
@@ -82,21 +87,22 @@ export class MailLogWriter implements MailLog {
     this.#lost += this.waiting;
     if (this.#lost > 0) this.#onBack(this.#lost);
     this.#lost = 0;
-    this.#received = [];
-    this.#submitted = [];
-    this.#delivered = [];
+    this.#entries = [];
   }
 
-  #hasRoom(): boolean {
-    if (this.waiting < this.#options.waitingEntries) return true;
-    this.#lost++;
-    return false;
+  #add(entry: Waiting): void {
+    if (this.#weight >= this.#options.waitingEntries) this.#lost++;
+    else {
+      this.#entries.push(entry);
+      this.#weight += entry.weight;
+    }
+    this.#plan();
   }
 
   /** A full batch is written soon, others when they have waited. */
   #plan(): void {
     if (this.#writing !== null || this.waiting === 0 || this.#closing) return;
-    const soon = this.#failures === 0 && this.waiting >= this.#options.batchEntries;
+    const soon = this.#failures === 0 && this.#weight >= this.#options.batchEntries;
     if (this.#timer !== null && (!soon || this.#soon)) return;
     this.#stopTimer();
     this.#soon = soon;
@@ -116,39 +122,41 @@ export class MailLogWriter implements MailLog {
   }
 
   async #write(): Promise<void> {
-    if (this.waiting === 0) return;
-    const { batchEntries } = this.#options;
-    const received = this.#received.splice(0, batchEntries);
-    const submitted = this.#submitted.splice(0, batchEntries - received.length);
-    const delivered = this.#delivered.splice(0, batchEntries - received.length - submitted.length);
+    const batch = this.#nextBatch();
+    if (batch.length === 0) return;
     try {
-      await this.#add({ received, submitted, delivered });
+      await this.#store.add(asBatch(batch));
     } catch (cause) {
-      this.#received.unshift(...received);
-      this.#submitted.unshift(...submitted);
-      this.#delivered.unshift(...delivered);
-      if (this.#failures++ === 0) this.#onAway(cause);
-      return;
+      if (cause instanceof MailLogStoreError) {
+        if (this.#failures++ === 0) this.#onAway(cause);
+        return;
+      }
+      await this.#writeEach(batch);
     }
+    this.#entries.splice(0, batch.length);
+    this.#weight -= weightOfAll(batch);
     if (this.#failures > 0 || this.#lost > 0) this.#onBack(this.#lost);
     this.#failures = 0;
     this.#lost = 0;
   }
 
+  #nextBatch(): readonly Waiting[] {
+    let weight = 0;
+    const end = this.#entries.findIndex((entry, index) => {
+      weight += entry.weight;
+      return index > 0 && weight > this.#options.batchEntries;
+    });
+    return end < 0 ? this.#entries.slice() : this.#entries.slice(0, end);
+  }
+
   /** An entry that the database does not take, and never will, costs no other entry its place: nobody can hide by one. */
-  async #add(batch: MailLogBatch): Promise<void> {
-    try {
-      await this.#store.add(batch);
-    } catch (cause) {
-      if (cause instanceof MailLogStoreError) throw cause;
-      const { received = [], submitted = [], delivered = [] } = batch;
-      if (received.length + submitted.length + delivered.length === 1) {
+  async #writeEach(batch: readonly Waiting[]): Promise<void> {
+    for (const entry of batch) {
+      try {
+        await this.#store.add(asBatch([entry]));
+      } catch {
         this.#lost++;
-        return;
       }
-      for (const entry of received) await this.#add({ received: [entry] });
-      for (const entry of submitted) await this.#add({ submitted: [entry] });
-      for (const entry of delivered) await this.#add({ delivered: [entry] });
     }
   }
 
@@ -156,4 +164,20 @@ export class MailLogWriter implements MailLog {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
+}
+
+function asBatch(entries: readonly Waiting[]): MailLogBatch {
+  return {
+    received: entries.flatMap((entry) => ("received" in entry ? entry.received : [])),
+    submitted: entries.flatMap((entry) => ("submitted" in entry ? entry.submitted : [])),
+    delivered: entries.flatMap((entry) => ("delivered" in entry ? entry.delivered : [])),
+  };
+}
+
+function weightOf(recipients: readonly string[]): number {
+  return 1 + Math.floor(recipients.length / RECIPIENTS_OF_WEIGHT);
+}
+
+function weightOfAll(entries: readonly Waiting[]): number {
+  return entries.reduce((sum, { weight }) => sum + weight, 0);
 }

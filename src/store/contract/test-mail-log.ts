@@ -97,7 +97,7 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
       identity: hostile,
       kid: hostile,
       forwarder: hostile,
-      detail: hostile,
+      detail: `${hostile}${"x".repeat(100_000)}`,
     });
     await store.add({ received: [entry], delivered: [delivered(entry.id, START, { detail: hostile })] });
     const story = await store.story(entry.id);
@@ -105,6 +105,7 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
     assert.equal(message.helo, kept);
     assert.deepEqual(message.recipients, [`${kept}@dest.test`]);
     assert.equal(message.messageId, kept);
+    assert.equal(message.detail.length, 1500);
     assert.equal(story?.deliveries[0]?.detail, kept);
   });
 

@@ -165,7 +165,11 @@ function orNull(fromOutside: string | null): string | null {
   return fromOutside === null ? null : storable(fromOutside);
 }
 
-/** What comes from the network may have octets in it that PostgreSQL does not take for text. */
+/** Longer words of strangers are cut. */
+const LONGEST = 1500;
+
+/** What comes from the network may be long, and have octets in it that PostgreSQL does not take for text. */
 function storable(fromOutside: string): string {
-  return fromOutside.replaceAll("\0", "\u{fffd}").toWellFormed();
+  const bounded = fromOutside.length > LONGEST ? `${fromOutside.slice(0, LONGEST - 1)}…` : fromOutside;
+  return bounded.replaceAll("\0", "\u{fffd}").toWellFormed();
 }
