@@ -123,6 +123,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       mtaSts: settings.key_lookup.mta_sts,
       strangers: settings.key_lookup.strangers,
       refusingHosts: settings.key_lookup.refusing_hosts,
+      gateways: settings.key_lookup.gateways,
     },
     neighbours: { enabled: settings.neighbours.enabled, deadlineMs: settings.neighbours.deadline },
     delivery: buildDelivery(settings.delivery, report),

@@ -105,6 +105,7 @@ test("the least configuration gets every default", () => {
       mtaSts: true,
       strangers: "remember",
       refusingHosts: "defer",
+      gateways: [],
     },
     neighbours: { enabled: true, deadlineMs: 10_000 },
     delivery: {
@@ -218,6 +219,7 @@ dane = false
 mta_sts = false
 strangers = "ask"
 refusing_hosts = "fail"
+gateways = ["10.0.0.0/8", "2001:db8::1"]
 [network]
 resolvers = ["::1", "[::1]:5353", "127.0.0.1:5300"]
 ca_file = "ca.pem"
@@ -388,6 +390,7 @@ idle_timeout = "90s"
     mtaSts: false,
     strangers: "ask",
     refusingHosts: "fail",
+    gateways: ["10.0.0.0/8", "2001:db8::1/128"],
   });
   assert.deepEqual(config.network, {
     resolvers: [

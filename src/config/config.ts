@@ -137,6 +137,8 @@ export interface KeyLookupSettings {
   readonly strangers: "remember" | "ask";
   /** What mail is of a domain without record all of whose hosts refuse connections for more than an hour (DIS-10). */
   readonly refusingHosts: "defer" | "fail";
+  /** Networks of hosts that bring everybody's mail: they do not pay for keys that are not there (CCH-14). */
+  readonly gateways: readonly string[];
 }
 
 export interface DeliverySettings {

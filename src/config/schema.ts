@@ -12,6 +12,7 @@ import {
   mailAddress,
   masterKeySource,
   network,
+  networkOrAddress,
   nextHopPlace,
   octets,
   passwordSource,
@@ -197,6 +198,7 @@ export const schema = z.strictObject({
       mta_sts: z.boolean().default(true),
       strangers: z.enum(["remember", "ask"]).default("remember"),
       refusing_hosts: z.enum(["defer", "fail"]).default("defer"),
+      gateways: z.array(networkOrAddress).default([]),
     })
     .prefault({}),
   neighbours: z

@@ -15,6 +15,7 @@ export {
   type ServiceHost,
   type ServiceHosts,
 } from "./mail-hosts.ts";
+export { NetworkList } from "./network-list.ts";
 export { type PolicyFile, PolicyMemory, type PolicyMemoryOptions } from "./policy-memory.ts";
 export {
   type DomainPolicy,

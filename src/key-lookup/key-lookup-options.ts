@@ -34,6 +34,8 @@ export interface KeyLookupOptions {
   readonly concludeFromRefusals?: boolean;
   /** Domains known for less than a week are asked each time (CCH-8); null, the default: as others. */
   readonly known?: KnownDomains | null;
+  /** Does everybody's mail come from this address, so that its network must not pay for what some of it does? Default: none. */
+  readonly isGateway?: (address: string) => boolean;
   readonly deadlines?: Partial<LookupDeadlines>;
   /** Statements and refusals held in memory. Default 50000. */
   readonly maxRemembered?: number;

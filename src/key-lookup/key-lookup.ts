@@ -1,5 +1,5 @@
 import { MappingDialer } from "../dialer/index.ts";
-import { dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
+import { clientPrefix, dnsPolicySource, type PolicySource, type Resolver } from "../dns/index.ts";
 import { KEY_PORT } from "../key-protocol/index.ts";
 import type { KeyAnswer, KeySource, Trust } from "../signature/index.ts";
 import { coversMailHost, type MtaStsPolicies } from "../transport-security/index.ts";
@@ -41,6 +41,7 @@ export class KeyLookup implements KeySource {
   readonly #mtaSts: Pick<MtaStsPolicies, "policyOf"> | null;
   readonly #refusals: RefusalMemory | null;
   readonly #known: KnownDomains | null;
+  readonly #isGateway: (address: string) => boolean;
   readonly #lookupMs: number;
   readonly #random: () => number;
   readonly #pool: ConnectionPool;
@@ -64,6 +65,7 @@ export class KeyLookup implements KeySource {
     this.#mtaSts = options.mtaSts ?? null;
     this.#refusals = options.concludeFromRefusals ? new RefusalMemory(nowMs) : null;
     this.#known = options.known ?? null;
+    this.#isGateway = options.isGateway ?? (() => false);
     this.#lookupMs = options.deadlines?.lookupMs ?? 25_000;
     this.#random = options.random ?? Math.random;
     this.#pool = new ConnectionPool({
@@ -167,7 +169,7 @@ export class KeyLookup implements KeySource {
     const domainKey = domainKeyOf(question, policy);
     const known = this.#underWayOrNowhere(key, domainKey, trail);
     if (known !== null) return known;
-    let permit = this.#budgets.begin({ domain, client: question.client ?? null });
+    let permit = this.#budgets.begin({ domain, client: this.#clientOf(question) });
     if (typeof permit === "string") {
       const problem = permit;
       const isVouchedFor = (await question.vouched?.()) === domain;
@@ -191,6 +193,11 @@ export class KeyLookup implements KeySource {
     } finally {
       this.#underWay.delete(key);
     }
+  }
+
+  /** The network that pays (CCH-14); null: nobody's, or everybody's. */
+  #clientOf({ clientAddress }: LookupQuestion): string | null {
+    return clientAddress === undefined || this.#isGateway(clientAddress) ? null : clientPrefix(clientAddress);
   }
 
   /** CCH-8 */

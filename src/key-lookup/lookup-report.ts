@@ -14,8 +14,8 @@ export interface LookupQuestion {
   readonly now: number;
   /** A statement about just this identity and key that came with the message. */
   readonly staple?: ReceivedStatement;
-  /** The network that the message came from (KEY-37's prefix), where it came from one. */
-  readonly client?: string;
+  /** The host that the message came from, if it came from one: its network pays for keys that are not there (CCH-14). */
+  readonly clientAddress?: string;
   /** Asked where the budgets are used up (CCH-7): the From domain that passes aligned DKIM or SPF; null: none does. */
   readonly vouched?: () => Promise<string | null>;
 }

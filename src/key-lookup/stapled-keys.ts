@@ -1,4 +1,3 @@
-import { clientPrefix } from "../dns/index.ts";
 import { type ReceivedStatement, readStaples, STAPLE_FIELD } from "../key-protocol/index.ts";
 import { encodeAddress } from "../message/index.ts";
 import type { KeyAnswer, KeyQuery, KeySource, ScannedMessage } from "../signature/index.ts";
@@ -15,11 +14,8 @@ export interface MessageOrigin {
 }
 
 /** A question about a key, with what the message itself says about it: a statement that nothing proves yet. */
-export interface StapledQuery extends KeyQuery {
+export interface StapledQuery extends KeyQuery, MessageOrigin {
   readonly staple?: ReceivedStatement;
-  /** As clientPrefix gives it. */
-  readonly client?: string;
-  readonly vouched?: () => Promise<string | null>;
 }
 
 /** Where keys come from. One that knows no staples looks every key up, which is always right. */
@@ -35,21 +31,14 @@ export interface StapleKeySource {
 export class StapledKeys implements KeySource {
   readonly #message: ScannedMessage;
   readonly #keys: StapleKeySource;
-  readonly #origin: Pick<StapledQuery, "client" | "vouched">;
+  readonly #origin: MessageOrigin;
   #statements: readonly ReceivedStatement[] | null = null;
   #used = false;
 
-  constructor(
-    message: ScannedMessage,
-    keys: StapleKeySource,
-    { clientAddress, vouched }: MessageOrigin = {},
-  ) {
+  constructor(message: ScannedMessage, keys: StapleKeySource, origin: MessageOrigin = {}) {
     this.#message = message;
     this.#keys = keys;
-    this.#origin = {
-      ...(clientAddress === undefined ? {} : { client: clientPrefix(clientAddress) }),
-      ...(vouched === undefined ? {} : { vouched }),
-    };
+    this.#origin = origin;
   }
 
   /** A staple served instead of a lookup. */

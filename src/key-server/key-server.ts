@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { BlockList, createServer, isIPv6, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
-import { clientPrefix } from "../dns/index.ts";
+import { clientPrefix, NetworkList } from "../dns/index.ts";
 import { type Exposure, type KeyResponder, KeyServerSession } from "../key-protocol/index.ts";
 import { KeyAnswerer } from "./key-answerer.ts";
 import type { KeyDirectory, StatementSigner } from "./key-directory.ts";
@@ -105,7 +105,7 @@ export class KeyServer {
   readonly #limiter: RateLimiter;
   readonly #slab = new OctetSlab();
   readonly #servers: Server[] = [];
-  readonly #exempt: BlockList;
+  readonly #exempt: NetworkList;
   readonly #connections = new Set<ServerConnection>();
   readonly #responder: KeyResponder = {
     recall: (line) => (this.#mode.kind !== "redirect" ? this.#answerer.recall(line) : undefined),
@@ -147,7 +147,7 @@ export class KeyServer {
       onFailure: (cause) => options.onEvent?.({ kind: "directory-failed", cause }),
     });
     this.#limiter = new RateLimiter(this.#limits.costPerMinute, this.#nowMs);
-    this.#exempt = networkList(this.#limits.exempt);
+    this.#exempt = new NetworkList(this.#limits.exempt);
     if (options.mode !== undefined) this.setMode(options.mode);
   }
 
@@ -198,7 +198,7 @@ export class KeyServer {
   #accept(socket: Socket, secureContext: () => SecureContext): void {
     const remoteAddress = (socket.remoteAddress ?? "").replace(/%.*$/, "");
     const prefix = clientPrefix(remoteAddress);
-    const isExempt = this.#exempt.check(remoteAddress, isIPv6(remoteAddress) ? "ipv6" : "ipv4");
+    const isExempt = this.#exempt.has(remoteAddress);
     const refusal = this.#refusal(isExempt ? null : prefix, remoteAddress);
     if (refusal !== null) {
       socket.on("error", () => socket.destroy());
@@ -271,11 +271,3 @@ export class KeyServer {
 }
 
 /** @throws TypeError for what is no network */
-function networkList(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", prefix = "none"] = network.split("/");
-    list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
-  }
-  return list;
-}

@@ -1,5 +1,5 @@
-import { BlockList, isIPv6 } from "node:net";
 import { fitsDomain, type TrustedSource } from "../config/index.ts";
+import { NetworkList } from "../dns/index.ts";
 import { addressText, decodeAddress } from "../message/index.ts";
 import type { NeighbourResults } from "../neighbours/index.ts";
 import type { Verdict } from "../signature/index.ts";
@@ -7,10 +7,10 @@ import type { Verified } from "../verification/index.ts";
 
 /** Lists and forwarders that are known to bring honest mail of others (ACT-6, VER-17). */
 export class TrustedSources {
-  readonly #sources: readonly { readonly source: TrustedSource; readonly networks: BlockList }[];
+  readonly #sources: readonly { readonly source: TrustedSource; readonly networks: NetworkList }[];
 
   constructor(sources: readonly TrustedSource[]) {
-    this.#sources = sources.map((source) => ({ source, networks: networkList(source.clients) }));
+    this.#sources = sources.map((source) => ({ source, networks: new NetworkList(source.clients) }));
   }
 
   /** The name of the first that brought this message; null: none did. */
@@ -20,10 +20,9 @@ export class TrustedSources {
   ): string | null {
     if (this.#sources.length === 0) return null;
     const forwarder = forwarderOf(verdict.forwarder);
-    const family = isIPv6(clientAddress) ? "ipv6" : "ipv4";
     const found = this.#sources.find(
       ({ source, networks }) =>
-        networks.check(clientAddress, family) ||
+        networks.has(clientAddress) ||
         (forwarder !== null && source.forwarders.includes(forwarder)) ||
         (neighbours !== null && (hasSigned(source, neighbours) || hasSealed(source, neighbours))),
     );
@@ -57,13 +56,4 @@ function hasSealed({ arc }: TrustedSource, { arc: chain }: NeighbourResults): bo
 
 function fits(patterns: readonly string[], domain: string): boolean {
   return patterns.some((pattern) => fitsDomain(pattern, domain));
-}
-
-function networkList(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/");
-    list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
-  }
-  return list;
 }

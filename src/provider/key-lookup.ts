@@ -1,3 +1,4 @@
+import { NetworkList } from "../dns/index.ts";
 import { KeyLookup, type KeyLookupOptions } from "../key-lookup/index.ts";
 import type { Shared } from "./role.ts";
 
@@ -7,7 +8,8 @@ export function openKeyLookup(
   limits: Pick<KeyLookupOptions, "maxStatementSeconds" | "domainBudget" | "deadlines"> = {},
 ): KeyLookup {
   const { keyPort, allowPrivateAddresses } = config.network;
-  const { requiredTrust, dane, mtaSts, strangers, refusingHosts } = config.keyLookup;
+  const { requiredTrust, dane, mtaSts, strangers, refusingHosts, gateways } = config.keyLookup;
+  const networks = new NetworkList(gateways);
   return new KeyLookup({
     resolver: network.resolver,
     policies: memories.policies(),
@@ -18,6 +20,7 @@ export function openKeyLookup(
     dane,
     mtaSts: mtaSts ? memories.keyServersMtaSts() : null,
     known: strangers === "ask" ? memories.knownDomains() : null,
+    isGateway: (address) => networks.has(address),
     concludeFromRefusals: refusingHosts === "fail",
     ...(network.ca === null ? {} : { ca: [network.ca] }),
     ...limits,
