@@ -45,7 +45,8 @@ export class SystemMail {
       compose: (from) => compose({ ...frame, from }),
     });
     if (signed.kind === "later") return { kind: "later", detail: textOf(signed.cause) };
-    if (signed.signedBy === null) {
+    // Another domain's role would do for reports to senders; a report must be signed by whom it names.
+    if (signed.signedBy?.endsWith(`@${domain}`) !== true) {
       return { kind: "never", detail: `nobody here may sign as mailer-daemon of ${domain}` };
     }
     try {
