@@ -312,6 +312,35 @@ test("over a hundred recipients go in transactions of a hundred (RFC 5321 §4.5.
   );
 });
 
+test("who is put off to a transaction of his own gets one at once, as long as each gets somewhere (RFC 5321 §4.5.3.1.10)", async (t) => {
+  const own = reply(452, "4.5.3", "In a transaction of its own");
+  const { port, taken } = await startServer(t, {
+    rcpt: (_, { localPart }, { recipients: [first] }) => {
+      if (localPart === "never") return own;
+      if (localPart === "unknown") return reply(550, "5.1.1", "Unknown");
+      return first !== undefined && first.localPart[0] !== localPart[0] ? own : null;
+    },
+  });
+  const { queue, attempts } = await startDelivery(t, { "mx.dest.test": port });
+  const recipients = ["a1", "b1", "a2", "unknown", "c1", "never", "b2"].map((name) => `${name}@dest.test`);
+  await queue.enqueue([message({ recipients })]);
+  const lines = await attempts(1);
+  assert.deepEqual(
+    taken.map(({ to }) => to.map((address) => address.replace("@dest.test", ""))),
+    [["a1", "a2"], ["b1", "b2"], ["c1"]],
+  );
+  assert.equal(new Set(taken.map(({ sessionId }) => sessionId)).size, 1, "over one connection");
+  assert.deepEqual(lines.map((line) => line.replace(/@dest\.test (\w+):.*?(\d{3}).*/, " $1 $2")).sort(), [
+    "a1 delivered 250",
+    "a2 delivered 250",
+    "b1 delivered 250",
+    "b2 delivered 250",
+    "c1 delivered 250",
+    "never deferred 452",
+    "unknown failed 550",
+  ]);
+});
+
 test("addresses outside ASCII: A-labels where that suffices (RFC 6531)", () => {
   assert.equal(forwardPath("b@bücher.test"), "b@xn--bcher-kva.test");
   assert.equal(forwardPath("bü@bücher.test"), "bü@bücher.test");

@@ -50,15 +50,27 @@ export class RemoteDelivery {
   ): Promise<RemoteOutcome> {
     const results: RecipientResult[] = [];
     const reaches: Reach[] = [];
-    for (let from = 0; from < recipients.length; from += recipientsPerTransaction) {
-      const some = recipients.slice(from, from + recipientsPerTransaction);
+    let left = recipients;
+    while (left.length > 0) {
+      const some = left.slice(0, recipientsPerTransaction);
       const attempt = new TargetSearch(this.#pool, message, outgoing);
-      results.push(...(await attempt.run(some, targets)));
+      const answered = await attempt.run(some, targets);
       reaches.push(attempt.reach);
-      if (attempt.reach.kind === "stopped") break;
+      const settled = answered.filter((result) => !isForAnother(result));
+      // Where nobody was settled another transaction would be no other one.
+      const done = settled.length > 0 ? settled : answered;
+      results.push(...done);
+      if (attempt.reach.kind === "stopped" || done.length === 0) break;
+      const over = new Set(done.map(({ index }) => index));
+      left = [...some.filter(({ index }) => !over.has(index)), ...left.slice(some.length)];
     }
     return { results, reach: mostTelling(reaches) };
   }
+}
+
+/** RFC 5321 §4.5.3.1.10: this recipient is to come in another transaction, at once. */
+function isForAnother({ kind, code, enhanced }: Result): boolean {
+  return kind === "deferred" && code === 452 && enhanced === "4.5.3";
 }
 
 /** Of an attempt in several transactions: only where all found the servers busy was nothing tried. */
