@@ -80,14 +80,7 @@ export interface DeliveredEntry {
   readonly id: string;
   readonly at: number;
   readonly recipient: string;
-  readonly outcome:
-    | "delivered"
-    | "deferred"
-    | "failed"
-    | "quarantined"
-    | "released"
-    | "forwarded"
-    | "removed";
+  readonly outcome: "delivered" | "deferred" | "failed" | "forwarded" | "held" | "released" | "removed";
   /** For people. */
   readonly detail: string;
 }

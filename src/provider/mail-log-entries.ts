@@ -74,10 +74,10 @@ export function logDelivery(log: MailLog, event: DeliveryEvent): void {
       const detail = describe(result) + (outcome === "forwarded" ? asText(event.passedOnAs) : "");
       log.delivered({ id, at, recipient, outcome, detail });
     }
-  } else if (event.kind === "stopped" && event.fate === "removed") {
+  } else if (event.kind === "stopped") {
     const { id, recipients } = event.message;
     for (const { address: recipient } of recipients) {
-      log.delivered({ id, at, recipient, outcome: "removed", detail: event.because });
+      log.delivered({ id, at, recipient, outcome: event.fate, detail: event.because });
     }
   }
 }

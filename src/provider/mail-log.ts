@@ -40,6 +40,8 @@ export async function openMailLog(
   });
   const writer = new MailLogWriter({
     store,
+    // Nothing waits for a server's transaction: more at a time are fewer statements.
+    ...(source.kind === "file" ? {} : { batchEntries: 256 }),
     onAway: (cause) => {
       if (!isAway) away(cause);
       isAway = true;

@@ -10,7 +10,7 @@ import { timeText, verdictText } from "./text.ts";
 const fields = {
   ...messageFields,
   deliveries:
-    "what became of its recipients, in order: id (of the copy), at, recipient, outcome (delivered, deferred, failed, forwarded, released, removed), detail",
+    "what became of its recipients, in order: id (of the copy), at, recipient, outcome (delivered, deferred, failed, forwarded, held, released, removed), detail",
 } as const;
 
 export function defineShow(parent: Command, done: Done): void {
