@@ -175,7 +175,7 @@ test("orders: retry, hold, release, bounce, remove", async () => {
   await cli.refuses("queue remove --all", /not done without --yes: 3 messages are removed\./);
   const removed = await cli.object("queue remove --all --yes");
   assert.deepEqual(removed, { order: "remove", messages: 3 });
-  await cli.does(`log show ${ids[1]}`, /bob@far\.test {2}removed: removed from the queue by /);
+  await cli.does(`log show ${ids[1]}`, /bob@far\.test {2}removed: from the queue, by /);
   // Delivery was at it: it goes when that ends.
   const left = await cli.objects("queue list");
   assert.deepEqual(

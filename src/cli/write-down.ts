@@ -18,7 +18,7 @@ export async function writeDown(
 ): Promise<void> {
   if (!config.log.enabled) return;
   const { from, at } = where;
-  const detail = `${outcome} from ${from} by ${actorName()}`;
+  const detail = `from ${from}, by ${actorName()}`;
   const delivered = messages.flatMap(({ id, recipients }) =>
     recipients
       .filter(({ state }) => state === "pending" || state === "deferred")
