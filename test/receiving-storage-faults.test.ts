@@ -67,6 +67,26 @@ test("a full disk: 452, and 250 once there is room", async (t) => {
   await until(async () => (await site.send(allice.sign())).summary === "250 pass");
 });
 
+test("what was remembered is damaged, or cannot be written: it is learnt anew, and mail goes on", async (t) => {
+  const undo = undoes(t);
+  const folder = mkdtempSync(join(tmpdir(), "vsmtp-memories-"));
+  undo(() => rmSync(folder, { recursive: true, force: true }));
+  const data = join(folder, "data");
+  mkdirSync(data);
+  writeFileSync(join(data, "policy-records.json"), `{"half": [{"domain": "someisp.test", "text": 17`);
+  writeFileSync(join(data, "known-domains.json"), `[null, {"domain": "\u0000"}, 3]`);
+  mkdirSync(join(data, "mta-sts.json"));
+  const site = await ReceivingSite.start({ folder });
+  undo(() => site.stop());
+  site.publish("strict.test", "mx.someisp.test", "p=reject; ma=86400");
+  const allice = site.author("allice@someisp.test");
+  assert.equal((await site.send(allice.sign())).summary, "250 pass");
+  const unsigned = "From: x@strict.test\r\n\r\nHi\r\n";
+  assert.equal((await site.send(unsigned, { from: "x@strict.test" })).summary, "550 unsigned");
+  site.dns.fail("_vsmtp.strict.test", "SERVFAIL");
+  assert.equal((await site.send(unsigned, { from: "x@strict.test" })).summary, "550 unsigned");
+});
+
 test("the spool is gone: large messages wait, small ones pass", async (t) => {
   const undo = undoes(t);
   const site = await ReceivingSite.start();
