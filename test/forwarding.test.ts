@@ -178,6 +178,33 @@ test("mail for exactly its recipients: a forwarder who signs may pass it on, oth
   );
 });
 
+test("a user redirects what he got: his provider verifies it, and adds a level in his name (CUS-2, SIG-52)", async () => {
+  const carol = user("carol@middle.test");
+  const resent =
+    "Resent-From: carol@middle.test\r\nResent-To: bob@end.test\r\nResent-Message-ID: <r@middle.test>\r\n";
+  const id = await network.send({ from: user("anna@author.test"), to: ["carol@middle.test"] });
+  const copy = await network.inMailbox("carol@middle.test", id);
+  await network.submit(carol, ["bob@end.test"], resent + copy);
+  assert.deepEqual(said(await network.judged(id, "bob@end.test")), [
+    "pass",
+    null,
+    "anna@author.test",
+    "from",
+    "forwarded",
+    "carol@middle.test",
+  ]);
+  const not = (octets: string, by = carol) =>
+    assert.rejects(network.submit(by, ["bob@end.test"], octets), /550 5\.7\.1/);
+  await not(copy);
+  await not(resent + copy.replace("100 EUR", "900 EUR"));
+  await not(resent + copy.replace("Subject: Hello", "Subject: Urgent"));
+  await not(resent.replace("carol", "bob") + copy);
+  await not(resent + copy, user("kept@middle.test"));
+  await not(`${resent}From: anna@author.test\r\n\r\nx\r\n`);
+  // Somebody whom it was not signed for cannot pass it on, though he has it.
+  await not(resent.replaceAll("carol@middle", "kept@middle") + copy, user("kept@middle.test"));
+});
+
 test("a forwarder who alters the text breaks it: the author's policy decides", async () => {
   const id = await network.send({ from: user("anna@author.test"), to: ["kept@middle.test"] });
   const copy = (await network.inMailbox("kept@end.test", id)).replace("100 EUR", "900 EUR");

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MessageScanner } from "../signature/index.ts";
-import { signAs } from "../signing/index.ts";
+import { receivedInMemory } from "../reception/index.ts";
+import { type KeySource, MessageScanner } from "../signature/index.ts";
+import { signAs, signSubmission } from "../signing/index.ts";
 import { AUTHOR, modes, octetsOf, openSite, PASS, RECEIVED, recordedField, words } from "./test-site.ts";
 
 const forwards = {
@@ -202,4 +203,29 @@ test("a large body goes from file to file, and nothing is left of one that does 
   await site.vault?.close();
   assert.equal((await site.expand("bob@here.test", octets)).result.kind, "deferred");
   assert.deepEqual(site.files(), []);
+});
+
+test("a user's redirect waits where the author's key cannot be asked for, and needs somebody to ask (CUS-2)", async (t) => {
+  const { signer, letter, clock } = await openSite(t, { forwards });
+  const login = await signer.assert(
+    { localPart: "bob", domain: "here.test" },
+    { client: "", channelBinding: null },
+  );
+  assert.ok(login !== null && "sign" in login);
+  const octets = Buffer.concat([
+    Buffer.from("Resent-From: Bob <bob@here.test>\r\nResent-Bcc: x@end.test\r\n"),
+    await letter({ to: "bob@here.test", recorded: null }),
+  ]);
+  const answer = async (keys: KeySource | null): Promise<string> => {
+    const usual = { smtputf8: false, authservIds: [], staple: false, now: clock.now() };
+    const message = receivedInMemory(octets);
+    const result = await signSubmission({ ...usual, message, recipients: ["x@end.test"], keys }, login);
+    return result.kind === "refused" ? `${result.reply.code} ${result.reply.enhanced}` : result.identity;
+  };
+  assert.equal(await answer({ lookUp: async () => ({ kind: "temperror", detail: "" }) }), "451 4.4.3");
+  assert.equal(
+    await answer({ lookUp: async () => ({ kind: "fail", reason: "no-key", detail: "" }) }),
+    "550 5.7.1",
+  );
+  assert.equal(await answer(null), "550 5.7.1");
 });

@@ -1,11 +1,13 @@
+import type { KeyLookup } from "../key-lookup/index.ts";
 import type { DkimSigners, Vault } from "../signing/index.ts";
 import { type SubmissionEvent, SubmissionHandler } from "../submission/index.ts";
+import { openKeyLookup } from "./key-lookup.ts";
 import { logSubmission } from "./mail-log-entries.ts";
 import type { MailStore, Running, Shared } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
 
 /** Takes mail from users: has it signed with their accounts' keys and queues it. */
-export function startSubmission(
+export async function startSubmission(
   shared: Shared,
   { queue, spool }: MailStore,
   vault: Vault,
@@ -13,6 +15,7 @@ export function startSubmission(
 ): Promise<Running> {
   const { config, log, watchers } = shared;
   const { staple, eightBit } = config.submission;
+  let lookup: KeyLookup | null = null;
   const handler = new SubmissionHandler({
     hostname: config.hostname,
     vault,
@@ -21,13 +24,29 @@ export function startSubmission(
     staple,
     eightBit,
     dkim,
+    keys: {
+      lookUp: (query) => {
+        lookup ??= openKeyLookup(shared);
+        return lookup.lookUp(query);
+      },
+    },
     onEvent: (event) => {
       logEvent(log, event);
       logSubmission(shared.mailLog.log, event);
       watchers.onSubmission?.(event);
     },
   });
-  return listenSmtp(shared, "submission", config.submission.listeners, { handler, requireAuth: true });
+  const running = await listenSmtp(shared, "submission", config.submission.listeners, {
+    handler,
+    requireAuth: true,
+  });
+  return {
+    places: running.places,
+    stop: async () => {
+      await running.stop();
+      lookup?.close();
+    },
+  };
 }
 
 function logEvent(log: Shared["log"], event: SubmissionEvent): void {

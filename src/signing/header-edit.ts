@@ -7,6 +7,7 @@ import {
   formatAddress,
   formatMailDate,
   type Header,
+  type HeaderField,
   parseHeader,
 } from "../message/index.ts";
 import { SIGNATURE_FIELD } from "../signature/index.ts";
@@ -19,6 +20,14 @@ export interface HeaderEditOptions {
   /** The identity that signs: its domain goes into a missing Message-ID. */
   readonly identity: Address;
   readonly addSender: boolean;
+}
+
+/**
+ * The same of a message that a user passes on: nothing that its signatures cover, which stay. Only what names blind
+ * recipients and forged results go.
+ */
+export function editResent(header: Header, authservIds: readonly string[]): Header {
+  return without(header, "", ({ name }, value) => goes(name, value, authservIds, BLIND));
 }
 
 /**
@@ -37,10 +46,19 @@ export function editHeader(header: Header, options: HeaderEditOptions): Header {
     added += `Message-ID: <${randomBytes(18).toString("base64url")}@${options.identity.domain}>\r\n`;
   }
   if (options.addSender) added += `Sender: ${formatAddress(options.identity)}\r\n`;
+  return without(header, added, ({ name }, value) => goes(name, value, options.authservIds, REMOVED));
+}
+
+/** @returns the same one where nothing is to be changed */
+function without(
+  header: Header,
+  added: string,
+  isRemoved: (field: HeaderField, value: () => string) => boolean,
+): Header {
   const pieces: Uint8Array[] = [Buffer.from(added)];
   let keptFrom = 0;
   for (const field of header.fields) {
-    if (!goes(field.name, () => fieldText(header, field), options.authservIds)) continue;
+    if (!isRemoved(field, () => fieldText(header, field))) continue;
     pieces.push(header.octets.subarray(keptFrom, field.start));
     keptFrom = field.end;
   }
@@ -49,10 +67,16 @@ export function editHeader(header: Header, options: HeaderEditOptions): Header {
   return parseHeader(Buffer.concat(pieces));
 }
 
-const REMOVED: ReadonlySet<string> = new Set(["bcc", "resent-bcc", SIGNATURE_FIELD, STAPLE_FIELD]);
+const BLIND: ReadonlySet<string> = new Set(["bcc", "resent-bcc"]);
+const REMOVED: ReadonlySet<string> = new Set([...BLIND, SIGNATURE_FIELD, STAPLE_FIELD]);
 
-function goes(name: string, value: () => string, authservIds: readonly string[]): boolean {
-  if (REMOVED.has(name)) return true;
+function goes(
+  name: string,
+  value: () => string,
+  authservIds: readonly string[],
+  removed: ReadonlySet<string>,
+): boolean {
+  if (removed.has(name)) return true;
   if (name !== "authentication-results") return false;
   const text = value();
   return authservIds.some((id) => claimsAuthservId(text, id));

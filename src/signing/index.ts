@@ -4,9 +4,8 @@ export { noUse } from "./refusal-reply.ts";
 export type { Refused } from "./refused.ts";
 export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
 export { type SignedAs, signAs, type ToSignAs } from "./sign-as.ts";
-export type { SignedCopy } from "./sign-copies.ts";
+export type { DkimSigners, SignedCopy } from "./sign-copies.ts";
 export {
-  type DkimSigners,
   type SignedSubmission,
   type SubmissionToSign,
   signSubmission,

@@ -3,8 +3,7 @@ import { canonicalField, messageIdHash, prepare, type ScannedMessage } from "../
 import type { Copy } from "./copies.ts";
 import { overLimit } from "./refusal-reply.ts";
 import { malformed, notIdentified, notUsed, type Refused, refusal, refused } from "./refused.ts";
-import { type SignedCopy, signAllCopies } from "./sign-copies.ts";
-import type { DkimSigners } from "./submission-signing.ts";
+import { type DkimSigners, type SignedCopy, signAllCopies } from "./sign-copies.ts";
 import type { Login } from "./vault.ts";
 
 /** A message that nobody submitted and that an address of ours signs: a forward, or a post to a list. */

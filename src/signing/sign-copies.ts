@@ -6,6 +6,9 @@ import type { Copy } from "./copies.ts";
 import { notIdentified, notSigned, type Refused, unavailable } from "./refused.ts";
 import type { KeyName, Login } from "./vault.ts";
 
+/** Who signs by DKIM after us (SIG-58), by domain in canonical form; several for several selectors. */
+export type DkimSigners = ReadonlyMap<string, readonly DkimSigner[]>;
+
 export interface SignedCopy {
   /** As the client gave them. */
   readonly recipients: readonly string[];

@@ -4,7 +4,7 @@ import type { MessageContent } from "../queue/index.ts";
 import { contentOf, type ReceivedMessage } from "../reception/index.ts";
 import {
   canonicalField,
-  type DkimSigner,
+  type KeySource,
   messageIdHash,
   prepare,
   withHashedBody,
@@ -13,10 +13,12 @@ import type { Spool } from "../spool/index.ts";
 import { type Authorized, authorize } from "./authorize.ts";
 import { type Outgoing, takeOutgoing } from "./convert.ts";
 import { splitIntoCopies } from "./copies.ts";
-import { editHeader } from "./header-edit.ts";
+import { editHeader, editResent } from "./header-edit.ts";
 import { overLimit } from "./refusal-reply.ts";
-import { malformed, notUsed, type Refused, refusal, refused } from "./refused.ts";
-import { type SignedCopy, type Signing, signAllCopies } from "./sign-copies.ts";
+import { malformed, notUsed, type Refused, refusal, refused, unavailable } from "./refused.ts";
+import { type Resend, readResend } from "./resend.ts";
+import { signAs } from "./sign-as.ts";
+import { type DkimSigners, type SignedCopy, type Signing, signAllCopies } from "./sign-copies.ts";
 import type { Login } from "./vault.ts";
 
 export interface SubmissionToSign {
@@ -32,15 +34,14 @@ export interface SubmissionToSign {
   readonly staple: boolean;
   /** `f` of the signatures: `auto` for what no person wrote (SIG-19). */
   readonly flags?: readonly ("exact" | "auto")[];
+  /** Where the keys of others are asked for, when a user passes on what he got from them (CUS-2); without this nobody may. */
+  readonly keys?: KeySource | null;
   /** Where a body in 8 bits is converted to (MSG-16, MSG-17); without it, and with SMTPUTF8 (MSG-19), it stays. */
   readonly convertInto?: Pick<Spool, "receive"> | null;
   readonly dkim?: DkimSigners;
   /** Unix milliseconds. */
   readonly now: number;
 }
-
-/** Who signs by DKIM after us (SIG-58), by domain in canonical form; several for several selectors. */
-export type DkimSigners = ReadonlyMap<string, readonly DkimSigner[]>;
 
 export type SignedSubmission =
   | {
@@ -61,7 +62,7 @@ export type SignedSubmission =
 /**
  * Turns a submission into signed copies: who may send as whom (SUB-1 to SUB-3), what the header lacks or must not
  * hold (SUB-4), who gets which copy (RCP-4), whether so many may (LIF-14), and a signature of its own for each (RCP-5).
- * It is signed whole or refused whole, and never unsigned (SUB-6). What is sent is made first and signed then (MSG-15).
+ * What a user passes on gets a custody level instead (CUS-2). It is signed whole or refused whole, and never unsigned (SUB-6). What is sent is made first and signed then (MSG-15).
  *
  * Rejects with a SpoolError when the disk refuses.
  */
@@ -69,6 +70,10 @@ export async function signSubmission(submission: SubmissionToSign, login: Login)
   const { message, smtputf8, convertInto } = submission;
   const { fault } = message.scanned;
   if (fault) return malformed(faultText(fault));
+  const { keys = null, now } = submission;
+  const resend = keys && (await readResend(message.scanned, keys, now));
+  if (resend === "unavailable") return unavailable(new Error("the author's key cannot be looked up now"));
+  if (resend !== null) return passOn(submission, resend, login);
   const authorized = await authorize(login, message.scanned.header, smtputf8);
   if (authorized.kind === "refused") return authorized;
   const outgoing = await takeOutgoing(message, smtputf8 ? null : (convertInto ?? null));
@@ -80,6 +85,30 @@ export async function signSubmission(submission: SubmissionToSign, login: Login)
   } finally {
     if (!signed) await outgoing.body.file?.remove();
   }
+}
+
+/** A redirect (CUS-2): what somebody else wrote stays as it is, and gets a level of the user's own. */
+async function passOn(
+  { message, recipients, authservIds, staple, now }: SubmissionToSign,
+  { resender, level }: Resend,
+  login: Login,
+): Promise<SignedSubmission> {
+  const { scanned } = message;
+  const header = editResent(scanned.header, authservIds);
+  const edited = header === scanned.header ? scanned : withHashedBody(header, scanned.bodyHashBase64);
+  const copies = splitIntoCopies(recipients, header);
+  const signed = await signAs({ message: edited, identity: resender, level, copies, staple, now }, login);
+  if (signed.kind === "refused") return signed;
+  const [messageId] = edited.index.get("message-id") ?? [];
+  return {
+    kind: "signed",
+    identity: encodeAddress(resender),
+    kids: signed.kids,
+    messageIdHash: messageId ? messageIdHash(canonicalField(header, messageId)) : null,
+    content: contentOf(header.octets, await message.takeBody(), message.hasEmptyLine),
+    eightBit: message.eightBitBody || !isAscii(header.octets),
+    copies: signed.copies,
+  };
 }
 
 async function signOutgoing(

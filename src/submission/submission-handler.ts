@@ -1,6 +1,7 @@
 import { parseAddress } from "../message/index.ts";
 import { type Queue, QueueStoreError } from "../queue/index.ts";
 import { type ReceivedMessage, Reception, storageReply } from "../reception/index.ts";
+import type { KeySource } from "../signature/index.ts";
 import { type DkimSigners, type Login, noUse, signSubmission, type Vault } from "../signing/index.ts";
 import {
   type AuthExchange,
@@ -34,6 +35,8 @@ export interface SubmissionOptions {
   readonly eightBit?: "convert" | "keep";
   /** Who signs by DKIM after us (SIG-58); nobody unless given. */
   readonly dkim?: DkimSigners;
+  /** Where the keys of authors are asked for whose mail users pass on (CUS-2); without this they may not. */
+  readonly keys?: KeySource | null;
   readonly clock?: { now(): number };
   /** Octets held in memory for messages in all sessions together; further ones are answered 452. */
   readonly bufferOctets?: number;
@@ -127,6 +130,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
         smtputf8: envelope.smtputf8,
         authservIds: [hostname],
         staple: staple ?? false,
+        keys: this.#options.keys ?? null,
         convertInto: eightBit === "keep" ? null : spool,
         now,
         ...(dkim ? { dkim } : {}),

@@ -125,6 +125,12 @@ export class ProviderNetwork {
   }: Letter): Promise<string> {
     const messageId = `<letter-${++this.#letters}@${from.provider.plan.name}>`;
     const raw = `From: Author <${from.address}>\r\nTo: ${to.join(", ")}\r\nSubject: ${subject}\r\nMessage-ID: ${messageId}\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n${fields}\r\n${text}`;
+    await this.submit(from, to, raw);
+    return messageId;
+  }
+
+  /** Hands octets in, as a mail program does. Rejects with what the server says. */
+  async submit(from: User, to: readonly string[], raw: string): Promise<void> {
     const client = createTransport({
       host: "127.0.0.1",
       port: from.provider.plan.ports.submissionTls,
@@ -132,9 +138,8 @@ export class ProviderNetwork {
       auth: { user: from.address, pass: from.password },
       tls: { ca: this.#authority.certificate, servername: "localhost" },
     });
-    await client.sendMail({ raw, envelope: { from: from.address, to: [...to] } });
+    await client.sendMail({ raw: Buffer.from(raw, "latin1"), envelope: { from: from.address, to: [...to] } });
     client.close();
-    return messageId;
   }
 
   /** A letter as its provider would send it, signed for exactly one recipient; no mail program asks for that yet. */
