@@ -139,6 +139,19 @@ test("report spam: queued, signed by mailer-daemon", async () => {
   assert.match(String(entry?.actor), /^cli:/);
 });
 
+test("report show --accounts: whose keys they are", async () => {
+  const { kid: ours } = await cli.object("account add allice@someisp.test");
+  const rows = [
+    row({ result: "fail", reason: "body", k: String(ours) }),
+    row({ result: "fail", reason: "no-key" }),
+  ];
+  writeFileSync(file("b.json.gz"), packAggregateReport(report({ rows })));
+  const { stdout, stderr } = await cli.run(`report show ${file("b.json.gz")} --accounts`);
+  assert.equal(stderr, "");
+  assert.match(stdout, new RegExp(`\n${ours} +allice@someisp.test +1 +1 +fail/body 1\n`));
+  assert.match(stdout, new RegExp(`\n${kid} +not ours +1 +1 +fail/no-key 1\n`));
+});
+
 test("report spam: what is no proved spam of others is refused", async () => {
   const refuses = (text: string, said: RegExp, status = 1): Promise<void> =>
     cli.refuses("report spam -", said, status, text);

@@ -3,14 +3,16 @@ import {
   type AggregateReport,
   type ReceivedReport,
   ReceivedReports,
+  type ReportSummary,
   readReportFile,
   summarizeReports,
 } from "../../reports/index.ts";
 import { explain } from "../administration/explain.ts";
 import { domainName } from "../administration/find-domain.ts";
 import { Printer } from "../administration/printer.ts";
+import { withStoreErrors } from "../administration/store-errors.ts";
 import { timeArgument } from "../arguments.ts";
-import { addConfigOption, readConfig } from "../configuration.ts";
+import { addConfigOption, openKeyring, readConfig } from "../configuration.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Done } from "../run-command.ts";
 import { writeOut } from "../standard-output.ts";
@@ -23,6 +25,7 @@ interface Options {
   readonly domain?: string;
   readonly reporter?: string;
   readonly since?: number;
+  readonly accounts?: boolean;
 }
 
 const fields = {
@@ -42,6 +45,7 @@ export function defineShow(parent: Command, done: Done): void {
     .option("--domain NAME", "only of mail of this domain", domainName)
     .option("--reporter NAME", "only what this mail system reports", domainName)
     .option("--since WHEN", "only of this time on: a date, a time (UTC) or an age", timeArgument)
+    .option("--accounts", "name the accounts that keys are of; opens the key store")
     .option("--json", "answer with JSON, one report a line, instead of a summary");
   explain(addConfigOption(command), {
     about: [
@@ -49,6 +53,7 @@ export function defineShow(parent: Command, done: Done): void {
     ],
     examples: [
       ["vsmtp report show --since 7d", "how others see our mail, this week"],
+      ["vsmtp report show --since 7d --accounts", "whose mail it is that does not pass"],
       ["vsmtp report show --domain example.org --json", "every report on a domain, for a program"],
       ["vsmtp report show dest.test!example.org!1795564800!1795651200.json.gz", "a file"],
     ],
@@ -63,7 +68,8 @@ export function defineShow(parent: Command, done: Done): void {
       await printer.printAll(chosen, listing);
     } else {
       const summaries = await summarizeReports(reportsOf(chosen));
-      const texts = summaries.map(summaryText);
+      const accounts = options.accounts ? await accountsOf(summaries, options) : null;
+      const texts = summaries.map((summary) => summaryText(summary, accounts));
       await writeOut(texts.length === 0 ? "no reports\n" : texts.join("\n"));
     }
     for (const line of found.unreadable) process.stderr.write(`vsmtp: ${line}\n`);
@@ -106,6 +112,23 @@ async function* readFiles(files: readonly string[]): AsyncGenerator<ReceivedRepo
       throw new UsageError(`${file}: cannot be read: ${(error as NodeJS.ErrnoException).code}`);
     }
   }
+}
+
+/** The address of each key's account, as far as they are here. */
+function accountsOf(
+  summaries: readonly ReportSummary[],
+  options: Options,
+): Promise<ReadonlyMap<string, string>> {
+  return withStoreErrors(async () => {
+    await using open = await openKeyring(readConfig(options.config));
+    const accounts = new Map<string, string>();
+    for (const { name: kid } of summaries.flatMap(({ keys }) => keys)) {
+      const key = await open.keyring.key(kid);
+      const account = key && (await open.keyring.account(key.accountId));
+      if (account) accounts.set(kid, account.primaryAddress);
+    }
+    return accounts;
+  });
 }
 
 async function* reportsOf(reports: AsyncIterable<Readable>): AsyncGenerator<AggregateReport> {

@@ -10,8 +10,12 @@ import { type Column, Table } from "../administration/table.ts";
 import { isoDate } from "../administration/time-text.ts";
 import { adviceFor, CORROBORATE } from "./advice.ts";
 
-/** What the reports on one domain say, for whoever runs its mail. Ends with a line end. */
-export function summaryText(summary: ReportSummary): string {
+/**
+ * What the reports on one domain say, for whoever runs its mail. Ends with a line end.
+ *
+ * @param accounts whose key each is, by key id; null: nobody asked
+ */
+export function summaryText(summary: ReportSummary, accounts: ReadonlyMap<string, string> | null): string {
   const { domain, reports, begin, end, policy, receivers, problems, keys, hosts } = summary;
   const messages = receivers.reduce((sum, one) => sum + one.messages, 0);
   const last = isoDate(end - 1);
@@ -21,8 +25,8 @@ export function summaryText(summary: ReportSummary): string {
     `${domain}, ${period}: ${countText(messages, "message")} in ${countText(reports, "report")}, p=${policy}\n\n`,
     table(receivers, receiverColumns),
     section("What did not pass", problems, problemColumns),
-    section("Keys of what did not pass", keys, sourceColumns("KEY")),
-    section("Hosts that sent what did not pass", hosts, sourceColumns("HOST")),
+    section("Keys of what did not pass", keys, sourceColumns("KEY", accounts)),
+    section("Hosts that sent what did not pass", hosts, sourceColumns("HOST", null)),
     ...(advice.length === 0 ? [] : ["\nWhat to do:\n", ...[...advice, CORROBORATE].map(item)]),
   ].join("");
 }
@@ -46,9 +50,17 @@ const problemColumns: Column<ProblemSummary>[] = [
   { heading: "WHAT BECAME OF IT", cell: ({ actions }) => counts(actions), yields: true },
 ];
 
-function sourceColumns(heading: string): Column<SourceSummary>[] {
+function sourceColumns(
+  heading: string,
+  accounts: ReadonlyMap<string, string> | null,
+): Column<SourceSummary>[] {
+  const account = {
+    heading: "ACCOUNT",
+    cell: ({ name }: SourceSummary) => accounts?.get(name) ?? "not ours",
+  };
   return [
     { heading, cell: ({ name }) => name },
+    ...(accounts === null ? [] : [account]),
     { heading: "MESSAGES", cell: ({ messages }) => number(messages) },
     { heading: "RECEIVERS", cell: ({ receivers }) => number(receivers) },
     { heading: "WHY", cell: ({ why }) => counts(why), yields: true },
