@@ -7,6 +7,7 @@ import type { MailLogStore } from "../mail-log/index.ts";
 import { delivered, received } from "../mail-log/test-entries.ts";
 import { Spool } from "../spool/index.ts";
 import { type LogPlace, mailLogContract, START } from "./contract/test-mail-log.ts";
+import { mailLogRandomContract } from "./contract/test-mail-log-random.ts";
 import { openMailLogStore, openQueueStore } from "./index.ts";
 import { FaultyProxy } from "./test-faulty-proxy.ts";
 import { TestPostgresql } from "./test-postgresql.ts";
@@ -30,13 +31,16 @@ function tryPostgresql(postgresql: TestPostgresql): void {
     return store;
   }
 
-  mailLogContract(async (): Promise<LogPlace> => {
+  const makePlace = async (): Promise<LogPlace> => {
     const location = await postgresql.makeDatabase();
     return {
       open: () => open(location),
       sql: async (text) => (await postgresql.sql(location, text)).rows,
     };
-  });
+  };
+
+  mailLogContract(makePlace);
+  mailLogRandomContract(makePlace, 6);
 
   test("the mail log may be in the queue's database; a newer schema is refused", async () => {
     const location = await postgresql.makeDatabase();

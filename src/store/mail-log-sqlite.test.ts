@@ -8,6 +8,7 @@ import type { MailLogStore } from "../mail-log/index.ts";
 import { received } from "../mail-log/test-entries.ts";
 import { Spool } from "../spool/index.ts";
 import { type LogPlace, mailLogContract, START } from "./contract/test-mail-log.ts";
+import { mailLogRandomContract } from "./contract/test-mail-log-random.ts";
 import { mailLogLocation, openMailLogStore, openQueueStore } from "./index.ts";
 import type { SqliteOptions } from "./sqlite/sqlite-driver.ts";
 
@@ -27,7 +28,7 @@ async function open(path: string, options?: SqliteOptions): Promise<MailLogStore
   return store;
 }
 
-mailLogContract(async (): Promise<LogPlace> => {
+const makePlace = async (): Promise<LogPlace> => {
   const path = newPath();
   return {
     open: () => open(path),
@@ -38,7 +39,10 @@ mailLogContract(async (): Promise<LogPlace> => {
       return rows;
     },
   };
-});
+};
+
+mailLogContract(makePlace);
+mailLogRandomContract(makePlace, 40);
 
 test("a mail log's file is private, and no queue; a newer one is refused", async () => {
   const path = newPath();
