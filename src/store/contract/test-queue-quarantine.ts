@@ -104,8 +104,10 @@ export function queueQuarantineContract(make: MakeQueuePlace): void {
     }
     const leased = await lease(store, { now: RELEASED });
     assert.deepEqual(
-      leased.map(({ purpose, enqueuedAt, quarantined }) => [purpose, enqueuedAt, quarantined]),
-      messages.map(() => ["attempt", RELEASED, false]),
+      leased.map(({ purpose, enqueuedAt, quarantined, recipients }) => {
+        return [purpose, enqueuedAt, quarantined, recipients.map(({ notify }) => notify)];
+      }),
+      messages.map(() => ["attempt", RELEASED, false, [["never"]]]),
     );
     assert.deepEqual(await store.expire(RELEASED + 365 * DAY, 9), []);
     for (const one of leased) assert.equal(await settle(store, one), "done");

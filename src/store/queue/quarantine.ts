@@ -1,11 +1,16 @@
 import { type ExpiredMessage, releaseField } from "../../queue/index.ts";
 import { integer, text } from "../sql/columns.ts";
 import type { RowLocks } from "../sql/dialect.ts";
-import { all, allIn, first, type Program, type Row, run } from "../sql/program.ts";
+import { all, allIn, first, type Program, type Row, run, runIn } from "../sql/program.ts";
 import { deleteMessages, type Ended, lockMessages } from "./messages.ts";
 import { deleteNotes, notesOf } from "./quarantine-notes.ts";
 
-/** They are queued as if they came now, and tell on top where they were. @param rows held by this transaction */
+/**
+ * They are queued as if they came now, and tell on top where they were. Of what becomes of them nobody outside hears:
+ * that somebody here wants them proves no sender (ACT-2).
+ *
+ * @param rows held by this transaction
+ */
 export function* releaseQuarantined(rows: readonly Row[], now: number): Program<void> {
   const notes = yield* notesOf(rows);
   for (const [id, note] of notes) {
@@ -22,6 +27,7 @@ export function* releaseQuarantined(rows: readonly Row[], now: number): Program<
       id,
     );
   }
+  yield* runIn("UPDATE recipient SET notify = 'never' WHERE message IN (*)", [...notes.keys()]);
   yield* deleteNotes(rows);
 }
 
