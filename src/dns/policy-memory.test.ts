@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import {
   type DnsAnswer,
   isKeptPolicyRecord,
@@ -261,4 +262,50 @@ describe("the file of the memory", () => {
     }
     assert.ok(net.writes() - before < 10, `${net.writes() - before}`);
   });
+});
+
+test("whatever the DNS says and when, no more than the rules allow is remembered (POL-10, POL-23)", async () => {
+  const event = fc.record({
+    wait: fc.constantFrom(1, 1800, HOUR, 19 * HOUR, DAY, 3 * DAY, 40 * DAY),
+    says: fc.oneof(
+      fc.constantFrom<Txt>("gone", "SERVFAIL", "denied", "v=VSMTP1; p=wrong"),
+      fc.record({
+        ma: fc.constantFrom(0, 60, DAY, YEAR),
+        ep: fc.constantFrom(0, START, START + DAY, START + YEAR),
+      }),
+    ),
+    validated: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
+      const net = world();
+      let now = START;
+      let last: { at: number; text: string; ma: number; validated: boolean } | null = null;
+      let sightings = 0;
+      for (const { wait, says, validated } of events) {
+        net.pass(wait);
+        now += wait;
+        const text = typeof says === "string" ? says : `v=VSMTP1; ep=${says.ep}; ma=${says.ma}`;
+        net.names.set("d.tld", text);
+        if (validated) net.validated.add("d.tld");
+        else net.validated.delete("d.tld");
+        const answer = await net.memory.recordOf("d.tld");
+        if (typeof says !== "string") {
+          // A record in force is what counts; its epoch may be held higher.
+          assert.ok(answer.kind === "record" && answer.remembered === undefined && answer.text === text);
+          assert.ok(answer.record.epoch >= says.ep);
+          sightings++;
+          last = { at: now, text, ma: says.ma, validated };
+        } else if (answer.kind === "record") {
+          assert.ok(last !== null && answer.text === last.text && says !== "denied");
+          const age = now - last.at;
+          assert.ok(age < last.ma, `${age} s for ma=${last.ma}`);
+          assert.ok(
+            last.validated || age < Math.max(HOUR, sightings * DAY),
+            `${age} s, ${sightings} sightings`,
+          );
+        } else if (says === "denied") last = null;
+      }
+    }),
+  );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { MtaStsPolicy } from "../transport-security/index.ts";
-import { KnownDomains } from "./index.ts";
+import { type KnownDomain, KnownDomains, type KnownDomainsFile } from "./index.ts";
 import { ask, NOW, TestNetwork } from "./test-network.ts";
 
 const net = new TestNetwork();
@@ -200,5 +200,26 @@ describe("domains without reputation (CCH-8)", () => {
     assert.deepEqual(kept, [{ domain: "someisp.tld", since: NOW }]);
     assert.equal(new KnownDomains(file).isStranger("someisp.tld", NOW + 7 * day), false);
     assert.equal(new KnownDomains().isStranger("someisp.tld", NOW), true);
+  });
+
+  test("a flood of strangers makes nobody a stranger, after a restart neither", () => {
+    const day = 86_400;
+    let kept: KnownDomain[] = [];
+    const file: KnownDomainsFile = {
+      read: () => kept,
+      write: (domains) => {
+        kept = [...domains()];
+      },
+    };
+    const known = new KnownDomains(file, 10);
+    known.found("old.tld", NOW);
+    known.found("old.tld", NOW + 8 * day);
+    for (let n = 0; n < 100; n++) known.found(`d${n}.evil.tld`, NOW + 9 * day);
+    assert.equal(known.isStranger("old.tld", NOW + 9 * day), false);
+    assert.equal(kept.length, 11);
+    const next = new KnownDomains(file, 10);
+    for (let n = 0; n < 100; n++) next.found(`e${n}.evil.tld`, NOW + 9 * day);
+    assert.equal(next.isStranger("old.tld", NOW + 9 * day), false);
+    assert.equal(next.isStranger("e99.evil.tld", NOW + 9 * day), true);
   });
 });

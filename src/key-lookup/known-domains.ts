@@ -14,30 +14,49 @@ export interface KnownDomainsFile {
   write(domains: () => Iterable<KnownDomain>): void;
 }
 
-const MAX_DOMAINS = 100_000;
 const STRANGER_S = 7 * 86_400;
 
-/** Since when domains have keys that were found here: those known for less than a week are strangers (CCH-8). */
+/**
+ * Since when domains have keys that were found here: those known for less than a week are strangers (CCH-8). However
+ * many strangers come, they push each other out, never those that are none.
+ */
 export class KnownDomains {
-  readonly #since = new LRUCache<string, number>({ max: MAX_DOMAINS });
+  readonly #strangers: LRUCache<string, number>;
+  readonly #others: LRUCache<string, number>;
   readonly #file: KnownDomainsFile | null;
 
-  constructor(file: KnownDomainsFile | null = null) {
+  /** @param maxDomains of either kind */
+  constructor(file: KnownDomainsFile | null = null, maxDomains = 50_000) {
+    this.#strangers = new LRUCache({ max: maxDomains });
+    this.#others = new LRUCache({ max: maxDomains });
     this.#file = file;
-    for (const { domain, since } of file?.read() ?? []) this.#since.set(domain, since);
+    // Strangers stand first in the file: where there is no place for all, they go.
+    for (const { domain, since } of file?.read() ?? []) this.#others.set(domain, since);
   }
 
   /** Notes that a key of the domain was found. @param now Unix seconds */
   found(domain: string, now: number): void {
-    if (this.#since.get(domain) !== undefined) return;
-    this.#since.set(domain, now);
-    this.#file?.write(() =>
-      [...this.#since.entries()].reverse().map(([name, since]) => ({ domain: name, since })),
-    );
+    if (this.#others.get(domain) !== undefined) return;
+    const since = this.#strangers.get(domain);
+    if (since !== undefined && now - since >= STRANGER_S) {
+      this.#strangers.delete(domain);
+      this.#others.set(domain, since);
+    }
+    if (since !== undefined) return;
+    this.#strangers.set(domain, now);
+    this.#file?.write(() => this.#all());
   }
 
   isStranger(domain: string, now: number): boolean {
-    return now - (this.#since.get(domain) ?? now) < STRANGER_S;
+    const since = this.#others.get(domain) ?? this.#strangers.get(domain) ?? now;
+    return now - since < STRANGER_S;
+  }
+
+  /** Strangers first and the least used before others, so that a new process has them in the same order. */
+  #all(): KnownDomain[] {
+    return [this.#strangers, this.#others].flatMap((some) =>
+      [...some.entries()].reverse().map(([domain, since]) => ({ domain, since })),
+    );
   }
 }
 
