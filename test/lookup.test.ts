@@ -128,12 +128,15 @@ test("what the server remembers of a record that is suppressed counts, and is le
   dns.delete("_vsmtp.someisp.tld");
   const kept = {
     domain: "someisp.tld",
-    text: "v=VSMTP1; p=reject; auth=domain; ma=2592000",
-    authenticated: false,
-    days: 30,
-    dayBegan: now - 3600,
-    until: now + 86_400,
-    keptUntil: now + 86_400,
+    last: {
+      text: "v=VSMTP1; p=reject; auth=domain; ma=2592000",
+      authenticated: false,
+      days: 30,
+      dayBegan: now - 3600,
+      until: now + 86_400,
+      keptUntil: now + 86_400,
+    },
+    before: null,
     epoch: 0,
     epochUntil: 0,
   };

@@ -1,8 +1,13 @@
-import type { KeptPolicyRecord, PolicyAnswer } from "../dns/index.ts";
+import type { KeptPolicyRecord, PolicyAnswer, SeenRecord } from "../dns/index.ts";
 import type { LookupReport } from "../key-lookup/index.ts";
 import { parseStatement } from "../key-protocol/index.ts";
 import { type Address, encodeAddress } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
+
+/** The record that would serve if there were none, and the epoch that holds. */
+export interface DomainMemory extends Pick<KeptPolicyRecord, "epoch" | "epochUntil"> {
+  readonly record: SeenRecord | null;
+}
 
 /** What a lookup found out. */
 export interface Lookup {
@@ -13,7 +18,7 @@ export interface Lookup {
   /** What the domain wants of unsigned mail. */
   readonly unsigned: PolicyAnswer;
   /** What this installation remembers of the domain. */
-  readonly memory: KeptPolicyRecord | null;
+  readonly memory: DomainMemory | null;
 }
 
 /** What programs are told of a lookup. */
@@ -47,10 +52,10 @@ export function lookupObject(lookup: Lookup): Record<keyof typeof lookupFields, 
         ? null
         : { wanted: unsigned.policy, testing: unsigned.testing, published_at: unsigned.publishedAt },
     memory: memory && {
-      text: memory.text,
-      authenticated: memory.authenticated,
-      days: memory.days,
-      until: memory.until,
+      text: memory.record?.text ?? null,
+      authenticated: memory.record?.authenticated ?? false,
+      days: memory.record?.days ?? 0,
+      until: memory.record?.until ?? 0,
       epoch: memory.epoch,
       epoch_until: memory.epochUntil,
     },

@@ -3,7 +3,7 @@ import { describeStep, type LookupReport, type TrailStep } from "../key-lookup/i
 import { parseStatement } from "../key-protocol/index.ts";
 import { encodeAddress } from "../message/index.ts";
 import { keyId } from "../signature/index.ts";
-import type { Lookup } from "./lookup-object.ts";
+import type { DomainMemory, Lookup } from "./lookup-object.ts";
 
 /** What a server that hides who has an account makes up looks like a key, and is one (KEY-34). */
 const DECOY = "; asked without KID: it may be a decoy";
@@ -102,9 +102,10 @@ function tagLines(record: PolicyRecord): string[] {
   return facts.flatMap((fact) => (fact === null ? [] : [`   ${fact}`]));
 }
 
-function memoryText({ text, days, until, epoch, epochUntil }: NonNullable<Lookup["memory"]>): string {
-  const held = text === null ? "nothing of its text" : `seen on ${days} ${days === 1 ? "day" : "days"}`;
-  const serves = text === null ? "" : `, serves until ${time(until)} if it is suppressed`;
+function memoryText({ record, epoch, epochUntil }: DomainMemory): string {
+  const days = record === null ? "" : `seen on ${record.days} ${record.days === 1 ? "day" : "days"}`;
+  const held = record === null ? "nothing of its text" : days;
+  const serves = record === null ? "" : `, serves until ${time(record.until)} if it is suppressed`;
   const floor = epoch === 0 ? "" : `, ep not below ${time(epoch)} before ${time(epochUntil)}`;
   return `remembered here: ${held}${serves}${floor}`;
 }

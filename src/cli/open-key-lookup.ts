@@ -2,14 +2,15 @@ import { MappingDialer } from "../dialer/index.ts";
 import {
   CachingResolver,
   dnsPolicySource,
-  type KeptPolicyRecord,
+  inForce,
   type PolicySource,
   StubResolver,
   systemResolver,
 } from "../dns/index.ts";
 import { KeyLookup } from "../key-lookup/index.ts";
-import { readNamedFile } from "./arguments.ts";
+import { readNamedFile, unixNow } from "./arguments.ts";
 import { readConfig } from "./configuration.ts";
+import type { DomainMemory } from "./lookup-object.ts";
 import type { NetworkOptions } from "./network-options.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -23,7 +24,7 @@ export interface OpenLookup {
   readonly keys: KeyLookup;
   readonly policies: PolicySource;
   /** What an installation remembers of a domain; null: nothing, or there is none. */
-  remembered(domain: string): KeptPolicyRecord | null;
+  remembered(domain: string): DomainMemory | null;
 }
 
 export function openLookup({ resolver, ca, connect }: NetworkOptions): OpenLookup {
@@ -57,6 +58,9 @@ export async function openInstallationLookup(
   return {
     keys: open({ config, network, memories }),
     policies,
-    remembered: (domain) => policies.remembered(domain),
+    remembered: (domain) => {
+      const kept = policies.remembered(domain);
+      return kept && { ...kept, record: inForce(kept, unixNow()) };
+    },
   };
 }

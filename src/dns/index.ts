@@ -5,7 +5,7 @@ export { clientPrefix } from "./client-prefix.ts";
 export type { NameServer } from "./dns-exchange.ts";
 export { type DnsFailure, type DnsQuestion, DnsServer, type DnsServerOptions } from "./dns-server.ts";
 export { isHostName } from "./host-name.ts";
-export { isKeptPolicyRecord, type KeptPolicyRecord } from "./kept-policy-record.ts";
+export { inForce, isKeptPolicyRecord, type KeptPolicyRecord, type SeenRecord } from "./kept-policy-record.ts";
 export {
   type HostLookupOptions,
   lookUpMailHosts,

@@ -1,19 +1,27 @@
 import type { PolicyRecordAnswer } from "./policy-source.ts";
 
-/** What is remembered of a domain. Times are Unix seconds. */
-export interface KeptPolicyRecord {
-  readonly domain: string;
-  /** The record as it stood; null: nothing but its epoch is held. */
-  readonly text: string | null;
+/** A record that was seen. Times are Unix seconds. */
+export interface SeenRecord {
+  /** As it stood. */
+  readonly text: string;
   /** Validated by DNSSEC. */
   readonly authenticated: boolean;
-  /** On how many days it was seen that the domain has a record, and when the last of them began. */
+  /** On how many days it was seen, and when the last of them began. */
   readonly days: number;
   readonly dayBegan: number;
-  /** Until when the record serves that is not there any more. */
+  /** Until when it serves though it is not there any more. */
   readonly until: number;
-  /** Until when it is known that there was one, unless somebody says otherwise. */
+  /** Until when it is known that it was there, unless somebody says otherwise. */
   readonly keptUntil: number;
+}
+
+/** What is remembered of a domain. */
+export interface KeptPolicyRecord {
+  readonly domain: string;
+  /** The one that was seen last; null: nothing but the epoch is held. */
+  readonly last: SeenRecord | null;
+  /** The one before, until the last is confirmed. */
+  readonly before: SeenRecord | null;
   /** Statements issued earlier do not count before `epochUntil`, whatever later records say. */
   readonly epoch: number;
   readonly epochUntil: number;
@@ -27,38 +35,65 @@ const NEXT_DAY_S = 20 * HOUR_S;
 const MAX_TEXT = 1024;
 const CLOCK_SKEW_S = 300;
 
+type Shown = PolicyRecordAnswer & { kind: "record" };
+
 /**
  * What is to be remembered once a domain has shown this record; null: nothing (POL-23).
  *
  * Who can forge the DNS for a moment must not gain a year. So what DNSSEC does not vouch for is held for an hour, and for
- * n days once it has been seen on n days with no word against it; and an epoch in the future, which would void every
- * statement, is not held at all.
+ * n days once it has been seen on n days; and until it was seen on a second day the one before stays remembered behind
+ * it. An epoch in the future, which would void every statement, is not held at all.
  */
 export function learn(
   domain: string,
-  { record, text, authenticated }: PolicyRecordAnswer & { kind: "record" },
-  before: KeptPolicyRecord | null,
+  shown: Shown,
+  kept: KeptPolicyRecord | null,
   now: number,
 ): KeptPolicyRecord | null {
+  const others = [kept?.last ?? null, kept?.before ?? null];
+  const known = others.find((seen) => seen?.text === shown.text) ?? null;
+  const last = seenAgain(shown, known, now);
+  const isConfirmed = last.authenticated || last.days > 1;
+  const before = isConfirmed ? null : longestHeld(others, shown.text, now);
+  const held = last.until > now ? last.until : 0;
+  const epoch = heldEpoch(Math.min(shown.record.epoch, now + CLOCK_SKEW_S), held, kept, now);
+  const isKept = last.text.length <= MAX_TEXT && (held > 0 || before !== null);
+  if (!isKept && before === null && epoch.epoch === 0) return null;
+  return { domain, last: isKept ? last : null, before, ...epoch };
+}
+
+function seenAgain(
+  { record, text, authenticated }: Shown,
+  known: SeenRecord | null,
+  now: number,
+): SeenRecord {
   const { rememberSeconds } = record;
-  const isNextDay = before === null || now >= before.dayBegan + NEXT_DAY_S;
-  const days = (before?.days ?? 0) + (isNextDay ? 1 : 0);
-  const dayBegan = isNextDay ? now : before.dayBegan;
+  const isNextDay = known === null || now >= known.dayBegan + NEXT_DAY_S;
+  const days = (known?.days ?? 0) + (isNextDay ? 1 : 0);
   const longest = authenticated ? rememberSeconds : days > 1 ? days * DAY_S : HOUR_S;
-  const until = now + Math.min(rememberSeconds, longest);
-  const isHeld = rememberSeconds > 0 && text.length <= MAX_TEXT;
-  const epoch = heldEpoch(Math.min(record.epoch, now + CLOCK_SKEW_S), isHeld ? until : 0, before, now);
-  if (!isHeld && epoch.epoch === 0) return null;
-  const held = isHeld
-    ? { text, days, dayBegan, until, keptUntil: now + rememberSeconds }
-    : { text: null, days: 0, dayBegan: 0, until: 0, keptUntil: 0 };
-  return { domain, authenticated, ...held, ...epoch };
+  return {
+    text,
+    authenticated,
+    days,
+    dayBegan: isNextDay ? now : known.dayBegan,
+    until: text.length <= MAX_TEXT ? now + Math.min(rememberSeconds, longest) : now,
+    keptUntil: now + rememberSeconds,
+  };
+}
+
+/** Of those that are in force still and say something else. */
+function longestHeld(seen: readonly (SeenRecord | null)[], text: string, now: number): SeenRecord | null {
+  let longest: SeenRecord | null = null;
+  for (const one of seen) {
+    if (one !== null && one.text !== text && one.until > Math.max(now, longest?.until ?? 0)) longest = one;
+  }
+  return longest;
 }
 
 /** The higher one counts, each for its own time; of the same the longer time. */
-function heldEpoch(shown: number, until: number, before: KeptPolicyRecord | null, now: number) {
-  const floor = before === null ? 0 : epochFloor(before, now);
-  const floorUntil = floor === 0 ? 0 : (before?.epochUntil ?? 0);
+function heldEpoch(shown: number, until: number, kept: KeptPolicyRecord | null, now: number) {
+  const floor = kept === null ? 0 : epochFloor(kept, now);
+  const floorUntil = floor === 0 ? 0 : (kept?.epochUntil ?? 0);
   if (shown < floor || until === 0) return { epoch: floor, epochUntil: floorUntil };
   return { epoch: shown, epochUntil: shown === floor ? Math.max(until, floorUntil) : until };
 }
@@ -68,28 +103,50 @@ export function epochFloor(kept: Pick<KeptPolicyRecord, "epoch" | "epochUntil">,
   return kept.epochUntil > now ? kept.epoch : 0;
 }
 
+/** The record that serves now in place of one that is not there; null: none does. */
+export function inForce({ last, before }: KeptPolicyRecord, now: number): SeenRecord | null {
+  return [last, before].find((seen) => seen !== null && seen.until > now) ?? null;
+}
+
+/** What is left once somebody says that there is no record, and none is in force. */
+export function withoutRecords(kept: KeptPolicyRecord, now: number): KeptPolicyRecord | null {
+  return epochFloor(kept, now) > 0 ? { ...kept, last: null, before: null } : null;
+}
+
 /** Anything is worth to be known still. */
 export function isAlive(kept: KeptPolicyRecord, now: number): boolean {
-  return kept.until > now || kept.keptUntil > now || epochFloor(kept, now) > 0;
+  return inForce(kept, now) !== null || (kept.last?.keptUntil ?? 0) > now || epochFloor(kept, now) > 0;
 }
 
 /** Worth to be kept in place of what is held: not merely seen again a moment later. */
 export function isNews(before: KeptPolicyRecord | null, kept: KeptPolicyRecord, now: number): boolean {
-  if (before === null || before.text !== kept.text || before.authenticated !== kept.authenticated)
+  if (before === null || before.epoch !== kept.epoch || before.before?.text !== kept.before?.text)
     return true;
-  if (before.epoch !== kept.epoch || before.days !== kept.days || kept.until < before.until) return true;
-  const gained = Math.max(kept.until - before.until, kept.epochUntil - before.epochUntil);
-  return gained >= Math.max(HOUR_S, (kept.until - now) / 16);
+  const [old, fresh] = [before.last, kept.last];
+  if (old?.text !== fresh?.text || old?.authenticated !== fresh?.authenticated || old?.days !== fresh?.days) {
+    return true;
+  }
+  const [oldUntil, until] = [old?.until ?? 0, fresh?.until ?? 0];
+  const gained = Math.max(until - oldUntil, kept.epochUntil - before.epochUntil);
+  return until < oldUntil || gained >= Math.max(HOUR_S, (until - now) / 16);
 }
 
 /** Is this, from a file, what was kept? */
 export function isKeptPolicyRecord(value: unknown): value is KeptPolicyRecord {
-  const { domain, text, authenticated, days, dayBegan, until, keptUntil, epoch, epochUntil } = (value ??
-    {}) as Partial<KeptPolicyRecord>;
+  const { domain, last, before, epoch, epochUntil } = (value ?? {}) as Partial<KeptPolicyRecord>;
   return (
     typeof domain === "string" &&
-    (text === null || (typeof text === "string" && text.length <= MAX_TEXT)) &&
+    [last, before].every((seen) => seen === null || isSeenRecord(seen)) &&
+    [epoch, epochUntil].every((number) => Number.isSafeInteger(number))
+  );
+}
+
+function isSeenRecord(value: unknown): value is SeenRecord {
+  const { text, authenticated, days, dayBegan, until, keptUntil } = (value ?? {}) as Partial<SeenRecord>;
+  return (
+    typeof text === "string" &&
+    text.length <= MAX_TEXT &&
     typeof authenticated === "boolean" &&
-    [days, dayBegan, until, keptUntil, epoch, epochUntil].every((number) => Number.isSafeInteger(number))
+    [days, dayBegan, until, keptUntil].every((number) => Number.isSafeInteger(number))
   );
 }

@@ -102,8 +102,9 @@ describe("remembered policy records (POL-10, POL-15)", () => {
     assert.equal(await net.ask(), "none");
     net.names.set("d.tld", "gone");
     assert.equal(await net.ask(), "none!");
-    net.names.set("d.tld", "v=VSMTP1; p=none");
-    assert.equal(await net.ask(), "none");
+    net.names.set("d.tld", "v=VSMTP1; p=quarantine");
+    assert.equal(await net.ask(), "quarantine");
+    net.pass(HOUR);
     net.names.set("d.tld", "gone");
     assert.equal(await net.ask(), "none");
     assert.deepEqual(net.file(), []);
@@ -175,6 +176,44 @@ describe("what forgers of the DNS gain by the memory (POL-23)", () => {
     assert.equal(await net.ask(), "none");
   });
 
+  test("a forged record does not stand in the way of the one that was known, whether it comes back or not", async () => {
+    const net = world();
+    const known = `v=VSMTP1; p=reject; ma=${YEAR}`;
+    for (const forged of [
+      `v=VSMTP1; ma=${YEAR}`,
+      "v=VSMTP1",
+      `v=VSMTP1; ma=${YEAR}; x=${"x".repeat(1024)}`,
+    ]) {
+      net.names.set("d.tld", known);
+      await seenDaily(net, 10);
+      net.names.set("d.tld", forged);
+      assert.equal(await net.ask(), "none");
+      net.names.set("d.tld", "gone");
+      net.pass(HOUR);
+      assert.equal(await net.ask(), "reject!", forged.slice(0, 40));
+      net.names.set("d.tld", known);
+      assert.equal(await net.ask(), "reject");
+      net.names.set("d.tld", forged);
+      assert.equal(await net.ask(), "none");
+      net.names.set("d.tld", known);
+      assert.equal(await net.ask(), "reject");
+      net.names.set("d.tld", "SERVFAIL");
+      net.pass(9 * DAY);
+      assert.equal(await net.ask(), "reject!");
+    }
+  });
+
+  test("one that is seen on a second day takes its place: so a domain takes its record back", async () => {
+    const net = world();
+    net.names.set("d.tld", `v=VSMTP1; p=reject; ma=${YEAR}`);
+    await seenDaily(net, 10);
+    net.names.set("d.tld", "v=VSMTP1");
+    await seenDaily(net, 1);
+    net.names.set("d.tld", "gone");
+    assert.equal(await net.ask(), "none");
+    assert.deepEqual(net.file(), []);
+  });
+
   test("the epoch never goes back, not even by a record that is not to be remembered", async () => {
     const net = world();
     net.names.set("d.tld", `v=VSMTP1; p=reject; ep=${START + 5}; ma=${YEAR}`);
@@ -188,7 +227,7 @@ describe("what forgers of the DNS gain by the memory (POL-23)", () => {
     assert.equal(await net.ask(), "none 9");
     net.names.set("d.tld", "gone");
     net.pass(60);
-    assert.equal(await net.ask(), "none");
+    assert.equal(await net.ask(), "reject! 5");
     net.names.set("d.tld", "v=VSMTP1");
     assert.equal(await net.ask(), "none 5");
     net.pass(11 * DAY);
@@ -244,8 +283,8 @@ describe("the file of the memory", () => {
       null,
       7,
       {},
-      { ...good, text: 7 },
-      { ...good, until: "soon" },
+      { ...good, last: { ...good?.last, text: 7 } },
+      { ...good, before: { until: "soon" } },
       { ...good, epoch: null },
     ])
       assert.equal(isKeptPolicyRecord(wrong), false);
@@ -280,7 +319,7 @@ test("whatever the DNS says and when, no more than the rules allow is remembered
     fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
       const net = world();
       let now = START;
-      let last: { at: number; text: string; ma: number; validated: boolean } | null = null;
+      const shown = new Map<string, { at: number; ma: number; validated: boolean }>();
       let sightings = 0;
       for (const { wait, says, validated } of events) {
         net.pass(wait);
@@ -295,16 +334,18 @@ test("whatever the DNS says and when, no more than the rules allow is remembered
           assert.ok(answer.kind === "record" && answer.remembered === undefined && answer.text === text);
           assert.ok(answer.record.epoch >= says.ep);
           sightings++;
-          last = { at: now, text, ma: says.ma, validated };
+          const was = shown.get(text)?.validated ?? false;
+          shown.set(text, { at: now, ma: says.ma, validated: validated || was });
         } else if (answer.kind === "record") {
-          assert.ok(last !== null && answer.text === last.text && says !== "denied");
+          const last = shown.get(answer.text);
+          assert.ok(last !== undefined && says !== "denied");
           const age = now - last.at;
           assert.ok(age < last.ma, `${age} s for ma=${last.ma}`);
           assert.ok(
             last.validated || age < Math.max(HOUR, sightings * DAY),
             `${age} s, ${sightings} sightings`,
           );
-        } else if (says === "denied") last = null;
+        } else if (says === "denied") shown.clear();
       }
     }),
   );

@@ -1,5 +1,13 @@
 import { LRUCache } from "lru-cache";
-import { epochFloor, isAlive, isNews, type KeptPolicyRecord, learn } from "./kept-policy-record.ts";
+import {
+  epochFloor,
+  inForce,
+  isAlive,
+  isNews,
+  type KeptPolicyRecord,
+  learn,
+  withoutRecords,
+} from "./kept-policy-record.ts";
 import { parsePolicyRecord } from "./policy-record.ts";
 import {
   findPolicy,
@@ -30,7 +38,7 @@ export interface PolicyMemoryOptions {
 /**
  * Policy records out of the DNS, each remembered for its `ma`: it serves when the DNS fails (POL-15) and when there is
  * no record any more (POL-10), so that whoever suppresses it gains nothing. A record that is there replaces what is
- * remembered, and a denial that DNSSEC vouches for ends it: only the owner can have said that. A flood of domains pushes
+ * remembered, soon or at once, and a denial that DNSSEC vouches for ends it: only the owner can have said that. A flood of domains pushes
  * out those that are new, never those seen on several days.
  */
 export class PolicyMemory implements PolicySource {
@@ -61,8 +69,8 @@ export class PolicyMemory implements PolicySource {
     const now = this.#now();
     const recalled = recall(before, answer, now);
     if (recalled !== null) return recalled;
-    // It is held no longer, and now somebody says that there is none: its days count for nothing any more.
-    if (answer.kind === "none" && before.days > 0) this.#note(withoutText(before, now), domain);
+    // None is held any longer, and now somebody says that there is none: its days count for nothing any more.
+    if (answer.kind === "none" && before.last !== null) this.#note(withoutRecords(before, now), domain);
     return answer;
   }
 
@@ -94,7 +102,7 @@ export class PolicyMemory implements PolicySource {
   }
 
   #keep(kept: KeptPolicyRecord): void {
-    const isKnown = kept.days > 1;
+    const isKnown = Math.max(kept.last?.days ?? 0, kept.before?.days ?? 0) > 1;
     (isKnown ? this.#fresh : this.#known).delete(kept.domain);
     (isKnown ? this.#known : this.#fresh).set(kept.domain, kept);
   }
@@ -124,18 +132,14 @@ function recall(
   answer: Exclude<PolicyRecordAnswer, { kind: "record" }>,
   now: number,
 ): PolicyRecordAnswer | null {
-  const { text, authenticated, until } = kept;
-  const parsed = text === null || until <= now ? null : parsePolicyRecord(text);
-  if (text === null || !parsed?.ok) return null;
+  const seen = inForce(kept, now);
+  const parsed = seen === null ? null : parsePolicyRecord(seen.text);
+  if (seen === null || !parsed?.ok) return null;
+  const { text, authenticated, until } = seen;
   const detail = answer.kind === "failure" ? answer.detail : (answer.problem ?? "there is none");
   const remembered = { until, insteadOf: answer.kind, detail };
   const record = { kind: "record", record: parsed.record, text, authenticated, ttlSeconds: 0 } as const;
   return withFloor({ ...record, remembered }, epochFloor(kept, now));
-}
-
-function withoutText(kept: KeptPolicyRecord, now: number): KeptPolicyRecord | null {
-  const nothing = { text: null, days: 0, dayBegan: 0, until: 0, keptUntil: 0 };
-  return epochFloor(kept, now) > 0 ? { ...kept, ...nothing } : null;
 }
 
 function withFloor(answer: PolicyRecordAnswer & { kind: "record" }, floor: number): PolicyRecordAnswer {
