@@ -22,16 +22,22 @@ export interface BodyHash {
 /** A DKIM-Signature, or the newest ARC-Message-Signature. */
 export interface SignatureHeader {
   readonly bodyHashKey?: string;
+  readonly signingDomain: string;
+  readonly selector: string;
+  readonly parsed?: Readonly<Record<string, { readonly value?: string } | undefined>>;
   /** Why it is not looked at any further. */
   invalid?: string;
 }
 
-export interface SignatureResult {
-  /** These are missing where the message has no signature. */
-  readonly signingDomain?: string;
-  readonly selector?: string;
-  readonly algo?: string;
-  readonly signature?: string;
+/** Missing where the message has no signature. */
+export interface BaseResult {
+  readonly signingDomain?: string | undefined;
+  readonly selector?: string | undefined;
+  readonly algo?: string | undefined;
+  readonly signature?: string | undefined;
+}
+
+export interface SignatureResult extends BaseResult {
   readonly status: {
     readonly result: string;
     readonly comment?: string;
@@ -81,6 +87,8 @@ export interface Verifier {
   /** By canonicalization, algorithm and length: `relaxed:sha256:`. */
   readonly bodyHashes: Map<string, BodyHash>;
   readonly results: readonly SignatureResult[];
+  /** What a result has, verified or not. */
+  baseResult(signature: SignatureHeader): BaseResult;
   messageHeaders(headers: { readonly parsed: readonly Row[] }): Promise<void>;
   nextChunk(octets: Uint8Array): Promise<void>;
   finalChunk(): Promise<void>;
