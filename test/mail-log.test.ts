@@ -142,7 +142,7 @@ test("without its log's database mail flows as ever, and what waited is written 
 test("what a user hands in is followed through the forward of another provider, from log to log", async (t) => {
   const network = await ProviderNetwork.start([
     { name: "author.test" },
-    { name: "middle.test", settings: '[domains.forwards]\nbob = "bob@end.test"\n' },
+    { name: "middle.test", settings: '[domains.forwards]\nbob = ["bob@end.test", "anna@author.test"]\n' },
     { name: "end.test" },
   ]);
   t.after(() => network.stop());
@@ -175,7 +175,10 @@ test("what a user hands in is followed through the forward of another provider, 
   const [came] = await found(middle, { direction: "in", messageId });
   const [forwarded] = await ends(middle, came?.id);
   assert.equal(forwarded?.outcome, "forwarded");
-  const [, next] = /, as ([0-9A-Z]{16})$/.exec(forwarded?.detail ?? "") ?? [];
+  const ids = [...(forwarded?.detail.split("all of them: ")[1] ?? "").matchAll(/[0-9A-Z]{16}/g)].flat();
+  const outcomes = await Promise.all(ids.map(async (id) => (await ends(middle, id))[0]?.recipient));
+  assert.deepEqual(outcomes.sort(), ["anna@author.test", "bob@end.test"]);
+  const [, next] = /passed on as ([0-9A-Z]{16})/.exec(forwarded?.detail ?? "") ?? [];
   const [delivery] = await ends(middle, next);
   assert.deepEqual([delivery?.recipient, delivery?.outcome], ["bob@end.test", "delivered"]);
   const [there] = await found(await logOf("end.test"), { to: "bob@end.test" });

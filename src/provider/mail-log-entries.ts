@@ -105,9 +105,9 @@ function outcomeOf({ kind, onward }: RecipientResult): DeliveredEntry["outcome"]
 /** A list's post may have thousands. */
 const NAMED = 50;
 
-/** Under which ids it goes on. */
+/** Under which ids it goes on, where there are several: the first is told anyway. */
 function asText(ids: readonly MessageId[]): string {
-  if (ids.length === 0) return "";
+  if (ids.length < 2) return "";
   const more = ids.length > NAMED ? ` and ${ids.length - NAMED} more` : "";
-  return `, as ${ids.slice(0, NAMED).join(", ")}${more}`;
+  return `; all of them: ${ids.slice(0, NAMED).join(", ")}${more}`;
 }

@@ -50,7 +50,10 @@ function storyText(id: string, { message, deliveries }: MailStory): string {
   const ends: Fact = ["recipients", deliveries.map((one) => deliveryText(one, message))];
   if (message === null) {
     return formatFacts(id, [
-      ["entry", "none: this host made the message itself, or its entry is gone"],
+      [
+        "entry",
+        "none: this host made the message itself, such as a report or what it forwards; or its entry is gone",
+      ],
       ends,
     ]);
   }

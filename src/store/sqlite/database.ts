@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   readonly migrations: Migrations;
   /** How long a writer waits for another process's transaction; the event loop waits with it. */
   readonly busyTimeoutMs?: number;
+  /** Memory for pages of the file; without this enough for the upper levels of the trees of some million accounts. */
+  readonly cacheKib?: number;
   /** The file's greatest size: a commit beyond it is refused as `full` before the disk is. */
   readonly maxOctets?: number;
 }
@@ -54,7 +56,7 @@ export class Database {
       useWriteAheadLog(this.#db);
       this.#db.exec(
         `PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;
-         PRAGMA cache_size = -${CACHE_KIB}`,
+         PRAGMA cache_size = -${options.cacheKib ?? CACHE_KIB}`,
       );
       this.#migrate(options);
       if (options.maxOctets !== undefined) this.#limitSize(options.maxOctets);

@@ -13,6 +13,8 @@ import type { SqliteOptions } from "./sqlite-driver.ts";
 const LOG_APPLICATION_ID = 0x56534d4c;
 /** The event loop waits with it, for a log that can wait. */
 const BUSY_MS = 100;
+/** What is written is the end of each tree. */
+const CACHE_KIB = 4 * 1024;
 
 /** Runs the mail log's programs on one SQLite file, each to its end before anything else happens in this process. */
 export class SqliteLogDriver implements LogDriver {
@@ -30,6 +32,7 @@ export class SqliteLogDriver implements LogDriver {
           busyTimeoutMs: BUSY_MS,
           ...options,
           path,
+          cacheKib: CACHE_KIB,
           applicationId: LOG_APPLICATION_ID,
           migrations: mailLogMigrations.map((migration) => migration(sqliteDialect)),
         }),
