@@ -45,6 +45,52 @@ test("limits: errors, idle commands, recipients, size, connections", async (t) =
   talker.destroy();
 });
 
+test("where all places are taken, who holds one for nothing gives it to a new client: slow-loris", async (t) => {
+  const { server, port, messages, closeReasons } = await startServer({
+    limits: { connections: 6, idleCommands: 1e6 },
+    deadlines: { crowdedMs: 1000 },
+  });
+  t.after(() => server.close(0));
+  const drips: NodeJS.Timeout[] = [];
+  t.after(() => drips.forEach(clearInterval));
+  const dripping = async (text: string): Promise<Talker> => {
+    const talker = await Talker.hello(port);
+    let at = 0;
+    drips.push(setInterval(() => talker.send(text[at++ % text.length] as string), 5));
+    return talker;
+  };
+  const silent = await Talker.hello(port);
+  const idle = await dripping("NOOP\r\n");
+  const slow = await dripping("MAIL FROM:<a.very.long.name.that.never.ends");
+  const inData = await Talker.hello(port);
+  for (const line of ["MAIL FROM:<a@b.test>", "RCPT TO:<b@mx.test>", "DATA"]) await inData.ask(line);
+  drips.push(setInterval(() => inData.send("x\r\n"), 5));
+  const shaking = await Talker.hello(port);
+  await shaking.ask("STARTTLS");
+  const honest = await Talker.hello(port);
+  // Nobody has had the time yet.
+  assert.match(await (await Talker.connect(port)).rest(), /^421 4\.7\.0 Too many connections/);
+
+  let working = true;
+  const work = (async () => {
+    while (working) {
+      await sendMessage(honest);
+      await delay(50);
+    }
+  })();
+  await delay(1100);
+  for (let loris = 0; loris < 5; loris++) {
+    assert.match(await sendMessage(await Talker.hello(port)), /^250/);
+  }
+  working = false;
+  // Who works is not sent away, though it came before some who were.
+  await work;
+  assert.deepEqual((await closeReasons(5)).slice(0, 5), Array(5).fill("crowded"));
+  for (const talker of [silent, slow, inData]) assert.match(await talker.rest(), /421 4\.4\.5 /);
+  for (const talker of [idle, shaking]) await talker.rest();
+  assert.equal(messages.find(({ outcome }) => outcome === "disconnected")?.to[0], "b@mx.test");
+});
+
 test("deadlines: silence, a line that trickles, data that trickles, a handshake that never comes", async (t) => {
   const deadlines = { commandMs: 60, dataBlockMs: 250, dataTotalMs: 400, tlsMs: 60 };
   const { server, port, messages, closeReasons } = await startServer({ deadlines });

@@ -82,7 +82,7 @@ const idleVerbs: ReadonlySet<Command["verb"]> = new Set([
 ]);
 
 /** Very small chunks too: they would cost us more than the client. */
-function isIdle(command: Command): boolean {
+export function isIdle(command: Command): boolean {
   if (command.verb === "BDAT") return command.octets < smallChunkOctets && !command.last;
   return idleVerbs.has(command.verb);
 }

@@ -106,6 +106,16 @@ export class Connection<User> implements SessionPort {
     this.#socket.destroy();
   }
 
+  /** See `Session.stalledMs`. */
+  get stalledMs(): number {
+    return this.#session.stalledMs;
+  }
+
+  /** See `Session.makeRoom`. */
+  makeRoom(): void {
+    this.#session.makeRoom();
+  }
+
   /** See `Session.shutdown`. */
   shutdown(): void {
     this.#session.shutdown();

@@ -108,13 +108,17 @@ export class Dialogue<User> {
   }
 
   /** Takes leave with 421 (RFC 5321 §3.8). */
-  bow(reason: "shutdown" | "timeout" | "too-many-errors", abort: AbortReason = "disconnected"): void {
+  bow(
+    reason: "shutdown" | "timeout" | "too-many-errors" | "crowded",
+    abort: AbortReason = "disconnected",
+  ): void {
     if (this.#ended !== null) return;
     const { hostname } = this.#settings;
     const bows = {
       shutdown: reply(421, "4.3.2", `${hostname} is shutting down`),
       timeout: reply(421, "4.4.2", `${hostname} timed out, closing`),
       "too-many-errors": reply(421, "4.7.0", "Too many errors, closing"),
+      crowded: reply(421, "4.4.5", `${hostname} needs the place for another client`),
     };
     this.say(bows[reason]);
     this.close(reason, abort);

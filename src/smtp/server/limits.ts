@@ -39,6 +39,11 @@ export interface ServerDeadlines {
   readonly handlerMs: number;
   /** For a session: afterwards the next MAIL is answered 421, so that no connection lives for ever. */
   readonly sessionMs: number;
+  /**
+   * A client that has come no nearer to a message for so long gives its place up to a new one where all are taken; before
+   * that, new ones are turned away.
+   */
+  readonly crowdedMs: number;
   /** Waited before the greeting for clients that talk too early; 0 looks only at what is there already. */
   readonly greetingDelayMs: number;
   /** Waited before the reply to an AUTH that is refused. */
@@ -52,6 +57,7 @@ export const defaultDeadlines: ServerDeadlines = {
   tlsMs: 60_000,
   handlerMs: 9 * 60_000,
   sessionMs: 6 * 60 * 60_000,
+  crowdedMs: 10_000,
   greetingDelayMs: 0,
   authFailureDelayMs: 1000,
 };

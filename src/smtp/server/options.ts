@@ -83,6 +83,7 @@ export type CloseReason =
   | "smuggling"
   | "handler-timeout"
   | "tls-failed"
+  | "crowded"
   | "shutdown";
 
 /** The options with every default filled in: what sessions read. */

@@ -78,9 +78,28 @@ export class SmtpServer<User = unknown> {
     const { limits } = this.#settings;
     const key = addressKey(endpoints.remoteAddress);
     const fromAddress = this.#perAddress.get(key) ?? 0;
-    if (this.#connections.size >= limits.connections) this.#refuse(socket, endpoints, "connections");
-    else if (fromAddress < limits.connectionsPerAddress) this.#accept(socket, endpoints, key);
-    else this.#refuse(socket, endpoints, "connections-per-address");
+    if (fromAddress >= limits.connectionsPerAddress) {
+      this.#refuse(socket, endpoints, "connections-per-address");
+    } else if (this.#connections.size < limits.connections || this.#makeRoom()) {
+      this.#accept(socket, endpoints, key);
+    } else this.#refuse(socket, endpoints, "connections");
+  }
+
+  /** Whoever holds a place for nothing gives it up: so many slow clients keep nobody out. */
+  #makeRoom(): boolean {
+    let slowest: Connection<User> | null = null;
+    let longestMs = this.#settings.deadlines.crowdedMs;
+    for (const connection of this.#connections) {
+      const { stalledMs } = connection;
+      if (stalledMs < longestMs) continue;
+      slowest = connection;
+      longestMs = stalledMs;
+    }
+    if (slowest === null) return false;
+    // It may take a while to close.
+    this.#connections.delete(slowest);
+    slowest.makeRoom();
+    return true;
   }
 
   #accept(socket: Socket, endpoints: Endpoints, key: string): void {

@@ -2,7 +2,7 @@ import { isPositive, type Reply, reply } from "../reply.ts";
 import { respond } from "./authentication.ts";
 import { Chunk } from "./chunk.ts";
 import { type CommandLine, CommandReader } from "./command-reader.ts";
-import { execute } from "./commands.ts";
+import { execute, isIdle } from "./commands.ts";
 import { ContentIntake } from "./content-intake.ts";
 import type { ContentTransfer } from "./content-transfer.ts";
 import type { Authentication, Conversation, Endpoints } from "./conversation.ts";
@@ -28,6 +28,9 @@ type Phase =
 
 const commandPhase: Phase = { kind: "command" };
 
+/** So much content brings a message nearer: who sends less in seconds holds a place for nothing. */
+const movingOctets = 4096;
+
 /**
  * One client's session: octets in, replies and handler calls out, apart from any socket. It works on one command
  * or block of content at a time; while the handler's answer is awaited the input waits (`ready` is false).
@@ -42,6 +45,10 @@ export class Session<User> {
   readonly #endsAt: number;
   #phase: Phase = { kind: "greeting" };
   #stopping = false;
+  /** When the client last came nearer to a message. */
+  #movedAt = performance.now();
+  /** Of the content under way, then. */
+  #movedOctets = 0;
   #inputEnded = false;
   /** The handler was asked about this client, and will be told when it is gone. */
   #introduced = false;
@@ -56,12 +63,20 @@ export class Session<User> {
     });
     this.#conversation = this.#dialogue.conversation;
     this.#intake = new ContentIntake(this.#dialogue, this.#input, settings, {
-      more: () => this.#awaitClient(),
+      more: () => {
+        const { octets = 0 } = this.#transfer?.reader ?? {};
+        if (octets >= this.#movedOctets + movingOctets) this.#moved(octets);
+        this.#awaitClient();
+      },
       ended: () => {
+        this.#moved();
         this.#phase = commandPhase;
         this.#awaitClient();
       },
-      perform: (outcome) => this.#perform(outcome),
+      perform: (outcome) => {
+        this.#moved();
+        this.#perform(outcome);
+      },
     });
     this.#endsAt = performance.now() + settings.deadlines.sessionMs;
   }
@@ -131,6 +146,17 @@ export class Session<User> {
     this.#dialogue.drop("tls-failed");
   }
 
+  /** For how long the client has come no nearer to a message, though it could have. Milliseconds. */
+  get stalledMs(): number {
+    return this.#dialogue.asking ? 0 : performance.now() - this.#movedAt;
+  }
+
+  /** Ends the session at once, for another client. */
+  makeRoom(): void {
+    if (this.#phase.kind === "handshake") this.#dialogue.drop("crowded");
+    else this.#dialogue.bow("crowded");
+  }
+
   /** Ends the session with 421 as soon as no command or message is in work (RFC 5321 §3.8). */
   shutdown(): void {
     this.#stopping = true;
@@ -194,6 +220,7 @@ export class Session<User> {
 
   #takeResponse(octets: Buffer, authentication: Authentication<User>): void {
     const line = octets.toString("latin1");
+    this.#moved();
     this.#dialogue.note(`C: ${line === "*" ? "*" : "(credentials)"}`);
     this.#dialogue.ask(
       "authenticate",
@@ -209,6 +236,7 @@ export class Session<User> {
       this.#dialogue.bow("timeout");
       return;
     }
+    if (!isIdle(command)) this.#moved();
     if (command.verb === "BDAT") {
       const endsAt = this.#transfer?.endsAt ?? performance.now() + this.#settings.deadlines.dataTotalMs;
       this.#phase = new Chunk(command.octets, command.last, endsAt);
@@ -277,6 +305,11 @@ export class Session<User> {
     this.#phase = { kind: "handshake" };
     this.#dialogue.expectNothing(); // the connection has its own deadline for the handshake
     this.#port.startTls();
+  }
+
+  #moved(octets = 0): void {
+    this.#movedAt = performance.now();
+    this.#movedOctets = octets;
   }
 
   /** The content under way, between two chunks too. */
