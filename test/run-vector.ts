@@ -1,7 +1,13 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import type { Actions, Stage } from "../src/config/index.ts";
-import { type DomainPolicy, dnsPolicySource, type Resolver } from "../src/dns/index.ts";
+import {
+  type DnsAnswer,
+  type DomainPolicy,
+  dnsPolicySource,
+  PolicyMemory,
+  type Resolver,
+} from "../src/dns/index.ts";
 import {
   isPermanent,
   judgeStaple,
@@ -62,6 +68,7 @@ import {
 } from "../src/verification/index.ts";
 import { contextOf } from "../src/verification/test-context.ts";
 import { transactionTo } from "../src/verification/test-transaction.ts";
+import { runLookupTrace } from "./run-lookup-trace.ts";
 
 /** One file of spec/vectors; its README describes each kind. */
 export interface Vector {
@@ -150,6 +157,8 @@ const RUNNERS: Readonly<Record<string, (input: never) => Outcome | Promise<Outco
       permission: permissionName(domain, one.host),
     })),
   }),
+  "remembered-policy": runRememberedPolicy,
+  "lookup-trace": runLookupTrace,
   "author-policy": async (input: VerifyInput & { dns: Dns }) => {
     const { message, recipients, keys } = verifyContext(input);
     const verifier = new MessageVerifier();
@@ -216,6 +225,27 @@ function actionIn(
   const context = contextOf({ stage, overrides, policy: { wanted, domain: null } });
   const { action, reply } = decideAction({ ...verdict, rcpt: null }, context);
   return reply === null ? action : `${action} ${reply.code} ${reply.enhanced}`;
+}
+
+async function runRememberedPolicy(input: {
+  domain: string;
+  looks: { at: number; txt: string }[];
+}): Promise<Outcome> {
+  let look = { at: 0, txt: "none" };
+  const txt = async (): Promise<DnsAnswer<string>> => {
+    if (look.txt === "failure") return { kind: "failure", detail: "SERVFAIL" };
+    const isRecord = look.txt.startsWith("v=");
+    if (!isRecord) return { kind: "nxdomain", authenticated: look.txt === "denied", ttlSeconds: 0 };
+    return { kind: "records", records: [look.txt], authenticated: true, ttlSeconds: 0 };
+  };
+  const resolver = { txt } as Partial<Resolver> as Resolver; // nothing else is asked for
+  const memory = new PolicyMemory({ resolver, nowMs: () => look.at * 1000 });
+  const served: string[] = [];
+  for (look of input.looks) {
+    const answer = await memory.recordOf(input.domain);
+    served.push(answer.kind === "record" ? answer.record.policy : answer.kind);
+  }
+  return { served };
 }
 
 function runVaultRequest({ line }: { line: string }): Outcome {

@@ -22,12 +22,14 @@ import { endsOfChains } from "./families/v12-ends-of-chains.ts";
 import { recipientsOfChains } from "./families/v12-recipients-of-chains.ts";
 import { authorPolicies } from "./families/v13-author-policy.ts";
 import { policyRecords } from "./families/v13-policy-records.ts";
+import { rememberedPolicies } from "./families/v13-remembered-policy.ts";
 import { policies } from "./families/v13-tree-walk.ts";
 import { keyProtocolLines } from "./families/v15-key-protocol-lines.ts";
 import { statementSignatures } from "./families/v17-signatures.ts";
 import { staples } from "./families/v17-staples.ts";
 import { statesAndKeys } from "./families/v17-states-and-keys.ts";
 import { times } from "./families/v17-times.ts";
+import { lookupTraces } from "./families/v18-lookup-traces.ts";
 import { headerChecks } from "./families/v19-header-checks.ts";
 import { vaultRequests } from "./families/v19-requests.ts";
 import { actions } from "./families/v20-actions.ts";
@@ -51,9 +53,10 @@ export const families: readonly Family[] = [
   { folder: "v10-selection-and-alignment", cases: [...selection, ...alignment] },
   { folder: "v11-recipients", cases: recipients },
   { folder: "v12-custody", cases: [...recipientsOfChains, ...endsOfChains] },
-  { folder: "v13-policy", cases: [...policyRecords, ...policies, ...authorPolicies] },
+  { folder: "v13-policy", cases: [...policyRecords, ...policies, ...rememberedPolicies, ...authorPolicies] },
   { folder: "v15-key-protocol", cases: keyProtocolLines },
   { folder: "v17-statements", cases: [...statesAndKeys, ...times, ...statementSignatures, ...staples] },
+  { folder: "v18-memory-and-budgets", cases: lookupTraces },
   { folder: "v19-private-interface", cases: [...vaultRequests, ...headerChecks] },
   { folder: "v20-actions-and-results", cases: [...actions, ...resultFields] },
   { folder: "v21-reports", cases: reportCases },

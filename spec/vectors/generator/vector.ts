@@ -26,6 +26,8 @@ export type Kind =
   | "policy-record"
   | "policy"
   | "author-policy"
+  | "remembered-policy"
+  | "lookup-trace"
   | "reply-line"
   | "key-argument"
   | "statement"
