@@ -32,23 +32,41 @@ for (const mode of modes) {
 }
 
 for (const mode of modes.slice(0, 2)) {
-  test(`somebody who logged in is counted at every level, vault ${mode} (LIF-14)`, async (t) => {
-    const { signer, letter, clock } = await openSite(t, { mode, forwards });
-    const exchange = signer.logIn("PLAIN", { client: "192.0.2.1", channelBinding: null });
-    const step = await exchange?.respond(Buffer.from("\0bob@here.test\0secret"));
-    assert.ok(step?.kind === "accepted");
-    const scanner = new MessageScanner();
-    scanner.write(await letter({ to: "bob@here.test" }));
-    const message = scanner.finish();
-    const bob = { localPart: "bob", domain: "here.test" };
-    const copies = [1, 2, 3, 4, 5].map((count) => {
-      const address = { localPart: `x${count}`, domain: "end.test" };
-      return { recipients: [`x${count}@end.test`], bound: [address] };
-    });
-    const order = { message, identity: bob, level: 1, copies, staple: false, now: clock.now() };
-    const signed = await signAs(order, step.login);
-    assert.ok(signed.kind === "refused" && signed.reply.enhanced === "4.7.28", JSON.stringify(signed));
-    step.login.end();
+  test(`somebody who logged in is counted at every level, and writes From himself, vault ${mode} (LIF-14, PRV-17)`, async (t) => {
+    const { signer, letter, token, clock } = await openSite(t, { mode, forwards });
+    const logins = {
+      PLAIN: async () => "\0bob@here.test\0secret",
+      OAUTHBEARER: async () => `n,,\x01auth=Bearer ${await token("bob@here.test")}\x01\x01`,
+    };
+    for (const [mechanism, response] of Object.entries(logins)) {
+      const exchange = signer.logIn(mechanism, { client: "192.0.2.1", channelBinding: null });
+      const step = await exchange?.respond(Buffer.from(await response()));
+      assert.ok(step?.kind === "accepted", mechanism);
+      const sign = (octets: Uint8Array, level: number, count: number) => {
+        const scanner = new MessageScanner();
+        scanner.write(octets);
+        const copies = Array.from({ length: count }, (_, index) => {
+          const localPart = `x${index}`;
+          return { recipients: [`${localPart}@end.test`], bound: [{ localPart, domain: "end.test" }] };
+        });
+        const bob = { localPart: "bob", domain: "here.test" };
+        const usual = { staple: false, now: clock.now() };
+        return signAs({ ...usual, message: scanner.finish(), identity: bob, level, copies }, step.login);
+      };
+      const forged = Buffer.from("From: anna@far.test\r\nSender: bob@here.test\r\n\r\nx\r\n");
+      // In this process it is the submission server that sees to that (SUB-1).
+      if (mode !== "here") {
+        const refused = await sign(forged, 0, 1);
+        assert.match(
+          refused.kind === "refused" ? String(refused.reply.text) : "signed",
+          /you may not write From/,
+        );
+      }
+      const many = await sign(await letter({ to: "bob@here.test" }), 1, 5);
+      assert.ok(many.kind === "refused" && many.reply.enhanced === "4.7.28", mechanism);
+      clock.nowMs += 2 * 3_600_000;
+      step.login.end();
+    }
   });
 }
 

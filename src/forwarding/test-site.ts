@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createSecureContext } from "node:tls";
+import { generateKeyPair, SignJWT } from "jose";
 import { generate } from "selfsigned";
 import type { Forward, HostedDomain, MailingList } from "../config/index.ts";
 import type { Expanded } from "../delivery/index.ts";
@@ -17,6 +18,7 @@ import {
   Keyring,
   MasterKey,
   PublicKeyView,
+  TokenVerifier,
   UserKeys,
 } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
@@ -35,6 +37,8 @@ export const modes: readonly Mode[] = ["here", "sign", "getkey"];
 
 const limit = 4;
 const LIMITS = { recipients: limit, periodMs: 3_600_000, newAccountRecipients: limit, newAccountMs: 0 };
+
+const ISSUER = { issuer: "https://login.test", audience: "mail.here.test" };
 
 export const AUTHOR = "anna@far.test";
 
@@ -72,7 +76,15 @@ export async function openSite(t: TestContext, options: SiteOptions = {}) {
   for (const address of [AUTHOR, "bob@here.test", "team@here.test"]) {
     assert.ok((await keyring.addAccount({ address, password: "secret" })).ok);
   }
-  const authenticator = new Authenticator({ store, masterKey, clock, audit, scram: false, tokens: null });
+  const issuer = await generateKeyPair("EdDSA");
+  const tokens = new TokenVerifier({
+    ...ISSUER,
+    claim: "email",
+    scope: null,
+    clock,
+    keys: async () => issuer.publicKey,
+  });
+  const authenticator = new Authenticator({ store, masterKey, clock, audit, scram: false, tokens });
   const keys = new UserKeys({ store, masterKey, clock, audit, limits: LIMITS });
   const local = new KeyringVault({ authenticator, keys });
   // Authors write as much as they like.
@@ -176,6 +188,16 @@ export async function openSite(t: TestContext, options: SiteOptions = {}) {
     });
   }
 
+  /** An access token, as an issuer makes it. */
+  function token(email: string): Promise<string> {
+    return new SignJWT({ email })
+      .setProtectedHeader({ alg: "EdDSA" })
+      .setIssuer(ISSUER.issuer)
+      .setAudience(ISSUER.audience)
+      .setExpirationTime(Math.floor(clock.now() / 1000) + 600)
+      .sign(issuer.privateKey);
+  }
+
   const files = (): readonly string[] => readdirSync(spoolFolder);
   return {
     folder,
@@ -187,6 +209,7 @@ export async function openSite(t: TestContext, options: SiteOptions = {}) {
     expand,
     judged,
     verdict,
+    token,
     files,
     problems,
   };

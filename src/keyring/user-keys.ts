@@ -173,7 +173,8 @@ export class UserKeys {
         outcome: account === null ? "no-account" : "ok",
       }),
     );
-    return account && { account, credential: null, addresses: null, keyLock: null, actor, client };
+    const user = { credential: null, asserted: true, addresses: null, keyLock: null, actor, client };
+    return account && { account, ...user };
   }
 
   async #makeSystemSender(address: Address): Promise<AccountRecord | null> {

@@ -7,6 +7,8 @@ export interface User {
   readonly account: AccountRecord;
   /** What was used to log in: the login ends with it. Null for a bearer token and for the system. */
   readonly credential: Pick<CredentialTerm, "id" | "createdAt"> | null;
+  /** Nobody logged in: the system acts as the user (PRV-9). */
+  readonly asserted: boolean;
   /** An app password's scope: From may be these only; null: all that the account may. */
   readonly addresses: readonly string[] | null;
   /** The opened private half of the account's key lock (X25519); null where there is none or it could not be opened. */

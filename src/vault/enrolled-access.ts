@@ -222,8 +222,7 @@ export class EnrolledAccess {
       if (!isInScope(this.enrolment.scope, address)) return refuse(notGranted);
       const claim = { identity: address, kid, recipients };
       const now = Math.floor(this.#options.nowMs() / 1000);
-      const isAsserted = login.user.credential === null;
-      const verdict = await judgeSign(claim, h, now, (author) => login.rightsTo(author), isAsserted);
+      const verdict = await judgeSign(claim, h, now, (author) => login.rightsTo(author), login.user.asserted);
       if (verdict.kind === "policy") {
         const { detail, messageIdHash } = verdict;
         return refuse(errorReply("POLICY", detail), { messageIdHash, detail });

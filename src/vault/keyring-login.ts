@@ -63,9 +63,9 @@ export class KeyringLogin implements Login {
   sign(order: Omit<SigningOrder, "headerCanonical">): Promise<Signed> {
     return this.#ask(async () => {
       const { recipientCount } = order;
-      // What others wrote and this host passes on is no use of the account (decision 0116). Somebody who logged in with a
-      // password could write to himself once, and to the world from there.
-      const isForward = (order.level ?? 0) > 0 && this.user.credential === null;
+      // What others wrote and this host passes on is no use of the account (decision 0116). Somebody who logged in
+      // could write to himself once, and to the world from there.
+      const isForward = (order.level ?? 0) > 0 && this.user.asserted;
       // Taken before anything is awaited, so that no two signatures draw on the same.
       const isCounted = !isForward && this.#credit >= recipientCount;
       if (isCounted) this.#credit -= recipientCount;

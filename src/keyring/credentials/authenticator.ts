@@ -228,6 +228,7 @@ export class Authenticator {
       user: {
         account,
         credential: credential && { id: credential.id, createdAt: credential.createdAt },
+        asserted: false,
         addresses: credential?.addresses ?? null,
         keyLock,
         actor,

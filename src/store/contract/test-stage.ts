@@ -60,7 +60,7 @@ export async function stageAt(
     },
     async userOf(accountId) {
       const account = (await store.account(accountId)) ?? assert.fail();
-      return { account, credential: null, addresses: null, keyLock: null, ...from };
+      return { account, credential: null, asserted: false, addresses: null, keyLock: null, ...from };
     },
     async logIn(address, password) {
       const exchange = authenticator.logIn("PLAIN", { ...from, channelBinding: null }) ?? assert.fail();
