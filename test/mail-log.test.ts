@@ -149,7 +149,8 @@ test("what a user hands in is followed through the forward of another provider, 
   const anna = await network.addUser("anna@author.test");
   await network.addUser("bob@middle.test");
   await network.addUser("bob@end.test");
-  const messageId = await network.send({ from: anna, to: ["bob@middle.test"] });
+  await network.addUser("carol@end.test");
+  const messageId = await network.send({ from: anna, to: ["bob@middle.test", "carol@end.test"] });
   await network.inMailbox("bob@end.test", messageId);
   const logOf = async (name: string): Promise<MailLogStore> => {
     const opened = await openMailLogStore(join(network.at(name).folder, "mail-log.sqlite"));
@@ -168,9 +169,16 @@ test("what a user hands in is followed through the forward of another provider, 
       submission?.recipientCount,
       submission?.direction === "out" && submission.kids.length,
     ],
-    ["anna@author.test", 1, 1],
+    ["anna@author.test", 2, 1],
   );
-  assert.equal((await ends(author, submission?.id))[0]?.outcome, "delivered");
+  const sent = await within(async () => {
+    const { deliveries = [] } = (await author.story(submission?.id ?? "")) ?? {};
+    return deliveries.length === 2 ? deliveries : null;
+  });
+  assert.deepEqual(sent.map(({ recipient, outcome }) => `${recipient} ${outcome}`).sort(), [
+    "bob@middle.test delivered",
+    "carol@end.test delivered",
+  ]);
   const middle = await logOf("middle.test");
   const [came] = await found(middle, { direction: "in", messageId });
   const [forwarded] = await ends(middle, came?.id);

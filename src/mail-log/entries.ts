@@ -74,6 +74,12 @@ export interface SubmittedEntry {
   readonly octets: number;
 }
 
+/** A message has recipients of several domains: its further copies in the queue. */
+export interface CopiedEntry {
+  readonly id: string;
+  readonly copies: readonly string[];
+}
+
 /** What became of one recipient of a queued message. */
 export interface DeliveredEntry {
   /** Of the message. */
@@ -89,5 +95,6 @@ export interface DeliveredEntry {
 export interface MailLog {
   received(entry: ReceivedEntry): void;
   submitted(entry: SubmittedEntry): void;
+  copied(entry: CopiedEntry): void;
   delivered(entry: DeliveredEntry): void;
 }

@@ -1,5 +1,5 @@
 // What became of each message that came in: kept for a set time, for help desks and for reports.
-export type { DeliveredEntry, MailLog, ReceivedEntry, SubmittedEntry } from "./entries.ts";
+export type { CopiedEntry, DeliveredEntry, MailLog, ReceivedEntry, SubmittedEntry } from "./entries.ts";
 export { beginForgetting, type ForgettingOptions } from "./forgetting.ts";
 export { LateMailLogStore } from "./late-store.ts";
 export {

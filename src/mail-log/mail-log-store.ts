@@ -1,9 +1,10 @@
-import type { DeliveredEntry, ReceivedEntry, SubmittedEntry } from "./entries.ts";
+import type { CopiedEntry, DeliveredEntry, ReceivedEntry, SubmittedEntry } from "./entries.ts";
 
 /** What is written in one go. */
 export interface MailLogBatch {
   readonly received?: readonly ReceivedEntry[];
   readonly submitted?: readonly SubmittedEntry[];
+  readonly copied?: readonly CopiedEntry[];
   readonly delivered?: readonly DeliveredEntry[];
 }
 

@@ -1,4 +1,4 @@
-import type { DeliveredEntry, MailLog, ReceivedEntry, SubmittedEntry } from "./entries.ts";
+import type { CopiedEntry, DeliveredEntry, MailLog, ReceivedEntry, SubmittedEntry } from "./entries.ts";
 import { type MailLogBatch, type MailLogStore, MailLogStoreError } from "./mail-log-store.ts";
 
 export interface MailLogWriterOptions {
@@ -21,6 +21,7 @@ export interface MailLogWriterOptions {
 type Waiting = { readonly weight: number } & (
   | { readonly received: ReceivedEntry }
   | { readonly submitted: SubmittedEntry }
+  | { readonly copied: CopiedEntry }
   | { readonly delivered: DeliveredEntry }
 );
 
@@ -66,6 +67,10 @@ export class MailLogWriter implements MailLog {
 
   submitted(submitted: SubmittedEntry): void {
     this.#add({ submitted, weight: weightOf(submitted.recipients) });
+  }
+
+  copied(copied: CopiedEntry): void {
+    this.#add({ copied, weight: weightOf(copied.copies) });
   }
 
   delivered(delivered: DeliveredEntry): void {
@@ -170,6 +175,7 @@ function asBatch(entries: readonly Waiting[]): MailLogBatch {
   return {
     received: entries.flatMap((entry) => ("received" in entry ? entry.received : [])),
     submitted: entries.flatMap((entry) => ("submitted" in entry ? entry.submitted : [])),
+    copied: entries.flatMap((entry) => ("copied" in entry ? entry.copied : [])),
     delivered: entries.flatMap((entry) => ("delivered" in entry ? entry.delivered : [])),
   };
 }

@@ -68,4 +68,9 @@ export async function openMailLog(
   };
 }
 
-const nothing: MailLog = { received: () => {}, submitted: () => {}, delivered: () => {} };
+const nothing: MailLog = {
+  received: () => {},
+  submitted: () => {},
+  copied: () => {},
+  delivered: () => {},
+};

@@ -161,6 +161,7 @@ async function openMailStore(
     giveUpAfterMs,
     warnAfterMs,
     quarantineOctets: config.quarantine.most,
+    onSplit: (id, copies) => mailLog.log.copied({ id, copies }),
     onExpired: (messages) => {
       log.info({ ids: messages.map(({ id }) => id) }, "gone from quarantine: nobody released them in time");
       logExpired(mailLog.log, messages);

@@ -196,6 +196,19 @@ test("what is remembered is not queued again: no place is taken, and its key can
   deepEqual(both.map(({ kind }) => kind).sort(), ["queued", "seen"], "two that come at a time");
 });
 
+test("who wants to know hears under which ids a message to several destinations is queued", async (t) => {
+  const split: unknown[] = [];
+  const { queue } = await open(t, { onSplit: (id, others) => split.push([id, ...others]) });
+  const recipients = ["a@x.test", "b@y.test", "c@x.test"];
+  const [id] = await queue.enqueue([newMessage({ recipients }), newMessage()]);
+  const queued = await queue.list({}, 9);
+  const ids = queued
+    .filter((one) => /@[xy]\.test/.test(one.recipients[0]?.address ?? ""))
+    .map((one) => one.id);
+  equal(ids.length, 2);
+  deepEqual(split, [[id, ...ids.filter((one) => one !== id)]]);
+});
+
 test("what is in quarantine is handed to nobody, and goes when its time is over", async (t) => {
   const gone: string[] = [];
   const { queue, clock } = await open(t, {

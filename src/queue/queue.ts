@@ -58,6 +58,8 @@ export interface QueueOptions {
   readonly directOctets?: number;
   /** Most octets in quarantine; further messages for it are refused as `full`. Without this there is no bound. */
   readonly quarantineOctets?: number;
+  /** Is told under which further ids a message was queued, since it has recipients of several destinations. */
+  readonly onSplit?: (id: MessageId, others: readonly MessageId[]) => void;
   /** Is told of messages that are gone, since nobody released them from quarantine in time. */
   readonly onExpired?: (messages: readonly ExpiredMessage[]) => void;
 }
@@ -111,6 +113,7 @@ export class Queue {
   readonly #work: WorkSignal;
   readonly #processHost: string;
   readonly #quarantineRoom: QuarantineRoom;
+  readonly #onSplit: (id: MessageId, others: readonly MessageId[]) => void;
   readonly #onExpired: (messages: readonly ExpiredMessage[]) => void;
   #tidying: Promise<void> = Promise.resolve();
   #cancelTidying: (() => void) | null = null;
@@ -127,6 +130,7 @@ export class Queue {
     this.#commits = new QueueCommits(store);
     const most = options.quarantineOctets ?? Number.POSITIVE_INFINITY;
     this.#quarantineRoom = new QuarantineRoom(store, most, () => clock.now());
+    this.#onSplit = options.onSplit ?? (() => {});
     this.#onExpired = options.onExpired ?? (() => {});
     this.#processHost = options.processHost ?? processHost();
     this.#leases = new Leases({ store, clock, leaseMs: options.leaseMs ?? 60_000, host: this.#processHost });
@@ -190,7 +194,9 @@ export class Queue {
       if (taker !== null) this.#handTo(taker, leasedAsNew(message), owner);
     }
     if (takers.some((taker) => taker === null)) this.#work.wake();
-    return { kind: "queued", ids: split.map(([first]) => (first as StoredMessage).id) };
+    const ids = split.map((parts) => parts.map(({ id }) => id));
+    for (const [id, ...others] of ids) if (id !== undefined && others.length > 0) this.#onSplit(id, others);
+    return { kind: "queued", ids: ids.flatMap(([first]) => first ?? []) };
   }
 
   /** Of each, whether it is remembered; see {@link enqueueOnce}. */

@@ -270,6 +270,34 @@ export function mailLogContract(makePlace: () => Promise<LogPlace>): void {
     );
   });
 
+  test("mail log: what goes to several domains is one message, by whichever of its ids it is asked for", async () => {
+    const store = await (await makePlace()).open();
+    const [copy = "", other = ""] = [newMessageId(START), newMessageId(START)];
+    const came = received(START, { recipients: ["bob@dest.test", "bob@other.test"] });
+    const going = submitted(START, { recipients: ["a@far.test", "a@near.test"] });
+    const deliveries = [
+      delivered(came.id, START + 1),
+      delivered(copy, START + 2, { recipient: "bob@other.test" }),
+      delivered(going.id, START + 3, { recipient: "a@far.test" }),
+      delivered(other, START + 4, { recipient: "a@near.test" }),
+    ];
+    const copied = [
+      { id: came.id, copies: [copy] },
+      { id: going.id, copies: [other] },
+    ];
+    await store.add({ received: [came], submitted: [going], copied, delivered: deliveries });
+    for (const id of [came.id, copy]) {
+      const story = await store.story(id);
+      assert.deepEqual([story?.message?.id, story?.deliveries], [came.id, deliveries.slice(0, 2)]);
+    }
+    for (const id of [going.id, other]) {
+      const story = await store.story(id);
+      assert.deepEqual([story?.message?.id, story?.deliveries], [going.id, deliveries.slice(2)]);
+    }
+    while (await store.forget(START + DAY, 10));
+    assert.equal(await store.story(copy), null);
+  });
+
   test("mail log: messages of a time are counted by kind, for each domain that they name", async () => {
     const store = await (await makePlace()).open();
     const inTime = [

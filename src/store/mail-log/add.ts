@@ -15,7 +15,7 @@ import { termsOfReceived, termsOfSubmitted } from "./terms.ts";
 const UNLESS_THERE = "ON CONFLICT DO NOTHING";
 
 export function* add(
-  { received = [], submitted = [], delivered = [] }: MailLogBatch,
+  { received = [], submitted = [], copied = [], delivered = [] }: MailLogBatch,
   share: Share,
 ): Program<void> {
   const terms: TermRow[] = [];
@@ -33,6 +33,8 @@ export function* add(
     Array.from(parts, (part) => [part]),
     UNLESS_THERE,
   );
+  const copies = copied.flatMap(({ id, copies: some }) => some.map((copy) => [copy, id]));
+  yield* insertRows("INSERT INTO log_copy (copy, message)", copies, UNLESS_THERE);
   yield* insertRows(INSERT_DELIVERED, delivered.map(deliveredRow), UNLESS_THERE);
 }
 

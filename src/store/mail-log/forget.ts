@@ -25,6 +25,11 @@ export function* forget(before: number, limit: number, { skip }: RowLocks): Prog
       limit,
     )) +
     (yield* run(
+      `DELETE FROM log_copy WHERE copy IN (SELECT copy FROM log_copy WHERE copy < ? ORDER BY copy LIMIT ? ${skip})`,
+      end,
+      limit,
+    )) +
+    (yield* run(
       `DELETE FROM log_delivered WHERE (message, at, recipient, outcome) IN
          (SELECT message, at, recipient, outcome FROM log_delivered WHERE message < ? ORDER BY message LIMIT ? ${skip})`,
       end,

@@ -61,6 +61,13 @@ export const mailLogMigrations: readonly Migration[] = [
       octets          ${integer} NOT NULL
     ) ${keyed};
 
+    -- Further ids of a message to several domains, each with deliveries of its own.
+    CREATE TABLE log_copy (
+      copy    ${text} PRIMARY KEY,
+      message ${text} NOT NULL
+    ) ${keyed};
+    CREATE INDEX log_copy_of ON log_copy (message);
+
     CREATE TABLE log_delivered (
       message   ${text} NOT NULL,
       at        ${integer} NOT NULL,

@@ -7,9 +7,13 @@ import { termOf } from "./terms.ts";
 
 /** All that is known of a message, by its id or a copy's. */
 export function* story(id: string): Program<MailStory | null> {
-  const message = yield* messageOf(id);
-  const ids = message?.direction === "out" ? new Set([id, ...message.copies]) : [id];
-  const rows = yield* allIn("SELECT * FROM log_delivered WHERE message IN (*)", [...ids]);
+  const copied = yield* first("SELECT message FROM log_copy WHERE copy = ?", id);
+  const whole = copied === null ? id : text(copied, "message");
+  const message = yield* messageOf(whole);
+  const ids = message?.direction === "out" ? [whole, ...message.copies] : [whole];
+  const further = yield* allIn("SELECT copy FROM log_copy WHERE message IN (*)", ids);
+  const all = new Set([...ids, ...further.map((row) => text(row, "copy"))]);
+  const rows = yield* allIn("SELECT * FROM log_delivered WHERE message IN (*)", [...all]);
   if (message === null && rows.length === 0) return null;
   const deliveries = rows.map(deliveredOf).sort((one, other) => one.at - other.at);
   return { message, deliveries };
