@@ -37,9 +37,6 @@ const send = async (domain: string): Promise<string> =>
 describe("policy records that somebody suppresses (POL-10, POL-15)", () => {
   test("one that was seen for long counts after a restart too, whatever the DNS says or not", async () => {
     assert.equal(await send("bank.test"), "550 unsigned");
-    site.dns.fail("_vsmtp.bank.test", "SERVFAIL");
-    assert.equal(await send("bank.test"), "550 unsigned");
-    site.dns.fail("_vsmtp.bank.test", null);
     site.dns.set("_vsmtp.bank.test", { TXT: ["v=VSMTP1; p=oops"] });
     assert.equal(await send("bank.test"), "550 unsigned");
     assert.equal(await send("late.test"), "250 unsigned");
@@ -48,6 +45,8 @@ describe("policy records that somebody suppresses (POL-10, POL-15)", () => {
     assert.equal(await send("bank.test"), "250 unsigned");
     // Whoever forged that for a moment gains the moment.
     site.dns.delete("_vsmtp.bank.test");
+    assert.equal(await send("bank.test"), "550 unsigned");
+    site.dns.fail("_vsmtp.bank.test", "SERVFAIL");
     assert.equal(await send("bank.test"), "550 unsigned");
   });
 

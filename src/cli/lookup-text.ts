@@ -70,7 +70,8 @@ function policyLines(
   const name = `_vsmtp.${step.domain}`;
   const lines: string[] = [];
   if (step.text === null) {
-    const none = step.found === "failure" ? "it cannot be looked up now" : "there is none that counts";
+    const absent = step.detail === null ? "there is none" : "there is none that counts";
+    const none = step.found === "failure" ? "it cannot be looked up now" : absent;
     lines.push(`   ${name}: ${none}${step.detail === null ? "" : ` (${step.detail})`}`);
   } else {
     lines.push(`   ${name}: ${step.text}`);

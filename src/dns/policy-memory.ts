@@ -35,6 +35,10 @@ export interface PolicyMemoryOptions {
   readonly maxDomains?: { readonly fresh: number; readonly known: number };
 }
 
+const silentMs = 30_000;
+
+type DnsFailed = PolicyRecordAnswer & { readonly kind: "failure" };
+
 /**
  * Policy records out of the DNS, each remembered for its `ma`: it serves when the DNS fails (POL-15) and when there is
  * no record any more (POL-10), so that whoever suppresses it gains nothing. A record that is there replaces what is
@@ -47,6 +51,10 @@ export class PolicyMemory implements PolicySource {
   readonly #nowMs: () => number;
   readonly #fresh: LRUCache<string, KeptPolicyRecord>;
   readonly #known: LRUCache<string, KeptPolicyRecord>;
+  /** Names that the DNS failed for a moment ago, and what it said. */
+  readonly #silent = new LRUCache<string, { readonly answer: DnsFailed; readonly untilMs: number }>({
+    max: 10_000,
+  });
 
   constructor({ resolver, file = null, nowMs = Date.now, maxDomains }: PolicyMemoryOptions) {
     this.#resolver = resolver;
@@ -58,7 +66,11 @@ export class PolicyMemory implements PolicySource {
   }
 
   async recordOf(domain: string, signal?: AbortSignal): Promise<PolicyRecordAnswer> {
-    const answer = await lookUpPolicyRecord(domain, this.#resolver, signal);
+    const silent = this.#silent.get(domain);
+    const answer =
+      silent !== undefined && silent.untilMs > this.#nowMs()
+        ? silent.answer
+        : await lookUpPolicyRecord(domain, this.#resolver, signal);
     const before = this.remembered(domain);
     if (answer.kind === "record") return this.#learn(domain, answer, before);
     if (before === null) return answer;
@@ -68,7 +80,13 @@ export class PolicyMemory implements PolicySource {
     }
     const now = this.#now();
     const recalled = recall(before, answer, now);
-    if (recalled !== null) return recalled;
+    if (recalled !== null) {
+      // Who can go on without the DNS does not wait for it to fail each time.
+      if (answer.kind === "failure" && answer !== silent?.answer) {
+        this.#silent.set(domain, { answer, untilMs: this.#nowMs() + silentMs });
+      }
+      return recalled;
+    }
     // None is held any longer, and now somebody says that there is none: its days count for nothing any more.
     if (answer.kind === "none" && before.last !== null) this.#note(withoutRecords(before, now), domain);
     return answer;
