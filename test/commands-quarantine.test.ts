@@ -26,6 +26,8 @@ before(async () => {
   await cli.refuses("quarantine list", /there is no queue on this host/);
   const spool = await Spool.open(join(cli.folder, "data/spool"));
   store = await openQueueStore(join(cli.folder, "data/queue.sqlite"), spool);
+  // As a server has made it.
+  await (await openMailLogStore(join(cli.folder, "data/mail-log.sqlite"))).close();
   queue = new Queue({ store, retry: new RetrySchedule(), hostname: "mx.someisp.test" });
 });
 after(async () => {

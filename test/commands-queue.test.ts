@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { Queue, type QueueStore, RetrySchedule } from "../src/queue/index.ts";
 import { Spool } from "../src/spool/index.ts";
-import { openQueueStore } from "../src/store/index.ts";
+import { openMailLogStore, openQueueStore } from "../src/store/index.ts";
 import { CommandLine } from "./support/command-line.ts";
 
 // vsmtp queue on a real store, beside a queue that has it open: what the commands print, their JSON, what they refuse.
@@ -21,6 +21,8 @@ before(async () => {
   const { id: account } = await cli.object("account add allice@someisp.test");
   const spool = await Spool.open(join(cli.folder, "data/spool"));
   store = await openQueueStore(join(cli.folder, "data/queue.sqlite"), spool);
+  // As a server has made it.
+  await (await openMailLogStore(join(cli.folder, "data/mail-log.sqlite"))).close();
   queue = new Queue({ store, retry: new RetrySchedule(), hostname: "mx.someisp.test" });
   const large = spool.receive();
   await large.write(Buffer.from("x".repeat(78).concat("\r\n").repeat(10_000)));

@@ -2,7 +2,7 @@ import type { Config } from "../config/index.ts";
 import { type DeliveredEntry, MailLogStoreError } from "../mail-log/index.ts";
 import type { ListedMessage } from "../queue/index.ts";
 import { actorName } from "./configuration.ts";
-import { openMailLog } from "./mail-log-store.ts";
+import { hasMailLog, openMailLog } from "./mail-log-store.ts";
 
 /**
  * Tells the mail log who let messages go, or deleted them. They are: that the log is away keeps nobody from it.
@@ -16,7 +16,8 @@ export async function writeDown(
   outcome: Extract<DeliveredEntry["outcome"], "released" | "removed">,
   where: { readonly from: string; readonly at: number },
 ): Promise<void> {
-  if (!config.log.enabled) return;
+  // A log that was never written is not begun here: its file would be this user's, not the server's.
+  if (!config.log.enabled || !hasMailLog(config)) return;
   const { from, at } = where;
   const detail = `from ${from}, by ${actorName()}`;
   const delivered = messages.flatMap(({ id, recipients }) =>
