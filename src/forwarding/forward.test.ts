@@ -211,6 +211,28 @@ test("what the sender wants to hear goes along, but for success (RFC 3461 §5.2.
   assert.deepEqual(await wishes(["success"]), ["never"]);
 });
 
+test("who has not written it hears nothing of what becomes of it (ACT-2)", async (t) => {
+  const { letter, expand } = await openSite(t, { forwards });
+  const octets = await letter({ to: "bob@here.test" });
+  const signed = octets.subarray(octets.indexOf("VSMTP-Signature"));
+  const loop = "Delivered-To: bob@here.test\r\n";
+  const passed = async (recorded: string, sender: string) => {
+    const seen = Buffer.from(recordedField(recorded) + RECEIVED);
+    const { messages } = await expand("bob@here.test", Buffer.concat([seen, signed]), { sender });
+    const { result } = await expand("bob@here.test", Buffer.concat([Buffer.from(loop), seen, signed]), {
+      sender,
+    });
+    return [messages[0]?.recipients[0]?.notify ?? "told", result.kind];
+  };
+  const nothing = [["never"], "delivered"];
+  assert.deepEqual(await passed("vsmtp=none; spf=fail smtp.mailfrom=victim.test", "v@victim.test"), nothing);
+  assert.deepEqual(await passed(`${PASS}; spf=softfail smtp.mailfrom=victim.test`, "v@victim.test"), nothing);
+  const told = ["told", "failed"];
+  assert.deepEqual(await passed(`${PASS}; spf=fail smtp.mailfrom=far.test`, "other@FAR.test"), told);
+  assert.deepEqual(await passed("vsmtp=none; spf=none", "v@victim.test"), told);
+  assert.deepEqual(await passed("vsmtp=none", "v@victim.test"), told);
+});
+
 test("a large body goes from file to file, and nothing is left of one that does not go on", async (t) => {
   const site = await openSite(t, { mode: "sign", forwards, spoolOctets: 1000 });
   const octets = await site.letter({ to: "bob@here.test", body: "0123456789abcdef\r\n".repeat(1000) });

@@ -15,6 +15,7 @@ import { countersign } from "./countersign.ts";
 import { loopProblem, traceOf } from "./loops.ts";
 import { dropped, keptOnly, notNow, passedOn } from "./outcome.ts";
 import { readHeader, readPassing } from "./passing-message.ts";
+import { isSenderForged } from "./recorded-verdict.ts";
 import { seal } from "./seal.ts";
 import type { Tools } from "./tools.ts";
 
@@ -58,11 +59,12 @@ export async function forward(
   const shared = contentOf(scanned.header.octets, body, passing.hasEmptyLine);
   const now = tools.now();
   const trace = Buffer.concat([traceOf(receivedAs), seal(scanned, receivedAs.domain, tools.dkim, now)]);
+  const wishes = wishesOf(recipient, isSenderForged(message.sender, scanned.header));
   const messages = signed.copies.map((copy): NewMessage => {
     return {
       id: newMessageId(now),
       sender: message.sender,
-      recipients: copy.recipients.map((address) => ({ address, ...wishesOf(recipient) })),
+      recipients: copy.recipients.map((address) => ({ address, ...wishes })),
       prefix: Buffer.concat([copy.signatures, trace]),
       content: shared,
       body: message.body,
@@ -80,14 +82,13 @@ export async function forward(
 
 /**
  * What the sender wants to hear goes along, but for success: that would tell where the mail of this address goes, and that it
- * was passed on he hears from here (RFC 3461 §5.2.7.2).
+ * was passed on he hears from here (RFC 3461 §5.2.7.2). Who has not written it hears nothing.
  */
-function wishesOf({
-  notify,
-  originalRecipient,
-  address,
-}: QueuedRecipient): Pick<QueuedRecipient, "notify" | "originalRecipient"> {
-  const wanted = notify?.filter((event) => event !== "success") ?? null;
+function wishesOf(
+  { notify, originalRecipient, address }: QueuedRecipient,
+  isForged: boolean,
+): Pick<QueuedRecipient, "notify" | "originalRecipient"> {
+  const wanted = isForged ? [] : (notify?.filter((event) => event !== "success") ?? null);
   const left: readonly Notify[] | null = wanted?.length === 0 ? ["never"] : wanted;
   // In xtext as it stands (RFC 3461 §4).
   const original = /^[!-*,-<>-~]+$/.test(address) ? `rfc822;${address}` : null;

@@ -1,10 +1,14 @@
 import { type Expansion, findExpansion, type HostedDomain } from "../config/index.ts";
-import type { AddressExpansion, ExpandableAddress } from "../delivery/index.ts";
+import type { AddressExpansion, ExpandableAddress, Expanded } from "../delivery/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
+import type { LeasedMessage, StoredContent } from "../queue/index.ts";
 import type { BearsAlteredMail } from "./bears-altered-mail.ts";
 import { type ForwardOrder, forward } from "./forward.ts";
 import { Members } from "./members.ts";
+import { dropped } from "./outcome.ts";
+import { readHeader } from "./passing-message.ts";
 import { type ListOrder, postToList } from "./post-to-list.ts";
+import { isSenderForged } from "./recorded-verdict.ts";
 import type { Tools } from "./tools.ts";
 
 export interface ForwardingOptions extends Omit<Tools, "now"> {
@@ -53,7 +57,8 @@ export class Forwarding implements AddressExpansion {
         const refuses = this.#bearsAlteredMail;
         return {
           keeps: false,
-          expand: (message, _recipient, content) => postToList(message, order, content, refuses, this.#tools),
+          expand: (message, _recipient, content) =>
+            toldNobodyElse(message, content, postToList(message, order, content, refuses, this.#tools)),
         };
       }
     }
@@ -62,7 +67,21 @@ export class Forwarding implements AddressExpansion {
   #forward(order: ForwardOrder): ExpandableAddress {
     return {
       keeps: order.keep,
-      expand: (message, recipient, content) => forward(message, recipient, order, content, this.#tools),
+      expand: (message, recipient, content) =>
+        toldNobodyElse(message, content, forward(message, recipient, order, content, this.#tools)),
     };
   }
+}
+
+/** A failure is told to the sender: not to one whose address somebody else wrote. */
+async function toldNobodyElse(
+  { sender }: LeasedMessage,
+  content: () => Promise<StoredContent>,
+  expanding: Promise<Expanded>,
+): Promise<Expanded> {
+  const expanded = await expanding;
+  if (expanded.result.kind !== "failed" || !isSenderForged(sender, await readHeader(await content()))) {
+    return expanded;
+  }
+  return dropped(expanded.result.text);
 }
