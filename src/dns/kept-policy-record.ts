@@ -33,7 +33,7 @@ const DAY_S = 86_400;
 const NEXT_DAY_S = 20 * HOUR_S;
 /** Longer ones are used, and not remembered. */
 const MAX_TEXT = 1024;
-const CLOCK_SKEW_S = 300;
+export const CLOCK_SKEW_S = 300;
 
 type Shown = PolicyRecordAnswer & { kind: "record" };
 

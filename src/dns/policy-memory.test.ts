@@ -260,6 +260,11 @@ describe("what forgers of the DNS gain by the memory (POL-23)", () => {
     assert.equal(await net.ask(), "reject 300");
     net.pass(1);
     assert.equal(await net.ask(), "reject");
+    net.names.set("d.tld", `v=VSMTP1; ep=${START + YEAR}; ma=${YEAR}`);
+    assert.equal(await net.ask(), `none ${YEAR}`);
+    // Nor is it when the record itself is what is remembered.
+    net.names.set("d.tld", "SERVFAIL");
+    assert.equal(await net.ask(), `none! ${HOUR + 300}`);
   });
 
   test("a flood of domains pushes out new ones only", async () => {

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import {
+  CLOCK_SKEW_S,
   epochFloor,
   inForce,
   isAlive,
@@ -156,8 +157,11 @@ function recall(
   const { text, authenticated, until } = seen;
   const detail = answer.kind === "failure" ? answer.detail : (answer.problem ?? "there is none");
   const remembered = { until, insteadOf: answer.kind, detail };
-  const record = { kind: "record", record: parsed.record, text, authenticated, ttlSeconds: 0 } as const;
-  return withFloor({ ...record, remembered }, epochFloor(kept, now));
+  // One in the future is not held, and what is held of it is the floor.
+  const epoch = parsed.record.epoch > now + CLOCK_SKEW_S ? 0 : parsed.record.epoch;
+  const record = { ...parsed.record, epoch };
+  const recalled = { kind: "record", record, text, authenticated, ttlSeconds: 0, remembered } as const;
+  return withFloor(recalled, epochFloor(kept, now));
 }
 
 function withFloor(answer: PolicyRecordAnswer & { kind: "record" }, floor: number): PolicyRecordAnswer {
