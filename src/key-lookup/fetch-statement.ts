@@ -29,6 +29,8 @@ export type Fetched =
 
 export interface FetchOptions extends Omit<AskOptions, "attempts" | "requiredTrust" | "signedStatements"> {
   readonly policy: LookupPolicy;
+  /** The policy record is remembered, and not in the DNS now. */
+  readonly isSuppressed: boolean;
   readonly port: number;
   readonly random: () => number;
   /** Unix seconds. */
@@ -48,6 +50,10 @@ const NOT_HERE_SECONDS = 300;
 export async function fetchStatement(options: FetchOptions): Promise<Fetched> {
   const { domain, policy, signal } = options;
   const found: Discovery = await discoverTargets(domain, policy.discovery, options);
+  // DIS-13
+  if (found.kind === "no-keyserver" && options.isSuppressed) {
+    return { kind: "temperror", detail: `${found.detail}, though its policy record is remembered` };
+  }
   if (found.kind !== "targets") return found;
   const attempts = { left: MAX_ATTEMPTS };
   const round = new Round();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { PolicyMemory } from "../dns/index.ts";
 import type { MtaStsPolicy } from "../transport-security/index.ts";
 import { type KnownDomain, KnownDomains, type KnownDomainsFile } from "./index.ts";
 import { ask, NOW, TestNetwork } from "./test-network.ts";
@@ -122,8 +123,22 @@ describe("domain trust by MTA-STS (TRU-6)", () => {
   });
 });
 
-describe("domains without key servers (DIS-10)", () => {
+describe("domains without key servers (DIS-10, DIS-13)", () => {
   const hour = 3_600_000;
+
+  test("a domain that is gone from the DNS, while its record is remembered, may come back", async () => {
+    const policies = new PolicyMemory({ resolver: net.resolver, nowMs: () => net.nowMs });
+    const lookup = net.lookup({ policies });
+    net.publish(1, "ma=86400");
+    await net.keyServer(mx1, own);
+    assert.equal(await ask(lookup), "key host");
+    for (const name of ["_vsmtp.someisp.tld", "someisp.tld"]) net.dns.delete(name);
+    const other = { identity: { localPart: "other", domain: "someisp.tld" } };
+    assert.equal(await ask(lookup, other), "temperror");
+    assert.equal(await ask(net.lookup(), other), "no-keyserver");
+    net.publish(1, "ma=86400");
+    assert.equal(await ask(lookup, other), "no-key");
+  });
 
   test("no record, and all hosts refuse for more than an hour: no-keyserver, where that is wanted", async () => {
     net.publish(2);

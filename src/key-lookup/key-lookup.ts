@@ -6,7 +6,7 @@ import { coversMailHost, type MtaStsPolicies } from "../transport-security/index
 import { AnswerMemory, domainKeyOf, keyOf } from "./answer-memory.ts";
 import { answerTo } from "./answer-question.ts";
 import { ConnectionPool } from "./connection-pool.ts";
-import { type Fetched, fetchStatement } from "./fetch-statement.ts";
+import { type Fetched, type FetchOptions, fetchStatement } from "./fetch-statement.ts";
 import type { KeyLookupOptions } from "./key-lookup-options.ts";
 import type { KnownDomains } from "./known-domains.ts";
 import { LookupBudgets } from "./lookup-budgets.ts";
@@ -109,6 +109,7 @@ export class KeyLookup implements KeySource {
   forget(): void {
     for (const memory of [this.#answers, this.#notHere, this.#targetMemory, this.#domainMemory])
       memory.clear();
+    this.#refusals?.clear();
   }
 
   /** Ends the connections that are kept. */
@@ -135,7 +136,12 @@ export class KeyLookup implements KeySource {
       }
       const stapled = stapledAnswer(question, policy, trail);
       if (stapled !== null) return stapled;
-      const fetched = await this.#fetch(question, policy, key, deadline.signal, trail);
+      const isSuppressed = found.kind === "record" && found.remembered !== undefined;
+      const fetched = await this.#fetch(question, policy, key, {
+        isSuppressed,
+        signal: deadline.signal,
+        trail,
+      });
       const failed = fetched.kind === "temperror" && fetched.unasked !== true;
       return (
         (failed ? this.#staleAnswer(question, policy, key, trail) : null) ??
@@ -162,9 +168,9 @@ export class KeyLookup implements KeySource {
     question: LookupQuestion,
     policy: LookupPolicy,
     key: string,
-    signal: AbortSignal,
-    trail: Trail,
+    how: Pick<FetchOptions, "isSuppressed" | "signal" | "trail">,
   ): Promise<Fetched> {
+    const { trail } = how;
     const { domain } = question.identity;
     const domainKey = domainKeyOf(question, policy);
     const known = this.#underWayOrNowhere(key, domainKey, trail);
@@ -183,7 +189,7 @@ export class KeyLookup implements KeySource {
         return { kind: "temperror", detail: `too many lookups for ${domain}: ${problem}`, unasked: true };
       }
     }
-    const fetching = this.#ask(question, policy, permit, signal, trail);
+    const fetching = this.#ask(question, policy, permit, how);
     this.#underWay.set(key, fetching);
     try {
       const fetched = await fetching;
@@ -241,9 +247,9 @@ export class KeyLookup implements KeySource {
     question: LookupQuestion,
     policy: LookupPolicy,
     permit: Permit,
-    signal: AbortSignal,
-    trail: Trail,
+    how: Pick<FetchOptions, "isSuppressed" | "signal" | "trail">,
   ): Promise<Fetched> {
+    const { signal, trail } = how;
     const { domain } = question.identity;
     let wasVain = true;
     try {
@@ -264,8 +270,7 @@ export class KeyLookup implements KeySource {
         dane: this.#dane,
         isEnforced: (host) => this.#isEnforced(domain, host, signal, trail),
         refusals: this.#refusals,
-        signal,
-        trail,
+        ...how,
       });
       wasVain = fetched.kind !== "statement";
       return fetched;
