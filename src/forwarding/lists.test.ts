@@ -295,3 +295,18 @@ test("names of authors are shown as they were, and cannot be more than a name", 
   );
   assert.equal(shown('"=?utf-8?q?a?= <e@x>" <a@b.test>'), '"=?utf-8?q?a?= <e@x> via team" <team@here.test>');
 });
+
+test("lists that are members of each other end the circle, though each takes the other's List-Id away", async (t) => {
+  const site = await openSite(t, {
+    lists: {
+      team: { posts: "anyone", members: { kind: "listed", addresses: ["bob@here.test", "dora@end.test"] } },
+      bob: { posts: "anyone", members: { kind: "listed", addresses: ["team@here.test"] } },
+    },
+  });
+  const first = await site.expand("team@here.test", await site.letter(toTeam));
+  const toBob = first.messages.find(({ recipients }) => recipients[0]?.address === "bob@here.test");
+  const second = await site.expand("bob@here.test", await octetsOf(toBob as never));
+  assert.equal(second.messages.length, 1);
+  const third = await site.expand("team@here.test", await octetsOf(second.messages[0] as never));
+  assert.deepEqual([third.result.kind, third.result.enhanced, third.messages.length], ["failed", "5.4.6", 0]);
+});

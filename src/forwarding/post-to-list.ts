@@ -15,7 +15,7 @@ import { type ScannedMessage, withHashedBody } from "../signature/index.ts";
 import { type Copy, type SignedAs, signAs, splitIntoCopies } from "../signing/index.ts";
 import type { BearsAlteredMail } from "./bears-altered-mail.ts";
 import { LIST_COVERED, listHeader, listId } from "./list-header.ts";
-import { loopProblem } from "./loops.ts";
+import { loopProblem, traceOf } from "./loops.ts";
 import { holdsMember, type MembersOf } from "./members.ts";
 import { dropped, notNow, passedOn } from "./outcome.ts";
 import { type PassingMessage, readHeader, readPassing } from "./passing-message.ts";
@@ -104,13 +104,15 @@ async function send(
   const shared = contentOf(header.octets, passing.body, passing.hasEmptyLine);
   const now = tools.now();
   const sealed = seal(scanned, address.domain, tools.dkim, now);
+  // Lists that are members of each other take each other's List-Id away: this stays.
+  const trace = traceOf(address);
   const messages = signed.copies.map(({ recipients, signatures }): NewMessage => {
     return {
       id: newMessageId(now),
       // What comes back is not the author's affair.
       sender: `${name}-bounces@${address.domain}`,
       recipients: recipients.map((one) => ({ address: one, notify: ["failure"], originalRecipient: null })),
-      prefix: Buffer.concat([signatures, sealed]),
+      prefix: Buffer.concat([signatures, trace, sealed]),
       content: shared,
       body: message.body,
       smtputf8: message.smtputf8,
