@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { after, before, test } from "node:test";
+import { dkimSign } from "mailauth/lib/dkim/sign.js";
 import { type DkimKey, DkimSigner, dkimRecord, loadDkimKey, MessageScanner } from "../src/signature/index.ts";
 import { Talker } from "../src/smtp/test-peers.ts";
 import { ReceivingSite } from "./support/receiving-site.ts";
@@ -106,6 +107,29 @@ test("a list that signs with DKIM is trusted as the operator says, and only with
   assert.match((await site.send(posted.replace("mark-list", "Buy!"))).reply, /^550 5\.7\.1 VSMTP\/unsigned/);
   const another = dkimSigned("other-lists.test", mail("a@bank.test", "mark-list"));
   assert.match((await site.send(another)).reply, /^550 5\.7\.1 VSMTP\/unsigned/);
+});
+
+test("a second From above the one that a trusted list signed makes it nobody's mail", async () => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const pem = String(privateKey.export({ format: "pem", type: "pkcs8" }));
+  const loaded = loadDkimKey(pem);
+  assert.ok(loaded.ok);
+  const [, ...strings] = dkimRecord({ domain: "lists.test", selector: "l" }, loaded.key).split(
+    / IN TXT "|" "|"$/,
+  );
+  site.dns.set("l._domainkey.lists.test", { TXT: [strings.join("")] });
+  const post = mail("member@other.test", "mark-two");
+  // As most lists sign: without naming From once more than it is there.
+  const { signatures } = await dkimSign(Buffer.from(post), {
+    signTime: new Date(),
+    signatureData: [
+      { signingDomain: "lists.test", selector: "l", privateKey: pem, canonicalization: "relaxed/relaxed" },
+    ],
+  } as Parameters<typeof dkimSign>[1]);
+  assert.equal((await site.send(signatures + post)).event?.decision.because, "lists");
+  const { reply, event } = await site.send(`From: ceo@bank.test\r\n${signatures}${post}`);
+  assert.match(reply, /^550 5\.7\.1 VSMTP\/unsigned/);
+  assert.equal(event?.neighbours?.dkim[0]?.result, "policy");
 });
 
 test("mail that passes DMARC is excused from p where that is set, by its own domain's signature", async () => {

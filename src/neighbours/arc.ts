@@ -19,7 +19,7 @@ export const NO_CHAIN: ArcOutcome = {
 
 /** RFC 8617: is the chain whole, and what did its first host see? */
 export async function checkArc(
-  { arc: data, skipped, keys }: Signatures,
+  { arc: data, skipped, ambiguous, keys }: Signatures,
   clientAddress: string,
   resolve: Resolve,
 ): Promise<ArcOutcome> {
@@ -36,6 +36,7 @@ export async function checkArc(
       ? brokenChain("temperror", "a key cannot be asked for now")
       : brokenChain("fail", typeof status.comment === "string" ? recordableReason(status.comment) : null);
   }
+  if (ambiguous !== null) return brokenChain("fail", ambiguous);
   const chain = data.chain || [];
   const sealers = chain.map((set) => provenDomain(set["arc-seal"]?.parsed?.d?.value));
   return {

@@ -10,14 +10,14 @@ export interface DkimOutcome {
 }
 
 /** Of each signature, top to bottom (RFC 8601 §2.7.1). */
-export function dkimOutcome({ dkim, skipped }: Signatures): DkimOutcome {
+export function dkimOutcome({ dkim, skipped, ambiguous }: Signatures): DkimOutcome {
   if (dkim.length === 0) {
     const result = skipped.dkim === null ? "none" : "policy";
     return { found: [], recorded: [{ method: "dkim", result, reason: skipped.dkim, properties: [] }] };
   }
   const judged = dkim.map((signature) => {
     const domain = provenDomain(signature.signingDomain);
-    return { signature, domain, ...judge(signature, domain) };
+    return { signature, domain, ...judge(signature, domain, ambiguous) };
   });
   return {
     found: judged.flatMap(({ signature: { selector = "" }, domain, result }) =>
@@ -40,6 +40,7 @@ export function dkimOutcome({ dkim, skipped }: Signatures): DkimOutcome {
 function judge(
   { status }: SignatureResult,
   domain: string | null,
+  ambiguous: string | null,
 ): { result: NeighbourResult; reason: string | null } {
   if (domain === null) return { result: "neutral", reason: "d= is no domain in A-labels" };
   const result = resultOf(status.result);
@@ -49,5 +50,6 @@ function judge(
   if (result === "pass" && (status.underSized ?? 0) > 0) {
     return { result: "policy", reason: "the signature covers a part of the body only" };
   }
+  if (result === "pass" && ambiguous !== null) return { result: "policy", reason: ambiguous };
   return { result, reason };
 }

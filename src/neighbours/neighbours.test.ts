@@ -357,6 +357,15 @@ describe("ARC (RFC 8617), chains by mailauth", () => {
     }
   });
 
+  test("a chain says nothing about a From that stands above the sealed one (RFC 6376 §8.15)", async () => {
+    world.publish("list.test");
+    const message = await sealed(Buffer.from(LETTER), "list.test", FIRST);
+    const above = Buffer.concat([Buffer.from("From: ceo@bank.test\r\n"), message]);
+    const { arc, recorded } = await check.check(questionAbout(above));
+    assert.deepEqual([arc.result, arc.sealers, arc.recordedPass.dmarc], ["fail", [], false]);
+    assert.equal(recorded.at(-1)?.reason, "there is more than one From field");
+  });
+
   test("a chain that is changed, cut or gone on with after it failed is none to trust", async () => {
     world.publish("list.test");
     const whole = (await sealed(dkimSigned(LETTER), "list.test", FIRST)).toString("latin1");

@@ -21,6 +21,11 @@ export interface Signatures {
   readonly arc: ArcData | null;
   /** Why nothing was verified that is there. */
   readonly skipped: { readonly dkim: string | null; readonly arc: string | null };
+  /**
+   * Why what verifies proves nothing all the same; null: it does. A signature covers the lowest From field, or as many as it
+   * names: whoever puts one above shows readers another author than the one that was signed (RFC 6376 §8.15).
+   */
+  readonly ambiguous: string | null;
   readonly keys: MessageKeys;
 }
 
@@ -54,7 +59,9 @@ export async function verifySignatures(
 ): Promise<Signatures> {
   const keys = publicKeys.for(resolve);
   const rows = signatureRows(message.header);
-  const nothing = { dkim: [], arc: null, skipped: { dkim: null, arc: null }, keys };
+  const froms = message.header.fields.filter(({ name }) => name === "from").length;
+  const ambiguous = froms > 1 ? "there is more than one From field" : null;
+  const nothing = { dkim: [], arc: null, skipped: { dkim: null, arc: null }, ambiguous, keys };
   if (rows === null) return nothing;
   if (rows === "too-large") return { ...nothing, skipped: { dkim: TOO_LARGE, arc: TOO_LARGE } };
   const { all, signatures, arc, arcTooLarge } = rows;
@@ -73,6 +80,7 @@ export async function verifySignatures(
     dkim: verifier.results.filter(({ signingDomain }) => signingDomain !== undefined),
     arc: arc.length > 0 ? verifier.arc : null,
     skipped: { dkim: unread ? "the signature is too large" : null, arc: arcTooLarge ? TOO_LARGE : null },
+    ambiguous,
     keys,
   };
 }
