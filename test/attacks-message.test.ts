@@ -104,6 +104,7 @@ describe("From", () => {
     ],
     ["NUL", () => allice.write({ From: "allice@someisp.test\0@evil.test" }), "550"],
     ["a bare CR", () => allice.write({ From: "mallory@evil.test\rFrom: allice@someisp.test" }), "550"],
+    ["no From, only a Sender", () => allice.write().replace("From:", "Sender:"), "550 unsigned"],
     ["unsigned", () => allice.write(), "550 unsigned"],
     ["another case, quoted", () => allice.write({ From: '"ALLICE"@SOMEISP.TEST' }), "550 unsigned"],
     ["white space before the colon", () => allice.write().replace("From:", "From \t:"), "550 unsigned"],

@@ -67,6 +67,12 @@ test("all From fields count, however they are written", () => {
   assert.deepEqual(domains(header), ["a.test", "b.test", "c.test"]);
 });
 
+test("where there is no From, Sender is what people see", () => {
+  assert.deepEqual(domains("Sender: x@a.test\r\nSubject: x\r\n"), ["a.test"]);
+  assert.deepEqual(domains("Sender: x@a.test\r\nFrom: y@b.test\r\n"), ["b.test"]);
+  assert.deepEqual(domains("Subject: x\r\n"), []);
+});
+
 test("no octets throw, and what can be read is read strictly", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {

@@ -21,7 +21,8 @@ export const MAX_FROM_DOMAINS = 8;
  */
 export function fromDomains(header: Header, index: FieldIndex): string[] {
   const domains = new Set<string>();
-  for (const field of index.get("from") ?? []) {
+  // Without From clients show the Sender.
+  for (const field of index.get("from") ?? index.get("sender") ?? []) {
     for (const domain of domainsIn(fieldText(header, field))) {
       if (domain !== null) domains.add(domain);
       if (domains.size > MAX_FROM_DOMAINS) return [...domains];

@@ -118,6 +118,22 @@ export const authorPolicies: readonly Case[] = [
     of("reject"),
   ),
   author(
+    "author-unsigned-sender-only",
+    ["POL-22"],
+    "Where there is no From, readers are shown the Sender.",
+    unsigned("x@bank.tld").replace("From:", "Sender:"),
+    { "bank.tld": REJECT },
+    of("reject"),
+  ),
+  author(
+    "author-unsigned-encoded-local-part",
+    ["POL-22"],
+    "Some readers decode it, and show that address.",
+    unsigned("=?utf-8?q?x=40bank.tld=3E?=@evil.tld"),
+    { "bank.tld": REJECT },
+    of("reject"),
+  ),
+  author(
     "authors-strictest-first",
     ["POL-13"],
     "Of several From domains the strictest wins.",
