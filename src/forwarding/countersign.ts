@@ -1,8 +1,8 @@
-import { type Address, addressText } from "../message/index.ts";
+import { type Address, addressText, propertyOf } from "../message/index.ts";
 import type { LeasedMessage } from "../queue/index.ts";
 import { nextCustodyLevel, type ScannedMessage } from "../signature/index.ts";
 import { type Copy, type SignedCopy, signAs } from "../signing/index.ts";
-import { propertyOf, recordedVerdict, wasProved } from "./recorded-verdict.ts";
+import { recordedVerdict, wasProved } from "./recorded-verdict.ts";
 import type { Tools } from "./tools.ts";
 
 export type Countersigned =

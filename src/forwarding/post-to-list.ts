@@ -8,6 +8,7 @@ import {
   fieldText,
   type Header,
   parseMailboxes,
+  propertyOf,
 } from "../message/index.ts";
 import { type LeasedMessage, type NewMessage, newMessageId, type StoredContent } from "../queue/index.ts";
 import { contentOf } from "../reception/index.ts";
@@ -19,7 +20,7 @@ import { loopProblem, traceOf } from "./loops.ts";
 import { holdsMember, type MembersOf } from "./members.ts";
 import { dropped, notNow, passedOn } from "./outcome.ts";
 import { type PassingMessage, readHeader, readPassing } from "./passing-message.ts";
-import { propertyOf, recordedVerdict } from "./recorded-verdict.ts";
+import { recordedVerdict } from "./recorded-verdict.ts";
 import { seal } from "./seal.ts";
 import type { Tools } from "./tools.ts";
 

@@ -1,4 +1,4 @@
-import { type Header, readAuthenticationResults } from "../message/index.ts";
+import { borderResults, resultOf } from "../message/index.ts";
 import type { ScannedMessage } from "../signature/index.ts";
 import type { DkimSigners } from "../signing/index.ts";
 
@@ -17,25 +17,14 @@ export function seal(
   const signers = dkim.get(domain) ?? [];
   // Few verify Ed25519 yet, and a message has one seal of a host only.
   const signer = signers.find(({ algorithm }) => algorithm === "rsa-sha256") ?? signers[0];
-  const recorded = recordedResults(header);
+  const recorded = borderResults(header);
   if (signer === undefined || recorded === null || fault !== null) return NOTHING;
-  const chain = readAuthenticationResults(recorded.replace(/\r\n/g, ""))?.results.find(
-    ({ method }) => method === "arc",
-  )?.result;
+  const { field } = recorded;
+  const chain = resultOf(recorded, "arc")?.result;
   if (chain !== undefined && chain !== "pass") return NOTHING;
-  const order = { results: recorded, chain: chain ?? "none", signedAt: Math.floor(nowMs / 1000) } as const;
+  const results = header.octets.toString("latin1", field.valueStart, field.end).trim();
+  const order = { results, chain: chain ?? "none", signedAt: Math.floor(nowMs / 1000) } as const;
   return signer.seal(header, bodyHashBase64, order) ?? NOTHING;
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** Our own field stands above our Received field: what is below, others wrote. */
-function recordedResults(header: Header): string | null {
-  for (const field of header.fields) {
-    if (field.name === "received") return null;
-    if (field.name === "authentication-results") {
-      return header.octets.toString("latin1", field.valueStart, field.end).trim();
-    }
-  }
-  return null;
-}

@@ -30,11 +30,8 @@ export {
 export { HeaderReader } from "./header-reader.ts";
 export { formatMailDate } from "./mail-date.ts";
 export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";
-export {
-  type AuthenticationResults,
-  ownAuthenticationResults,
-  readAuthenticationResults,
-} from "./read-authentication-results.ts";
+export { readAuthenticationResults } from "./read-authentication-results.ts";
+export { borderResults, propertyOf, resultOf, resultsBy } from "./recorded-results.ts";
 export { type ContentType, parseContentType } from "./seven-bit/content-type.ts";
 export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
 export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";

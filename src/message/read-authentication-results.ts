@@ -1,5 +1,4 @@
 import type { AuthenticationResult } from "./authentication-results.ts";
-import { fieldText, type Header } from "./header.ts";
 
 /** What an Authentication-Results field says. */
 export interface AuthenticationResults {
@@ -7,22 +6,6 @@ export interface AuthenticationResults {
   readonly authservId: string;
   /** Names of methods, results and properties in lower case, values as they stand. */
   readonly results: readonly AuthenticationResult[];
-}
-
-/**
- * The results that this host recorded in a message that it keeps: the topmost field under its id, which is its own, since
- * the border removed all others (REC-2). Null where there is none that can be read.
- */
-export function ownAuthenticationResults(
-  header: Header,
-  authservId: string,
-): readonly AuthenticationResult[] | null {
-  for (const field of header.fields) {
-    if (field.name !== "authentication-results") continue;
-    const found = readAuthenticationResults(fieldText(header, field));
-    if (found?.authservId === authservId.toLowerCase()) return found.results;
-  }
-  return null;
 }
 
 /** Reads the value of a field, unfolded (RFC 8601 §2.2). Null where it breaks the grammar. */

@@ -35,7 +35,6 @@ export function reportInbox({ config, reports, onTaken }: ReportInboxOptions): A
     const tooLarge = message.size > MAX_REPORT_MAIL_OCTETS;
     const octets = tooLarge ? Buffer.alloc(MAX_REPORT_MAIL_OCTETS + 1) : await wholeOf(await content());
     const intake = await takeReport(octets, {
-      hostname: config.hostname,
       hostedDomains: [...domains.keys()],
       now: Date.now(),
     });

@@ -2,11 +2,11 @@ import { isIP } from "node:net";
 import {
   decodeAddress,
   fieldText,
-  type Header,
-  type HeaderField,
   HeaderReader,
-  ownAuthenticationResults,
   parseHeader,
+  propertyOf,
+  resultOf,
+  resultsBy,
 } from "../message/index.ts";
 import type { AbuseReport } from "./abuse-report.ts";
 
@@ -28,26 +28,25 @@ export function complaintAbout(message: Uint8Array, hostname: string): Complaint
   const reader = new HeaderReader();
   const body = reader.write(message);
   const header = parseHeader(reader.finish());
-  const recorded = header.fields.find((field) => isOurs(header, field, hostname));
-  const verdict = ownAuthenticationResults(header, hostname)?.find(({ method }) => method === "vsmtp");
-  if (recorded === undefined || verdict === undefined) {
+  const recorded = resultsBy(header, hostname);
+  const verdict = recorded && resultOf(recorded, "vsmtp");
+  if (recorded === null || verdict === null) {
     return bad(`${hostname} recorded no VSMTP result in this message`);
   }
   if (verdict.result !== "pass") {
     const result = /^[a-z]{1,20}$/.test(verdict.result) ? verdict.result : "no word";
     return bad(`its VSMTP result is ${result}: who sent it is not known for sure`);
   }
-  const property = (wanted: string): string | null =>
-    verdict.properties.find(([name]) => name === wanted)?.[1] ?? null;
-  const identity = property("header.i") ?? "";
-  const kid = property("header.k") ?? "";
+  const identity = propertyOf(verdict, "header.i") ?? "";
+  const kid = propertyOf(verdict, "header.k") ?? "";
   const address = decodeAddress(identity);
   if (address === null || !/^[A-Za-z0-9_-]{22}$/.test(kid)) {
     return bad("its Authentication-Results field names no identity and key");
   }
-  const received = header.fields.find(({ name, start }) => name === "received" && start >= recorded.start);
+  const { field } = recorded;
+  const received = header.fields.find(({ name, start }) => name === "received" && start >= field.start);
   const trace = received === undefined ? "" : fieldText(header, received);
-  const original = header.octets.subarray((received ?? recorded).end);
+  const original = header.octets.subarray((received ?? field).end);
   const whole = original.length + body.length <= MAX_ORIGINAL_OCTETS;
   return {
     ok: true,
@@ -56,7 +55,7 @@ export function complaintAbout(message: Uint8Array, hostname: string): Complaint
       kid,
       domain: address.domain,
       authenticationResults: header.octets
-        .toString("latin1", recorded.valueStart, recorded.end)
+        .toString("latin1", field.valueStart, field.end)
         .replaceAll(/[^\r\n\t -~]/g, "?")
         .trim(),
       sourceAddress: clientIn(trace),
@@ -65,12 +64,6 @@ export function complaintAbout(message: Uint8Array, hostname: string): Complaint
       whole,
     },
   };
-}
-
-function isOurs(header: Header, field: HeaderField, hostname: string): boolean {
-  if (field.name !== "authentication-results") return false;
-  const only = { ...header, fields: [field] };
-  return ownAuthenticationResults(only, hostname) !== null;
 }
 
 /** As formatReceivedField (smtp) writes it: in brackets, behind the name that the client gave where that is one. */

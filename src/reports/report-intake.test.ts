@@ -31,13 +31,12 @@ async function problemOf(
   message: Uint8Array,
   hostedDomains = ["other.test", "someisp.test"],
 ): Promise<string> {
-  const taken = await takeReport(message, { hostname: "mx.someisp.test", hostedDomains, now });
+  const taken = await takeReport(message, { hostedDomains, now });
   return taken.ok ? "none" : taken.problem;
 }
 
 test("REP-8: a report counts from whom it says it is, proved, about a domain of ours, of these days", async () => {
   const taken = await takeReport(mail(), {
-    hostname: "mx.someisp.test",
     hostedDomains: ["someisp.test"],
     now,
   });
@@ -48,8 +47,12 @@ test("REP-8: a report counts from whom it says it is, proved, about a domain of 
   assert.match(await problemOf(mail({}, "")), /verified sender only/);
   const failed = passedBy("a@dest.test").replace("pass", "fail");
   assert.match(await problemOf(mail({}, failed)), /verified sender only/);
-  const elsewhere = passedBy("a@dest.test").replace("mx.someisp.test", "mx.dest.test");
+  // What the sender wrote himself stands below what our border did.
+  const elsewhere = `Received: from x by mx.someisp.test\r\n${passedBy("a@dest.test")}`;
   assert.match(await problemOf(mail({}, elsewhere)), /verified sender only/);
+  // Several hosts share a queue: another one's border is ours.
+  const other = passedBy("a@dest.test").replace("mx.someisp.test", "mx2.someisp.test");
+  assert.equal(await problemOf(mail({}, other)), "none");
   assert.match(await problemOf(mail({}, passedBy("a@evil.test"))), /by dest\.test, and evil\.test signed/);
   assert.match(await problemOf(mail({}, passedBy("a@mail.dest.test"))), /and mail\.dest\.test signed/);
   assert.match(await problemOf(mail({ domain: "else.test" })), /else\.test, which is not hosted here/);

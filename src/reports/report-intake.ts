@@ -1,4 +1,11 @@
-import { decodeAddress, HeaderReader, ownAuthenticationResults, parseHeader } from "../message/index.ts";
+import {
+  borderResults,
+  decodeAddress,
+  HeaderReader,
+  parseHeader,
+  propertyOf,
+  resultOf,
+} from "../message/index.ts";
 import type { AggregateReport } from "./aggregate-report.ts";
 import { attachedReport, MAX_REPORT_MAIL_OCTETS } from "./report-attachment.ts";
 import { unpackAggregateReport } from "./unpack-aggregate-report.ts";
@@ -8,8 +15,6 @@ export type Intake =
   | { readonly ok: false; readonly problem: string };
 
 export interface IntakeOptions {
-  /** Whose Authentication-Results count. */
-  readonly hostname: string;
   /** Canonical. */
   readonly hostedDomains: readonly string[];
   /** Unix milliseconds. */
@@ -22,13 +27,15 @@ const OLDEST_S = 40 * DAY_S;
 /**
  * Takes the report out of a mail that came to an address for reports. It counts where the mail was proved to come from
  * the mail system that says it reports (REP-8), about a domain of ours: else anybody could tell us anything.
+ *
+ * @param message as it is in the queue
  */
 export async function takeReport(
   message: Uint8Array,
-  { hostname, hostedDomains, now }: IntakeOptions,
+  { hostedDomains, now }: IntakeOptions,
 ): Promise<Intake> {
   if (message.length > MAX_REPORT_MAIL_OCTETS) return bad("the mail is too large to bring a report");
-  const signer = signerOf(message, hostname);
+  const signer = signerOf(message);
   if (signer === null) return bad("a report counts from a verified sender only");
   const attached = attachedReport(message);
   if (!attached.ok) return attached;
@@ -49,14 +56,15 @@ export async function takeReport(
   return { ok: true, report, packed };
 }
 
-function signerOf(message: Uint8Array, hostname: string): string | null {
+/** The domain of the account that a border of ours proved to be its author. */
+function signerOf(message: Uint8Array): string | null {
   const reader = new HeaderReader();
   reader.write(message);
-  const results = ownAuthenticationResults(parseHeader(reader.finish()), hostname);
-  const verdict = results?.find(({ method }) => method === "vsmtp");
+  const recorded = borderResults(parseHeader(reader.finish()));
+  const verdict = recorded && resultOf(recorded, "vsmtp");
   if (verdict?.result !== "pass") return null;
-  const identity = verdict.properties.find(([name]) => name === "header.i")?.[1];
-  return (identity === undefined ? null : decodeAddress(identity)?.domain) ?? null;
+  const identity = propertyOf(verdict, "header.i");
+  return identity === null ? null : (decodeAddress(identity)?.domain ?? null);
 }
 
 function bad(problem: string): Intake {
