@@ -71,7 +71,7 @@ test("what cannot be found out within the deadline is answered then, and in time
   const tookMs = Date.now() - before;
   assert.equal(summary, "250 unavailable", "in stage observe it is tagged");
   assert.equal(event?.verdict.detail, "verifying took too long");
-  assert.ok(tookMs >= 1000 && tookMs < 4000, `${tookMs} ms`);
+  assert.ok(tookMs >= 1000 && tookMs < 9000, `${tookMs} ms`);
   assert.match(await site.stored("mark-slow"), /^X-VSMTP-Flag: tag; VSMTP\/unavailable/m);
 });
 
