@@ -139,6 +139,20 @@ describe("too much of everything", () => {
     assert.match((await site.send(looping)).reply, /^554 5\.4\.6 /);
   });
 
+  test("one message asks the DNS no more than a hundred times, whatever it names", async () => {
+    const deep = (n: number): string => `x@${[..."abcdefg"].map((label) => label + n).join(".")}.victim.test`;
+    const from = Array.from({ length: 8 }, (_, n) => deep(n)).join(", ");
+    const signatures = Array.from(
+      { length: 20 },
+      (_, n) => `DKIM-Signature: v=1; a=rsa-sha256; d=q${n}.victim.test; s=s; h=from; bh=eA==; b=eA==`,
+    );
+    const before = site.questions.length;
+    const message = insert(Buffer.from(mallory.write({ From: from })), signatures.join("\r\n"));
+    assert.equal((await site.send(message, { from: "x@r1.r2.victim.test" })).summary, "250 unsigned");
+    const asked = site.questions.length - before;
+    assert.ok(asked > 20 && asked <= 100, `${asked} questions`);
+  });
+
   test("and honest mail still passes", async () => {
     assert.equal((await site.send(allice.sign(allice.write(), { recipients: [bob] }))).summary, "250 pass");
   });
