@@ -1,4 +1,4 @@
-// Authentication-Results (RFC 8601): writing our own, and telling which arriving ones claim to be ours.
+// Authentication-Results (RFC 8601): writing our own.
 
 /** One method's result, for instance `vsmtp=pass header.i=allice@someisp.tld policy.align=from`. */
 export interface AuthenticationResult {
@@ -50,32 +50,4 @@ function propertyValue(value: string): string {
 
 function quotedString(text: string): string {
   return `"${text.replace(/[\r\n\0]/g, " ").replace(/["\\]/g, "\\$&")}"`;
-}
-
-/**
- * Does an arriving Authentication-Results value claim this authserv-id? Such fields are forged and a border
- * must delete them (REC, RFC 8601 §5). Comments before the id are skipped, its case is ignored, and a
- * value that cannot be read is taken to claim it: deleting too much is safe, trusting too much is not. So is one that
- * some reader might take for it: with a dot or a version (`/1`, RFC 5451) behind, or as an encoded word.
- */
-export function claimsAuthservId(value: string, authservId: string): boolean {
-  let at = 0;
-  let depth = 0;
-  for (; at < value.length; at++) {
-    const char = value[at];
-    if (char === "(") depth++;
-    else if (depth > 0) {
-      if (char === ")") depth--;
-      else if (char === "\\") at++;
-    } else if (char !== " " && char !== "\t" && char !== "\r" && char !== "\n") break;
-  }
-  if (depth > 0) return true;
-  const rest = value.slice(at);
-  const quoted = /^"((?:[^"\\]|\\.)*)"/s.exec(rest);
-  const id = quoted?.[1] !== undefined ? quoted[1].replace(/\\(.)/gs, "$1") : /^[^\s;()"]+/.exec(rest)?.[0];
-  if (id === undefined || id.startsWith("=?")) return true;
-  const [name = ""] = id.split("/", 1);
-  let end = name.length;
-  while (name[end - 1] === ".") end--;
-  return name.slice(0, end).toLowerCase() === authservId.toLowerCase();
 }

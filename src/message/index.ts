@@ -13,7 +13,6 @@ export {
 } from "./address.ts";
 export {
   type AuthenticationResult,
-  claimsAuthservId,
   formatAuthenticationResults,
 } from "./authentication-results.ts";
 export { decodeBase64, isBase64 } from "./base64.ts";
@@ -30,7 +29,7 @@ export {
 export { HeaderReader } from "./header-reader.ts";
 export { formatMailDate } from "./mail-date.ts";
 export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";
-export { readAuthenticationResults } from "./read-authentication-results.ts";
+export { claimsAuthservId, readAuthenticationResults } from "./read-authentication-results.ts";
 export { borderResults, propertyOf, resultOf, resultsBy } from "./recorded-results.ts";
 export { type ContentType, parseContentType } from "./seven-bit/content-type.ts";
 export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";

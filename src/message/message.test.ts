@@ -292,6 +292,8 @@ describe("Authentication-Results (RFC 8601)", () => {
       "mx.dest.tld; x=y",
       " MX.dest.TLD;",
       '"mx.dest.tld" 1; x=y',
+      'mx."dest.tld"; x=y',
+      '"mx".dest."tl\\d"; x=y',
       "(a (b)) mx.dest.tld",
       "(open",
       "",
