@@ -1,10 +1,8 @@
 import type { Command } from "commander";
 import type { Config } from "../../config/index.ts";
-import { type MailLogStore, MailLogStoreError } from "../../mail-log/index.ts";
-import { StoreMismatchError } from "../../store/index.ts";
+import type { MailLogStore } from "../../mail-log/index.ts";
 import { type StoreCommand, type StoreSource, storeCommand } from "../administration/store-command.ts";
-import { EndError } from "../end-error.ts";
-import { EXIT } from "../exit-status.ts";
+import { withStoreErrors } from "../administration/store-errors.ts";
 import { hasMailLog, openMailLog } from "../mail-log-store.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -17,16 +15,10 @@ interface OpenedLog {
 const mailLogStore: StoreSource<OpenedLog> = {
   async use(config, work) {
     if (!hasMailLog(config)) throw noLog(config);
-    try {
+    await withStoreErrors(async () => {
       await using open = await openMailLog(config);
       await work({ log: open.log });
-    } catch (error) {
-      if (error instanceof StoreMismatchError) throw new UsageError(error.message);
-      if (!(error instanceof MailLogStoreError)) throw error;
-      if (error.kind !== "broken") throw new EndError(`${error.message}; try again`, EXIT.temporary, error);
-      const check = "check [store] in the settings, and the disk";
-      throw new EndError(`${error.message}; ${check}`, EXIT.usage, error);
-    }
+    });
   },
 };
 

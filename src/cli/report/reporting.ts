@@ -1,6 +1,4 @@
 import type { Config } from "../../config/index.ts";
-import { KeyringStoreError, MasterKeyError } from "../../keyring/index.ts";
-import { MailLogStoreError } from "../../mail-log/index.ts";
 import {
   type CommandMail,
   createLog,
@@ -8,13 +6,9 @@ import {
   openCommandMail,
   openNetwork,
 } from "../../provider/index.ts";
-import { QueueStoreError } from "../../queue/index.ts";
-import { SpoolError } from "../../spool/index.ts";
-import { StoreMismatchError } from "../../store/index.ts";
 import type { StoreSource } from "../administration/store-command.ts";
+import { withStoreErrors } from "../administration/store-errors.ts";
 import { actorName } from "../configuration.ts";
-import { EndError } from "../end-error.ts";
-import { EXIT } from "../exit-status.ts";
 import { hasQueue } from "../queue-store.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -33,7 +27,7 @@ export const reporting: StoreSource<Reporting> = {
     if (domain === null)
       throw new UsageError("there is no domain here in whose name reports could be signed");
     const network = openNetwork(config.network);
-    await withErrors(() => work({ network, domain, openMail: () => openMail(config, domain, network) }));
+    await withStoreErrors(() => work({ network, domain, openMail: () => openMail(config, domain, network) }));
   },
 };
 
@@ -41,25 +35,4 @@ function openMail(config: Config, domain: string, network: Network): Promise<Com
   if (!hasQueue(config))
     throw new UsageError("there is no queue on this host: nothing can be sent from here");
   return openCommandMail(config, domain, network, createLog("silent", process.stderr), actorName());
-}
-
-async function withErrors(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (error instanceof StoreMismatchError || error instanceof MasterKeyError) {
-      throw new UsageError(error.message);
-    }
-    const isOfStore =
-      error instanceof QueueStoreError ||
-      error instanceof KeyringStoreError ||
-      error instanceof MailLogStoreError;
-    if (isOfStore && error.kind !== "broken") {
-      throw new EndError(`${error.message}; try again`, EXIT.temporary, error);
-    }
-    if (isOfStore || error instanceof SpoolError) {
-      throw new EndError(`${error.message}; check [store] in the settings, and the disk`, EXIT.usage, error);
-    }
-    throw error;
-  }
 }

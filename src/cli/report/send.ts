@@ -1,14 +1,12 @@
-import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import type { Config } from "../../config/index.ts";
 import { dnsPolicySource, type Resolver } from "../../dns/index.ts";
 import { openDailyReports } from "../../provider/index.ts";
 import { type DailyReportEvent, type DueReport, dayOf, whyNotSentTo } from "../../reports/index.ts";
-import { mailLogLocation, openMailLogStore } from "../../store/index.ts";
 import { domainName } from "../administration/find-domain.ts";
 import { storeCommand } from "../administration/store-command.ts";
 import type { Column } from "../administration/table.ts";
 import { EXIT } from "../exit-status.ts";
+import { hasMailLog, openMailLog } from "../mail-log-store.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
 import { reporting } from "./reporting.ts";
@@ -59,15 +57,14 @@ export function defineSend(parent: Command, done: Done): void {
       const day = options.day ?? dayOf(Date.now() - DAY_MS);
       if (day >= dayOf(Date.now())) throw new UsageError(`${day} is not over (UTC)`);
       if (!hasMailLog(config)) throw new UsageError("there is no mail log on this host to count");
-      const log = await openMailLogStore(await mailLogLocation(config.store.log));
-      await using _log = { [Symbol.asyncDispose]: () => log.close() };
+      await using opened = await openMailLog(config);
       await using open = options.dryRun ? null : await openMail();
       const lines: Line[] = [];
       const reports = openDailyReports({
         config,
         network,
         policies: dnsPolicySource(network.resolver),
-        log,
+        log: opened.log,
         mail: open?.mail ?? null,
         domain,
         onEvent: (event) => lines.push(lineOf(event)),
@@ -86,10 +83,6 @@ export function defineSend(parent: Command, done: Done): void {
 }
 
 const DAY_MS = 86_400_000;
-
-function hasMailLog({ store: { log } }: Config): boolean {
-  return log.kind !== "file" || existsSync(log.path);
-}
 
 const columns: Column<Line>[] = [
   { heading: "DOMAIN", cell: ({ domain }) => domain, yields: true },
