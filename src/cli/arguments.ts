@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createReadStream, type ReadStream, readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
 import { type Address, parseAddress } from "../message/index.ts";
 import { isId16, parseSeconds } from "../signature/index.ts";
@@ -23,6 +24,12 @@ export function recipientsArgument(text: string, before: (Address | null)[] = []
   if (!parsed.ok && parsed.problem === "syntax")
     throw new InvalidArgumentError(`It is no address: ${parsed.detail}.`);
   return [...before, parsed.ok ? parsed.address : null];
+}
+
+/** `--client ADDRESS`: a network address. */
+export function ipArgument(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError("It must be an IPv4 or IPv6 address.");
+  return text;
 }
 
 /** An option that may be given more than once. */

@@ -1,5 +1,4 @@
-import { isIP } from "node:net";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { Config } from "../config/index.ts";
 import { dnsPolicySource, type PolicyAnswer } from "../dns/index.ts";
 import { type Address, addressText, canonicalDomain, parseAddress } from "../message/index.ts";
@@ -10,10 +9,11 @@ import { type Decision, decideAction } from "../verification/index.ts";
 import { explain } from "./administration/explain.ts";
 import { Printer } from "./administration/printer.ts";
 import type { Column } from "./administration/table.ts";
-import { addressArgument } from "./arguments.ts";
+import { addressArgument, ipArgument } from "./arguments.ts";
 import { addConfigOption, readConfig } from "./configuration.ts";
 import { EXIT } from "./exit-status.ts";
 import { UsageError } from "./usage-error.ts";
+import { VERDICTS } from "./verdicts.ts";
 
 interface Options {
   readonly config?: string;
@@ -26,25 +26,6 @@ interface Row {
   readonly reason: Reason | null;
   readonly decision: Decision;
 }
-
-/** Every verdict that there is (VER-10 to VER-12). */
-const VERDICTS: readonly (readonly [Result, Reason | null])[] = [
-  ["pass", null],
-  ["neutral", "sender-only"],
-  ["none", "unsigned"],
-  ["fail", "body"],
-  ["fail", "signature"],
-  ["fail", "identity"],
-  ["fail", "no-keyserver"],
-  ["fail", "no-key"],
-  ["fail", "bad-key"],
-  ["fail", "revoked"],
-  ["fail", "suspended"],
-  ["fail", "expired"],
-  ["fail", "exact"],
-  ["permerror", "syntax"],
-  ["temperror", "unavailable"],
-];
 
 const fields = {
   result: "of verifying",
@@ -66,7 +47,7 @@ export function define(command: Command, done: (status: number) => void): void {
         .argument("FROM", "the From address, or its domain")
         .argument("TO", "a recipient of ours", addressArgument),
     )
-      .option("--client ADDRESS", "the IP address of the host that brings it: is it trusted?", clientArgument)
+      .option("--client ADDRESS", "the IP address of the host that brings it: is it trusted?", ipArgument)
       .option("--json", "one JSON object a line, for each verdict"),
     {
       about: [
@@ -95,11 +76,6 @@ export function define(command: Command, done: (status: number) => void): void {
     await printer.printAll(rows, { json: rowObject, columns, nothing: "" });
     done(published.kind === "failure" ? EXIT.temporary : EXIT.ok);
   });
-}
-
-function clientArgument(text: string): string {
-  if (isIP(text) === 0) throw new InvalidArgumentError("It must be an IP address.");
-  return text;
 }
 
 function domainOf(from: string): string {

@@ -1,11 +1,11 @@
-import { isIP } from "node:net";
 import { type Command, InvalidArgumentError } from "commander";
 import type { LoggedMessage, MailLogFilter, MailLogStore } from "../../mail-log/index.ts";
 import { firstOf } from "../administration/first-of.ts";
 import type { Listing } from "../administration/printer.ts";
 import type { Column } from "../administration/table.ts";
-import { countArgument, timeArgument } from "../arguments.ts";
+import { countArgument, ipArgument, timeArgument } from "../arguments.ts";
 import type { Done } from "../run-command.ts";
+import { oneOf, RESULTS, reasonArgument, resultArgument } from "../verdicts.ts";
 import { messageFields, messageObject } from "./message-object.ts";
 import { onLog } from "./on-log.ts";
 import { fromText, signerText, timeText, toText, verdictText } from "./text.ts";
@@ -31,22 +31,6 @@ interface Options {
 const USUAL_LIMIT = 50;
 const PAGE = 500;
 
-const VERDICTS = ["pass", "neutral", "none", "fail", "temperror", "permerror"];
-const REASONS = [
-  ...[
-    "body",
-    "signature",
-    "identity",
-    "no-keyserver",
-    "no-key",
-    "bad-key",
-    "revoked",
-    "suspended",
-    "expired",
-    "exact",
-  ],
-  ...["syntax", "unavailable", "unsigned", "sender-only"],
-];
 const ACTIONS = ["deliver", "tag", "quarantine", "discard", "reject", "defer"];
 const DIRECTIONS = ["in", "out"];
 
@@ -62,14 +46,14 @@ export function defineSearch(parent: Command, done: Done): void {
     .option("--to ADDRESS", "to this recipient; or to a domain's", address)
     .option("--identity ADDRESS", "signed by this account; or by a domain's", address)
     .option("--kid KID", "signed by this key")
-    .option("--verdict RESULT", `with this result: ${VERDICTS.join(", ")}`, oneOf(VERDICTS, "result"))
+    .option("--verdict RESULT", `with this result: ${RESULTS.join(", ")}`, resultArgument)
     .option(
       "--reason REASON",
       "that did not pass for this reason: revoked, body, unsigned, ...",
-      oneOf(REASONS, "reason"),
+      reasonArgument,
     )
     .option("--action ACTION", `what was done: ${ACTIONS.join(", ")}`, oneOf(ACTIONS, "action"))
-    .option("--client ADDRESS", "that came from this network address", networkAddress)
+    .option("--client ADDRESS", "that came from this network address", ipArgument)
     .option("--domain NAME", "whose From, envelope sender or identity is of this domain")
     .option("--message-id ID", "with this Message-ID, letter for letter", angled)
     .option(
@@ -148,23 +132,10 @@ async function* matching(log: MailLogStore, filter: MailLogFilter): AsyncGenerat
   }
 }
 
-function oneOf(words: readonly string[], what: string): (text: string) => string {
-  return (text) => {
-    if (words.includes(text)) return text;
-    const elsewhere = REASONS.includes(text) ? ` "${text}" is a reason: --reason ${text}.` : "";
-    throw new InvalidArgumentError(`It is no ${what}.${elsewhere || ` There are ${words.join(", ")}.`}`);
-  };
-}
-
 function address(text: string): string {
   if (text === "" || !text.includes("@")) {
     throw new InvalidArgumentError('It must be an address, or "@" and a domain: @example.org.');
   }
-  return text;
-}
-
-function networkAddress(text: string): string {
-  if (isIP(text) === 0) throw new InvalidArgumentError("It must be an IPv4 or IPv6 address.");
   return text;
 }
 

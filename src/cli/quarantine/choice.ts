@@ -2,20 +2,21 @@ import type { Command } from "commander";
 import { destinationName, type QueueFilter } from "../../queue/index.ts";
 import { timeArgument } from "../arguments.ts";
 import type { Choice } from "../queue/order.ts";
+import { RESULTS, reasonArgument, resultArgument } from "../verdicts.ts";
 
 /** Which messages a command line means. */
 export interface QuarantineChoice {
   readonly from?: string;
   readonly to?: string;
-  readonly domain?: string;
-  readonly result?: string;
+  readonly destination?: string;
+  readonly verdict?: string;
   readonly reason?: string;
   readonly before?: number;
 }
 
 /** Those that the options mean. */
 export function quarantineFilter(
-  { from, to, domain, result, reason, before }: QuarantineChoice,
+  { from, to, destination, verdict, reason, before }: QuarantineChoice,
   ids: readonly string[] = [],
 ): QueueFilter {
   return {
@@ -23,8 +24,8 @@ export function quarantineFilter(
     ...(ids.length > 0 ? { ids } : {}),
     ...(from === undefined ? {} : { author: from }),
     ...(to === undefined ? {} : { recipient: to }),
-    ...(domain === undefined ? {} : { destination: destinationName(domain) }),
-    ...(result === undefined ? {} : { result }),
+    ...(destination === undefined ? {} : { destination: destinationName(destination) }),
+    ...(verdict === undefined ? {} : { result: verdict }),
     ...(reason === undefined ? {} : { reason }),
     ...(before === undefined ? {} : { before: before * 1000 }),
   };
@@ -37,9 +38,9 @@ export const inQuarantine: Choice<QuarantineChoice> = {
     return command
       .option("--from ADDRESS", 'with this address in From; "@example.org": of a domain')
       .option("--to ADDRESS", 'to this recipient; "@example.org": to a domain')
-      .option("--domain DOMAIN", "to recipients in this domain of ours")
-      .option("--result RESULT", "judged so: none, neutral, fail, permerror, temperror, pass")
-      .option("--reason REASON", "judged so for this reason: body, revoked, unsigned, …")
+      .option("--destination DOMAIN", "to this domain of ours")
+      .option("--verdict RESULT", `with this result: ${RESULTS.join(", ")}`, resultArgument)
+      .option("--reason REASON", "for this reason: body, revoked, unsigned, ...", reasonArgument)
       .option(
         "--before WHEN",
         'that came before: a date, a time (UTC) or an age: "2026-11-25 22:08", 2h',

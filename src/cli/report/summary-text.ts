@@ -8,6 +8,7 @@ import type {
 import { countText } from "../administration/count-text.ts";
 import { type Column, Table } from "../administration/table.ts";
 import { isoDate } from "../administration/time-text.ts";
+import { RESULTS } from "../verdicts.ts";
 import { adviceFor, CORROBORATE } from "./advice.ts";
 
 /**
@@ -35,7 +36,7 @@ const receiverColumns: Column<ReceiverSummary>[] = [
   { heading: "RECEIVER", cell: ({ reporter }) => reporter, yields: true },
   { heading: "REPORTS", cell: ({ reports }) => number(reports) },
   { heading: "MESSAGES", cell: ({ messages }) => number(messages) },
-  ...["pass", "neutral", "none", "fail", "temperror", "permerror"].map((result) => ({
+  ...RESULTS.map((result) => ({
     heading: result.toUpperCase(),
     cell: ({ results }: ReceiverSummary) => number(results[result] ?? 0),
   })),
