@@ -1,3 +1,4 @@
+import { STAPLE_FIELD } from "../key-protocol/index.ts";
 import {
   type Address,
   addressText,
@@ -8,6 +9,7 @@ import {
   parseHeader,
   parseMailboxes,
 } from "../message/index.ts";
+import { SIGNATURE_FIELD } from "../signature/index.ts";
 
 export interface ListHeaderOptions {
   readonly address: Address;
@@ -20,8 +22,8 @@ export interface ListHeaderOptions {
 
 /** They are gone, or the list's own stand in their place: signatures (CUS-6), and wishes that are not the members' affair. */
 const REMOVED: ReadonlySet<string> = new Set([
-  "vsmtp-signature",
-  "vsmtp-key-statement",
+  SIGNATURE_FIELD,
+  STAPLE_FIELD,
   "sender",
   "precedence",
   "return-path",

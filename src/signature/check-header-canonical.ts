@@ -10,6 +10,7 @@ import type { Algorithm } from "./algorithm.ts";
 import { canonicalField, indexFields } from "./canonical-header.ts";
 import { CORE_FIELDS, isTransportField } from "./covered-fields.ts";
 import { selectResponsible } from "./responsible-identity.ts";
+import type { ScannedMessage } from "./scanned-message.ts";
 import {
   parseSignatureField,
   SIGNATURE_FIELD,
@@ -78,7 +79,6 @@ function readAuthors(header: Header, level: number, tags: SignatureTags): Header
   const index = indexFields(header);
   const authors = level === 0 ? selectResponsible(header, index) : null;
   if (authors?.ok === false) return no(authors.detail);
-  const [messageId] = index.get("message-id") ?? [];
   return {
     ok: true,
     level,
@@ -91,12 +91,18 @@ function readAuthors(header: Header, level: number, tags: SignatureTags): Header
     from: authors?.from ?? [],
     sender: authors !== null && index.has("sender") ? authors.identity : null,
     responsible: authors?.identity ?? null,
-    messageIdHash: messageId === undefined ? null : messageIdHash(canonicalField(header, messageId)),
+    messageIdHash: messageIdHashOf({ header, index }),
   };
 }
 
-/** base64url of the first 16 octets of SHA-256 over the canonical Message-ID field: names a message in audit logs. */
-export function messageIdHash(canonical: Uint8Array): string {
+/**
+ * base64url of the first 16 octets of SHA-256 over the canonical Message-ID field: names a message in audit logs. Null where it
+ * has none.
+ */
+export function messageIdHashOf({ header, index }: Pick<ScannedMessage, "header" | "index">): string | null {
+  const [messageId] = index.get("message-id") ?? [];
+  if (messageId === undefined) return null;
+  const canonical = canonicalField(header, messageId);
   return hash("sha256", canonical, "buffer").subarray(0, 16).toString("base64url");
 }
 

@@ -3,11 +3,11 @@ import { checkWithoutKey, type UsableField } from "./check-field.ts";
 import { isUsable, listsRecipient } from "./custody-chain.ts";
 import { selectResponsible } from "./responsible-identity.ts";
 import type { ScannedMessage } from "./scanned-message.ts";
-import type { SignatureField } from "./signature-field.ts";
-import { readSignatures } from "./signature-set.ts";
+import { SIGNATURE_FIELD, type SignatureField } from "./signature-field.ts";
+import { MAX_FIELDS, readSignatures } from "./signature-set.ts";
 
+/** SIG-9 */
 const MAX_LEVEL = 7;
-const MAX_FIELDS = 10;
 
 /** What a forwarder can add to a message that it passes on unaltered (CUS-1). */
 export type CustodyLevel =
@@ -46,7 +46,7 @@ export function nextCustodyLevel(message: ScannedMessage, receivedAs: Address, n
   if (top.tags.recipients === null) return none("it is bound to no recipient");
   if (!listsRecipient(top, receivedAs)) return none("it was not signed for this address");
   if (top.level === MAX_LEVEL) return none("all levels are taken");
-  if ((message.index.get("vsmtp-signature")?.length ?? 0) >= MAX_FIELDS) {
+  if ((message.index.get(SIGNATURE_FIELD)?.length ?? 0) >= MAX_FIELDS) {
     return none("it carries as many signatures as it may");
   }
   return { kind: "level", level: top.level + 1 };

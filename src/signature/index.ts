@@ -3,7 +3,7 @@
 export { type Algorithm, algorithmOf, importPublicKey, isAlgorithm } from "./algorithm.ts";
 export { BodyHasher } from "./body-hasher.ts";
 export { canonicalField, headerCanonical, signingInput } from "./canonical-header.ts";
-export { checkHeaderCanonical, type HeaderCheck, messageIdHash } from "./check-header-canonical.ts";
+export { checkHeaderCanonical, type HeaderCheck, messageIdHashOf } from "./check-header-canonical.ts";
 export { CORE_FIELDS } from "./covered-fields.ts";
 export { type CustodyLevel, nextCustodyLevel } from "./custody-level.ts";
 export { type DkimKey, type DkimKeyResult, type DkimName, dkimRecord, loadDkimKey } from "./dkim-key.ts";

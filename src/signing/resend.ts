@@ -6,7 +6,13 @@ import {
   type HeaderField,
   parseMailboxes,
 } from "../message/index.ts";
-import { judge, type KeySource, nextCustodyLevel, type ScannedMessage } from "../signature/index.ts";
+import {
+  judge,
+  type KeySource,
+  nextCustodyLevel,
+  type ScannedMessage,
+  SIGNATURE_FIELD,
+} from "../signature/index.ts";
 
 /** A user passes on what somebody else wrote to him. */
 export interface Resend {
@@ -28,7 +34,7 @@ export async function readResend(
   keys: KeySource,
   now: number,
 ): Promise<Resend | "unavailable" | null> {
-  if (!message.index.has("resent-from") || !message.index.has("vsmtp-signature")) return null;
+  if (!message.index.has("resent-from") || !message.index.has(SIGNATURE_FIELD)) return null;
   const resender = resenderOf(message.header);
   if (resender === null) return null;
   const seconds = Math.floor(now / 1000);

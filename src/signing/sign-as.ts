@@ -1,8 +1,8 @@
 import { type Address, sameAddress } from "../message/index.ts";
-import { canonicalField, messageIdHash, prepare, type ScannedMessage } from "../signature/index.ts";
+import { messageIdHashOf, prepare, type ScannedMessage } from "../signature/index.ts";
 import type { Copy } from "./copies.ts";
-import { overLimit } from "./refusal-reply.ts";
-import { malformed, notIdentified, notUsed, type Refused, refusal, refused } from "./refused.ts";
+import { countRecipients } from "./count-recipients.ts";
+import { malformed, notIdentified, type Refused, refused } from "./refused.ts";
 import { type DkimSigners, type SignedCopy, signAllCopies } from "./sign-copies.ts";
 import type { Login } from "./vault.ts";
 
@@ -46,12 +46,8 @@ export async function signAs(order: ToSignAs, login: Login): Promise<SignedAs> {
   if (!sameAddress(rights.identity, identity)) {
     return notIdentified({ kind: "not-granted" }, identity, field);
   }
-  if (level === 0 && (copies.length > 1 || rights.keys.length > 1 || !login.countsOnSigning)) {
-    const spent = await login.spend(copies.reduce((count, copy) => count + copy.recipients.length, 0));
-    if (spent.kind === "limited") return refusal(overLimit(spent, now));
-    if (spent.kind !== "spent") return notUsed(spent);
-  }
-  const [messageId] = message.index.get("message-id") ?? [];
+  const over = level === 0 ? await countRecipients(login, rights.keys, copies, now) : null;
+  if (over !== null) return over;
   const signing = {
     prepared,
     login,
@@ -60,7 +56,7 @@ export async function signAs(order: ToSignAs, login: Login): Promise<SignedAs> {
     level,
     extraFields: order.extraFields ?? [],
     flags: [],
-    messageIdHash: messageId ? messageIdHash(canonicalField(message.header, messageId)) : null,
+    messageIdHash: messageIdHashOf(message),
     staple,
     dkim: order.dkim?.get(identity.domain) ?? [],
     now,

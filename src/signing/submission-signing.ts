@@ -2,20 +2,14 @@ import { isAscii } from "node:buffer";
 import { encodeAddress, faultText } from "../message/index.ts";
 import type { MessageContent } from "../queue/index.ts";
 import { contentOf, type ReceivedMessage } from "../reception/index.ts";
-import {
-  canonicalField,
-  type KeySource,
-  messageIdHash,
-  prepare,
-  withHashedBody,
-} from "../signature/index.ts";
+import { type KeySource, messageIdHashOf, prepare, withHashedBody } from "../signature/index.ts";
 import type { Spool } from "../spool/index.ts";
 import { type Authorized, authorize } from "./authorize.ts";
 import { type Outgoing, takeOutgoing } from "./convert.ts";
 import { splitIntoCopies } from "./copies.ts";
+import { countRecipients } from "./count-recipients.ts";
 import { editHeader, editResent } from "./header-edit.ts";
-import { overLimit } from "./refusal-reply.ts";
-import { malformed, notUsed, type Refused, refusal, refused, unavailable } from "./refused.ts";
+import { malformed, type Refused, refused, unavailable } from "./refused.ts";
 import { type Resend, readResend } from "./resend.ts";
 import { signAs } from "./sign-as.ts";
 import { type DkimSigners, type SignedCopy, type Signing, signAllCopies } from "./sign-copies.ts";
@@ -62,7 +56,8 @@ export type SignedSubmission =
 /**
  * Turns a submission into signed copies: who may send as whom (SUB-1 to SUB-3), what the header lacks or must not
  * hold (SUB-4), who gets which copy (RCP-4), whether so many may (LIF-14), and a signature of its own for each (RCP-5).
- * What a user passes on gets a custody level instead (CUS-2). It is signed whole or refused whole, and never unsigned (SUB-6). What is sent is made first and signed then (MSG-15).
+ * What a user passes on gets a custody level instead (CUS-2). It is signed whole or refused whole, and never unsigned
+ * (SUB-6). What is sent is made first and signed then (MSG-15).
  *
  * Rejects with a SpoolError when the disk refuses.
  */
@@ -99,12 +94,11 @@ async function passOn(
   const copies = splitIntoCopies(recipients, header);
   const signed = await signAs({ message: edited, identity: resender, level, copies, staple, now }, login);
   if (signed.kind === "refused") return signed;
-  const [messageId] = edited.index.get("message-id") ?? [];
   return {
     kind: "signed",
     identity: encodeAddress(resender),
     kids: signed.kids,
-    messageIdHash: messageId ? messageIdHash(canonicalField(header, messageId)) : null,
+    messageIdHash: messageIdHashOf(edited),
     content: contentOf(header.octets, await message.takeBody(), message.hasEmptyLine),
     eightBit: message.eightBitBody || !isAscii(header.octets),
     copies: signed.copies,
@@ -128,13 +122,8 @@ async function signOutgoing(
   if (mismatch) return refused(550, "5.7.1", mismatch.detail);
 
   const unsigned = splitIntoCopies(recipients, header);
-  // A single signature is counted as it is made, all its recipients or none, which saves a commit or a round trip.
-  if (unsigned.length > 1 || keys.length > 1 || !login.countsOnSigning) {
-    const spent = await login.spend(unsigned.reduce((count, copy) => count + copy.recipients.length, 0));
-    if (spent.kind === "limited") return refusal(overLimit(spent, now));
-    if (spent.kind !== "spent") return notUsed(spent);
-  }
-  const [messageId] = prepared.scanned.index.get("message-id") ?? [];
+  const over = await countRecipients(login, keys, unsigned, now);
+  if (over !== null) return over;
   const signing: Signing = {
     prepared,
     login,
@@ -143,7 +132,7 @@ async function signOutgoing(
     level: 0,
     extraFields: [],
     flags: submission.flags ?? [],
-    messageIdHash: messageId ? messageIdHash(canonicalField(header, messageId)) : null,
+    messageIdHash: messageIdHashOf(prepared.scanned),
     staple,
     dkim: dkim?.get(from[0]?.domain ?? "") ?? dkim?.get(identity.domain) ?? [],
     now,
