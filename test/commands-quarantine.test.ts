@@ -99,7 +99,7 @@ test("vsmtp quarantine list: who, what, why, chosen by all of it; nothing of it 
   );
   const [object] = await cli.objects("quarantine list");
   assert.deepEqual(
-    { ...object, held_at: 0, until: 0 },
+    { ...object, enqueued_at: 0, until: 0 },
     {
       id: first,
       from: "=?utf-8?Q?=C3=9Cnal?= <eve@evil.test>",
@@ -116,7 +116,7 @@ test("vsmtp quarantine list: who, what, why, chosen by all of it; nothing of it 
       client: "192.0.2.1",
       sender: "bounces@evil.test",
       size: object?.size,
-      held_at: 0,
+      enqueued_at: 0,
       until: 0,
     },
   );
@@ -192,7 +192,7 @@ test("vsmtp quarantine release: a running queue delivers it, with its history on
   assert.match(
     text,
     new RegExp(
-      `^X-VSMTP-Quarantine: released ${minute};\r\n held since ${minute};\r\n VSMTP/body;\r\n by policy\r\nAuthentication-Results: `,
+      `^X-VSMTP-Quarantine: released ${minute};\r\n kept since ${minute};\r\n VSMTP/body;\r\n by policy\r\nAuthentication-Results: `,
     ),
   );
   await cli.refuses(`quarantine show ${first}`, /no such message in quarantine; it may have been released/);

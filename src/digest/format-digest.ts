@@ -1,8 +1,5 @@
 import { decodeEncodedWords, formatMailDate, QuotedPrintableEncoder } from "../message/index.ts";
-import type { ListedMessage, QuarantineNote } from "../queue/index.ts";
-
-/** A message in quarantine. */
-export type KeptMessage = ListedMessage & { readonly quarantine: QuarantineNote };
+import type { QuarantinedMessage } from "../queue/index.ts";
 
 export interface DigestOptions {
   /** Address in From. */
@@ -25,7 +22,7 @@ export interface DigestOptions {
 const MOST_CHARACTERS = 100;
 
 /** What was kept from a recipient on one day: plain text, with nothing in it that a mail program would obey. */
-export function formatDigest(messages: readonly KeptMessage[], options: DigestOptions): Buffer {
+export function formatDigest(messages: readonly QuarantinedMessage[], options: DigestOptions): Buffer {
   const { from, recipient, hostname, day, count, now, id } = options;
   const date = dateText(day);
   const encoder = new QuotedPrintableEncoder();
@@ -47,7 +44,7 @@ export function formatDigest(messages: readonly KeptMessage[], options: DigestOp
 }
 
 function textOf(
-  messages: readonly KeptMessage[],
+  messages: readonly QuarantinedMessage[],
   date: string,
   { recipient, from, hostname, count, reasonText }: DigestOptions,
 ): string[] {

@@ -1,8 +1,16 @@
 import { isAscii } from "node:buffer";
 import { hash } from "node:crypto";
 import { addressText, parseAddress } from "../message/index.ts";
-import { firstMessageIdAt, type NewMessage, newMessageId, type Queue, type SeenKey } from "../queue/index.ts";
-import { formatDigest, type KeptMessage } from "./format-digest.ts";
+import {
+  firstMessageIdAt,
+  isQuarantined,
+  type NewMessage,
+  newMessageId,
+  type QuarantinedMessage,
+  type Queue,
+  type SeenKey,
+} from "../queue/index.ts";
+import { formatDigest } from "./format-digest.ts";
 
 /** A mail of this host that somebody is to sign. */
 export interface DigestOrder {
@@ -10,8 +18,7 @@ export interface DigestOrder {
   /** Whose role account signs it. */
   readonly domain: string;
   readonly smtputf8: boolean;
-  readonly requireTls: boolean;
-  readonly overdue: boolean;
+  /** @param from address of who signs. @returns the whole message, CRLF */
   compose(from: string): Buffer;
 }
 
@@ -42,10 +49,10 @@ const PAGE = 500;
 const LISTED = 100;
 
 /** What came for a recipient on a day. */
-interface Held {
+interface Kept {
   readonly recipient: string;
   readonly domain: string;
-  readonly messages: KeptMessage[];
+  readonly messages: QuarantinedMessage[];
   count: number;
 }
 
@@ -72,9 +79,9 @@ export class QuarantineDigests {
     let sent = 0;
     let complete = true;
     for (let day = today - DAYS_BACK * DAY_MS; day < today; day += DAY_MS) {
-      for (const held of await this.#heldOn(day)) {
+      for (const kept of await this.#keptOn(day)) {
         if (signal.aborted) return { sent, complete: false };
-        const what = await this.#tell(held, day);
+        const what = await this.#tell(kept, day);
         if (what === "sent") sent++;
         if (what === "later") complete = false;
       }
@@ -82,8 +89,8 @@ export class QuarantineDigests {
     return { sent, complete };
   }
 
-  async #heldOn(day: number): Promise<Held[]> {
-    const byRecipient = new Map<string, Held>();
+  async #keptOn(day: number): Promise<Kept[]> {
+    const byRecipient = new Map<string, Kept>();
     for (let after = firstMessageIdAt(day); ; ) {
       const page = await this.#options.queue.list(
         { state: "quarantined", before: day + DAY_MS },
@@ -91,55 +98,52 @@ export class QuarantineDigests {
         after,
       );
       for (const message of page) {
-        if (message.quarantine === null) continue;
-        const kept: KeptMessage = { ...message, quarantine: message.quarantine };
-        for (const { address } of message.recipients) this.#note(byRecipient, address, kept);
+        if (!isQuarantined(message)) continue;
+        for (const { address } of message.recipients) this.#note(byRecipient, address, message);
       }
       const last = page.at(-1);
       if (last === undefined || page.length < PAGE) break;
       after = last.id;
     }
     const all = [...byRecipient.values()];
-    const seen = await this.#options.queue.seen(all.map((held) => keyOf(held, day)));
+    const seen = await this.#options.queue.seen(all.map((kept) => keyOf(kept, day)));
     return all.filter((_, index) => !seen[index]);
   }
 
-  #note(byRecipient: Map<string, Held>, recipient: string, message: KeptMessage): void {
+  #note(byRecipient: Map<string, Kept>, recipient: string, message: QuarantinedMessage): void {
     const parsed = parseAddress(recipient);
     if (!parsed.ok || !this.#options.isRead(parsed.address.localPart, parsed.address.domain)) return;
     const name = addressText(parsed.address);
-    const held = byRecipient.get(name) ?? {
+    const kept = byRecipient.get(name) ?? {
       recipient: name,
       domain: parsed.address.domain,
       messages: [],
       count: 0,
     };
-    byRecipient.set(name, held);
-    held.count++;
-    if (held.messages.length < LISTED) held.messages.push(message);
+    byRecipient.set(name, kept);
+    kept.count++;
+    if (kept.messages.length < LISTED) kept.messages.push(message);
   }
 
-  async #tell(held: Held, day: number): Promise<"sent" | "later" | "told"> {
+  async #tell(kept: Kept, day: number): Promise<"sent" | "later" | "told"> {
     const { hostname, reasonText, signer, queue } = this.#options;
-    const { recipient, domain, messages, count } = held;
+    const { recipient, domain, messages, count } = kept;
     const now = this.#clock.now();
     const id = newMessageId(now);
     const signed = await signer.sign({
       recipient,
       domain,
       smtputf8: !isAscii(Buffer.from(recipient)),
-      requireTls: false,
-      overdue: false,
       compose: (from) =>
         formatDigest(messages, { from, recipient, hostname, day, count, now, id, reasonText }),
     });
     if (signed.kind === "later") return "later";
-    const enqueued = await queue.enqueueOnce(signed.messages, [keyOf(held, day)]);
+    const enqueued = await queue.enqueueOnce(signed.messages, [keyOf(kept, day)]);
     return enqueued.kind === "queued" ? "sent" : "told";
   }
 }
 
-function keyOf({ recipient }: Held, day: number): SeenKey {
+function keyOf({ recipient }: Kept, day: number): SeenKey {
   const key = hash("sha256", `digest\0${day}\0${recipient}`, "buffer");
   return { key, until: (day + (DAYS_BACK + 2) * DAY_MS) / 1000 };
 }

@@ -1,16 +1,14 @@
 import type { TagSettings } from "../config/index.ts";
+import { RELEASE_FIELD } from "../queue/index.ts";
 import type { Verdict } from "../signature/index.ts";
 import type { Decision } from "../verification/index.ts";
 
 /** The field by which the border tells what it did with a message that it tagged or quarantined. */
 const FLAG = "X-VSMTP-Flag";
 
-/** What the queue writes on top of a message that is released from quarantine. */
-const RELEASED = "X-VSMTP-Quarantine";
-
 /** Names, in lower case, of the fields that only this border may write. */
 export function tagFieldNames({ fields }: TagSettings): ReadonlySet<string> {
-  return new Set([FLAG, RELEASED, ...fields.map(({ name }) => name)].map((name) => name.toLowerCase()));
+  return new Set([FLAG, RELEASE_FIELD, ...fields.map(({ name }) => name)].map((name) => name.toLowerCase()));
 }
 
 /**

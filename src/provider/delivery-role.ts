@@ -1,5 +1,4 @@
 import { networkInterfaces } from "node:os";
-import { getCACertificates } from "node:tls";
 import type { Config } from "../config/index.ts";
 import { Delivery, type SenderStanding } from "../delivery/index.ts";
 import { bearsAlteredMail, Forwarding } from "../forwarding/index.ts";
@@ -11,6 +10,7 @@ import { KeyringStanding } from "./keyring-standing.ts";
 import { LookedUpStanding } from "./looked-up-standing.ts";
 import { logDelivery } from "./mail-log-entries.ts";
 import { maildirOf } from "./mailboxes.ts";
+import { authoritiesOf } from "./network.ts";
 import { readNextHopPasswords } from "./next-hop-passwords.ts";
 import { startQuarantineDigests } from "./quarantine-digests.ts";
 import { RoleReportSigner } from "./report-signer.ts";
@@ -40,7 +40,6 @@ export async function startDelivery(
   const { standing, close } = openStanding(shared, keyring);
   const log = new DeliveryLog(shared.log);
   const { onWire } = watchers;
-  const ca = network.ca === null ? null : [...getCACertificates("default"), network.ca];
   const forwarding = new Forwarding({
     domains: config.domains,
     vault,
@@ -74,7 +73,7 @@ export async function startDelivery(
     isOwnAddress: ownAddresses(config),
     dane: config.delivery.dane,
     mtaSts: config.delivery.mtaSts ? shared.memories.mtaSts() : null,
-    ca,
+    ca: authoritiesOf(network),
     limits: {
       messages: config.delivery.messages,
       connectionsPerDestination: config.delivery.connectionsPerDestination,

@@ -1,12 +1,11 @@
 import { join } from "node:path";
-import { createSecureContext, getCACertificates } from "node:tls";
 import type { Config, Role } from "../config/index.ts";
 import { isKeptPolicyRecord, PolicyMemory } from "../dns/index.ts";
 import { isKnownDomain, KnownDomains } from "../key-lookup/index.ts";
 import { type MemoryFile, openMemoryFile } from "../memory-file/index.ts";
 import { MtaStsPolicies, mtaStsFetcher, openMtaStsFile } from "../transport-security/index.ts";
 import type { Log } from "./log.ts";
-import type { Network } from "./network.ts";
+import { type Network, trustOf } from "./network.ts";
 
 /**
  * What is remembered of other domains, in files of the data directory. All roles of a process share it; what none of them
@@ -45,15 +44,14 @@ export function openMemories(
   };
   const openFile = <E>(name: string, isEntry: (value: unknown) => value is E, what: string): MemoryFile<E> =>
     opened("mx", openMemoryFile({ path: path(name), isEntry, onFailure: unwritten(what), writeAfterMs }));
-  const { resolver, dialer, ca } = network;
+  const { resolver, dialer } = network;
   const path = (name: string) => join(dataDirectory, name);
   const unwritten = (what: string) => (err: unknown) => log.warn({ err }, `${what} cannot be written`);
   const fetcher = () =>
     mtaStsFetcher({
       resolver,
       dialer,
-      secureContext:
-        ca === null ? undefined : createSecureContext({ ca: [...getCACertificates("default"), ca] }),
+      secureContext: trustOf(network),
       allowPrivateAddresses: settings.allowPrivateAddresses,
     });
   let policies: PolicyMemory | null = null;

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import type { NetworkSettings } from "../config/index.ts";
 import { MappingDialer } from "../dialer/index.ts";
 import { CachingResolver, type Resolver, StubResolver, systemResolver } from "../dns/index.ts";
@@ -23,4 +24,15 @@ export function openNetwork(settings: NetworkSettings): Network {
     dialer: new MappingDialer(settings.connect),
     ca: settings.caFile === null ? null : readFileSync(settings.caFile, "utf8"),
   };
+}
+
+/** PEM of all certificate authorities that are trusted; null: those of the system are. */
+export function authoritiesOf({ ca }: Network): readonly string[] | null {
+  return ca === null ? null : [...getCACertificates("default"), ca];
+}
+
+/** The same for TLS connections; undefined: as Node does by itself. */
+export function trustOf(network: Network): SecureContext | undefined {
+  const authorities = authoritiesOf(network);
+  return authorities === null ? undefined : createSecureContext({ ca: [...authorities] });
 }

@@ -1,5 +1,6 @@
 import type { Config } from "../config/index.ts";
-import { type DigestSigner, QuarantineDigests } from "../digest/index.ts";
+import type { ReportSigner } from "../delivery/index.ts";
+import { QuarantineDigests } from "../digest/index.ts";
 import { type Queue, QueueStoreError } from "../queue/index.ts";
 import { REASON_TEXT } from "../verification/index.ts";
 import { readersOf } from "./mailboxes.ts";
@@ -14,7 +15,7 @@ const dayMs = 86_400_000;
 export function startQuarantineDigests(
   { config, log }: Pick<Shared, "config" | "log">,
   queue: Queue,
-  signer: DigestSigner,
+  signer: ReportSigner,
 ): () => Promise<void> {
   if (config.quarantine.digest === "never") return async () => {};
   const ending = new AbortController();
@@ -45,10 +46,10 @@ export function startQuarantineDigests(
   };
 }
 
-function digestsOf(config: Config, queue: Queue, signer: DigestSigner): QuarantineDigests {
+function digestsOf(config: Config, queue: Queue, signer: ReportSigner): QuarantineDigests {
   return new QuarantineDigests({
     queue,
-    signer,
+    signer: { sign: (order) => signer.sign({ ...order, requireTls: false, overdue: false }) },
     hostname: config.hostname,
     isRead: readersOf(config),
     reasonText: (reason) => (REASON_TEXT as Readonly<Record<string, string>>)[reason] ?? reason,

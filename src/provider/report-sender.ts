@@ -1,9 +1,8 @@
-import { createSecureContext, getCACertificates } from "node:tls";
 import type { Config } from "../config/index.ts";
 import type { PolicySource } from "../dns/index.ts";
 import type { MailLogStore } from "../mail-log/index.ts";
 import { aggregateMail, type DailyReportEvent, DailyReports, postReport } from "../reports/index.ts";
-import type { Network } from "./network.ts";
+import { type Network, trustOf } from "./network.ts";
 import type { SystemMail } from "./system-mail.ts";
 
 export interface ReportSenderOptions {
@@ -22,12 +21,11 @@ export interface ReportSenderOptions {
 export function openDailyReports(options: ReportSenderOptions): DailyReports {
   const { config, network, policies, log, mail, domain, onEvent } = options;
   const { hostname } = config;
-  const { resolver, dialer, ca } = network;
+  const { resolver, dialer } = network;
   const https = {
     resolver,
     dialer,
-    secureContext:
-      ca === null ? undefined : createSecureContext({ ca: [...getCACertificates("default"), ca] }),
+    secureContext: trustOf(network),
     allowPrivateAddresses: config.network.allowPrivateAddresses,
   };
   return new DailyReports({

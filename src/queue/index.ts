@@ -10,6 +10,7 @@ export {
   type DestinationChange,
   type DestinationCounts,
   type ExpiredMessage,
+  isQuarantined,
   type LeasedMessage,
   type LeaseRequest,
   type ListedMessage,
@@ -19,6 +20,7 @@ export {
   type NewRecipient,
   type Notify,
   type PendingOrder,
+  type QuarantinedMessage,
   type QuarantineNote,
   type QueueChange,
   type QueueCounts,
@@ -34,7 +36,7 @@ export {
   type StoredContent,
   type StoredMessage,
 } from "./queue-store.ts";
-export { releaseField } from "./release-field.ts";
+export { RELEASE_FIELD, releaseField } from "./release-field.ts";
 export { type RetryOptions, RetrySchedule } from "./retry-schedule.ts";
 export type { RecipientOutcome, WorkResult } from "./settlement.ts";
 export { headerOf, piecesOf } from "./stored-content.ts";

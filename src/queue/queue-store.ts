@@ -279,6 +279,13 @@ export interface ListedMessage {
   readonly recipients: readonly (Omit<QueuedRecipient, "state"> & { readonly state: RecipientState })[];
 }
 
+/** One in quarantine. */
+export type QuarantinedMessage = ListedMessage & { readonly quarantine: QuarantineNote };
+
+export function isQuarantined(message: ListedMessage): message is QuarantinedMessage {
+  return message.quarantine !== null;
+}
+
 export interface QueueCounts {
   /** Messages that wait for their next attempt. */
   readonly queued: number;

@@ -1,23 +1,26 @@
 import type { QuarantineNote } from "./queue-store.ts";
 
+/** Only this host may write it: arriving fields of that name are deleted. */
+export const RELEASE_FIELD = "X-VSMTP-Quarantine";
+
 /**
  * What tells the reader of a released message where it was, above everything else:
- * `X-VSMTP-Quarantine: released 2026-11-26T04:20Z; held since 2026-11-25T22:08Z; VSMTP/body; by policy`.
+ * `X-VSMTP-Quarantine: released 2026-11-26T04:20Z; kept since 2026-11-25T22:08Z; VSMTP/body; by policy`.
  *
- * @param heldSince Unix milliseconds, like `now`
+ * @param keptSince Unix milliseconds, like `now`
  */
 export function releaseField(
   { result, reason, decidedBy }: QuarantineNote,
-  heldSince: number,
+  keptSince: number,
   now: number,
 ): Buffer {
   const parts = [
     `released ${isoMinute(now)}`,
-    `held since ${isoMinute(heldSince)}`,
+    `kept since ${isoMinute(keptSince)}`,
     `VSMTP/${word(reason ?? result)}`,
     `by ${word(decidedBy)}`,
   ];
-  return Buffer.from(`X-VSMTP-Quarantine: ${parts.join(";\r\n ")}\r\n`);
+  return Buffer.from(`${RELEASE_FIELD}: ${parts.join(";\r\n ")}\r\n`);
 }
 
 function isoMinute(ms: number): string {

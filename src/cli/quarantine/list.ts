@@ -1,6 +1,11 @@
 import type { Command } from "commander";
 import { decodeEncodedWords } from "../../message/index.ts";
-import type { QueueFilter, QueueStore } from "../../queue/index.ts";
+import {
+  isQuarantined,
+  type QuarantinedMessage,
+  type QueueFilter,
+  type QueueStore,
+} from "../../queue/index.ts";
 import { firstOf } from "../administration/first-of.ts";
 import type { Column } from "../administration/table.ts";
 import { countArgument } from "../arguments.ts";
@@ -9,7 +14,7 @@ import { onQueue } from "../queue/on-queue.ts";
 import { recipientsText, shortDuration } from "../queue/text.ts";
 import type { Done } from "../run-command.ts";
 import { inQuarantine, type QuarantineChoice, quarantineFilter } from "./choice.ts";
-import { isKept, type KeptMessage, keptFields, keptObject } from "./kept-object.ts";
+import { quarantinedFields, quarantinedObject } from "./quarantined-object.ts";
 
 interface Options extends QuarantineChoice {
   readonly limit?: number;
@@ -29,12 +34,12 @@ export function defineList(parent: Command, done: Done): void {
       ["vsmtp quarantine list --to bob@example.org --from @example.net", "is it there, what Bob waits for?"],
       ["vsmtp quarantine list --reason body --all --json", "all of a kind, for a program"],
     ],
-    json: keptFields,
+    json: quarantinedFields,
     async run({ queue, printer }, options: Options) {
       const filter = quarantineFilter(options);
       const limit = options.all ? Number.POSITIVE_INFINITY : (options.limit ?? USUAL_LIMIT);
       await printer.printAll(firstOf(kept(queue, filter), limit), {
-        json: keptObject,
+        json: quarantinedObject,
         columns: columns(Date.now()),
         nothing: Object.keys(filter).length === 1 ? "nothing is in quarantine" : "no such messages",
       });
@@ -42,11 +47,11 @@ export function defineList(parent: Command, done: Done): void {
   });
 }
 
-async function* kept(queue: QueueStore, filter: QueueFilter): AsyncGenerator<KeptMessage> {
-  for await (const message of matching(queue, filter)) if (isKept(message)) yield message;
+async function* kept(queue: QueueStore, filter: QueueFilter): AsyncGenerator<QuarantinedMessage> {
+  for await (const message of matching(queue, filter)) if (isQuarantined(message)) yield message;
 }
 
-function columns(now: number): Column<KeptMessage>[] {
+function columns(now: number): Column<QuarantinedMessage>[] {
   return [
     { heading: "ID", cell: ({ id }) => id },
     { heading: "AGE", cell: ({ enqueuedAt }) => shortDuration(now - enqueuedAt) },

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { decodeEncodedWords, parseHeader } from "../../message/index.ts";
-import { headerOf, type StoredContent } from "../../queue/index.ts";
+import { headerOf, isQuarantined, type QuarantinedMessage, type StoredContent } from "../../queue/index.ts";
 import { formatFacts } from "../administration/facts.ts";
 import { isoMinute } from "../administration/time-text.ts";
 import { seconds } from "../queue/message-object.ts";
@@ -9,7 +9,7 @@ import { printContent } from "../queue/print-content.ts";
 import { senderText, sizeText } from "../queue/text.ts";
 import type { Done } from "../run-command.ts";
 import { UsageError } from "../usage-error.ts";
-import { isKept, type KeptMessage, keptFields, keptObject } from "./kept-object.ts";
+import { quarantinedFields, quarantinedObject } from "./quarantined-object.ts";
 
 interface Options {
   readonly header?: boolean;
@@ -28,14 +28,18 @@ export function defineShow(parent: Command, done: Done): void {
       ["vsmtp quarantine show 1M85MSH588YTNX5W", "who, what, why, and what was found out about it"],
       ["vsmtp quarantine show 1M85MSH588YTNX5W --raw | vsmtp explain", "what broke its signature"],
     ],
-    json: keptFields,
+    json: quarantinedFields,
     async run({ queue, printer }, { header, raw }: Options, id: string) {
       if (header && raw) throw new UsageError("say --header or --raw, not both");
       const [message] = await queue.list({ ids: [id], state: "quarantined" }, 1);
       const content = message && (await queue.content(id));
-      if (message === undefined || content == null || !isKept(message)) throw notThere(id);
+      if (message === undefined || content == null || !isQuarantined(message)) throw notThere(id);
       if (header || raw) await printContent(content, header === true);
-      else await printer.print(keptObject(message), textOf(message, await authenticationResults(content)));
+      else
+        await printer.print(
+          quarantinedObject(message),
+          textOf(message, await authenticationResults(content)),
+        );
     },
   });
 }
@@ -46,7 +50,7 @@ function notThere(id: string): UsageError {
   );
 }
 
-function textOf(message: KeptMessage, results: readonly string[]): string {
+function textOf(message: QuarantinedMessage, results: readonly string[]): string {
   const { quarantine: note } = message;
   return formatFacts(message.id, [
     ["from", decodeEncodedWords(note.from) || "–"],

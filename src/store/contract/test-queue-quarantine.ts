@@ -24,7 +24,7 @@ import {
 const DAY = 24 * HOUR;
 const release: QueueOrder = { kind: "release" };
 const history =
-  "X-VSMTP-Quarantine: released 2026-12-15T06:26Z;\r\n held since 2026-11-25T09:46Z;\r\n VSMTP/body;\r\n by policy\r\n";
+  "X-VSMTP-Quarantine: released 2026-12-15T06:26Z;\r\n kept since 2026-11-25T09:46Z;\r\n VSMTP/body;\r\n by policy\r\n";
 const RELEASED = Date.parse("2026-12-15T06:26:30Z");
 
 /** What is kept from its recipients until somebody lets it go (ACT-1). */

@@ -14,8 +14,8 @@ import { deleteNotes, notesOf } from "./quarantine-notes.ts";
 export function* releaseQuarantined(rows: readonly Row[], now: number): Program<void> {
   const notes = yield* notesOf(rows);
   for (const [id, note] of notes) {
-    const heldSince = yield* first("SELECT enqueued_at FROM message WHERE id = ?", id);
-    const field = releaseField(note, heldSince === null ? now : integer(heldSince, "enqueued_at"), now);
+    const keptSince = yield* first("SELECT enqueued_at FROM message WHERE id = ?", id);
+    const field = releaseField(note, keptSince === null ? now : integer(keptSince, "enqueued_at"), now);
     yield* prepend(id, field);
     yield* run(
       `UPDATE message SET size = size + ?, expires_at = expires_at + ? - enqueued_at,

@@ -1,15 +1,8 @@
-import type { ListedMessage, QuarantineNote } from "../../queue/index.ts";
+import type { QuarantinedMessage } from "../../queue/index.ts";
 import { seconds } from "../queue/message-object.ts";
 
-/** A message in quarantine. */
-export type KeptMessage = ListedMessage & { readonly quarantine: QuarantineNote };
-
-export function isKept(message: ListedMessage): message is KeptMessage {
-  return message.quarantine !== null;
-}
-
 /** What programs are told of it. */
-export const keptFields = {
+export const quarantinedFields = {
   id: "names it in replies, Received fields and logs",
   from: "From as it stands in the header",
   authors: "the addresses of From, as far as they can be read",
@@ -25,11 +18,13 @@ export const keptFields = {
   client: "the address that it came from",
   sender: "envelope sender; empty for reports",
   size: "octets",
-  held_at: "when it came",
+  enqueued_at: "when it came",
   until: "when it is deleted",
 } as const;
 
-export function keptObject(message: KeptMessage): Record<keyof typeof keptFields, unknown> {
+export function quarantinedObject(
+  message: QuarantinedMessage,
+): Record<keyof typeof quarantinedFields, unknown> {
   const { quarantine: note } = message;
   return {
     id: message.id,
@@ -47,7 +42,7 @@ export function keptObject(message: KeptMessage): Record<keyof typeof keptFields
     client: note.client,
     sender: message.sender,
     size: message.size,
-    held_at: seconds(message.enqueuedAt),
+    enqueued_at: seconds(message.enqueuedAt),
     until: seconds(note.until),
   };
 }
