@@ -86,5 +86,5 @@ test("what cannot be told is said", async () => {
   );
   await cli.refuses("policy strict.test eve@few.test", /eve@few\.test has no mailbox here/);
   await cli.refuses("policy 12..3 bob@dest.test", /"12\.\.3" is neither an address nor a domain/);
-  await cli.refuses("policy strict.test bob@dest.test --client x", /must be an IP address/);
+  await cli.refuses("policy strict.test bob@dest.test --client x", /must be an IPv4 or IPv6 address/);
 });
