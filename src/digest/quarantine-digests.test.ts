@@ -172,6 +172,16 @@ test("each recipient is told once of each day, in plain words", async (t) => {
   assert.deepEqual(await send(), { sent: 1, complete: true }, "what came meanwhile");
 });
 
+test("whatever stands in quotes in RCPT stays in quotes: nobody else is told", async (t) => {
+  const { signer, clock, keep, send, queue } = await open(t);
+  const hostile = '"victim@elsewhere.test> notify=never orcpt=rfc822;a"@dest.test';
+  await keep(MIDNIGHT - 1, kept([hostile]));
+  clock.at = MIDNIGHT;
+  await send();
+  assert.equal(signer.orders[0]?.recipient, hostile);
+  assert.match((await textsOf(queue))[0] ?? "", /^To: <"victim@elsewhere\.test> .*"@dest\.test>\r$/m);
+});
+
 test("of several processes one tells; what cannot be signed is told later, what is not there any more never", async (t) => {
   const { queue, clock, signer, start, keep, send } = await open(t);
   await keep(MIDNIGHT - 9 * DAY, kept(["late@dest.test"]));

@@ -1,6 +1,6 @@
 import { isAscii } from "node:buffer";
 import { hash } from "node:crypto";
-import { addressText, parseAddress } from "../message/index.ts";
+import { formatAddress, parseAddress } from "../message/index.ts";
 import {
   firstMessageIdAt,
   isQuarantined,
@@ -113,7 +113,8 @@ export class QuarantineDigests {
   #note(byRecipient: Map<string, Kept>, recipient: string, message: QuarantinedMessage): void {
     const parsed = parseAddress(recipient);
     if (!parsed.ok || !this.#options.isRead(parsed.address.localPart, parsed.address.domain)) return;
-    const name = addressText(parsed.address);
+    // Quoted where it must be: what a stranger wrote in RCPT stands in a header, and in RCPT again.
+    const name = formatAddress(parsed.address);
     const kept = byRecipient.get(name) ?? {
       recipient: name,
       domain: parsed.address.domain,
