@@ -8,6 +8,7 @@ import {
   type HeaderField,
   parseHeader,
   parseMailboxes,
+  subjectPrefix,
 } from "../message/index.ts";
 import { SIGNATURE_FIELD } from "../signature/index.ts";
 
@@ -33,14 +34,13 @@ const REMOVED: ReadonlySet<string> = new Set([
 ]);
 
 const MAX_NAME = 200;
-const MAX_FIRST_LINE = 900;
 
 /** The names that the list's signature covers beyond the core set (SIG-45), so that nobody adds or exchanges them. */
 export const LIST_COVERED = ["list-unsubscribe", "list-unsubscribe-post"] as const;
 
 /** The header of a post: the author's, but for what a list changes. What our border recorded stays in it (CUS-7). */
 export function listHeader(header: Header, options: ListHeaderOptions): Header {
-  const { address, name, rewriteFrom, subjectPrefix } = options;
+  const { address, name, rewriteFrom, subjectPrefix: prefix } = options;
   const { octets } = header;
   const added: Uint8Array[] = [Buffer.from(listFields(address, name))];
   if (!rewriteFrom) added.push(Buffer.from(`Sender: ${formatAddress(address)}\r\n`));
@@ -51,12 +51,14 @@ export function listHeader(header: Header, options: ListHeaderOptions): Header {
     // Answers to the author find him.
     if (!has("reply-to")) added.push(Buffer.from("Reply-To:"), octets.subarray(from.valueStart, from.end));
   }
-  if (subjectPrefix !== null && !has("subject")) added.push(Buffer.from(`Subject: ${subjectPrefix}\r\n`));
+  if (prefix !== null && !has("subject")) added.push(Buffer.from(`Subject: ${prefix}\r\n`));
   const kept = header.fields.flatMap((field): Uint8Array[] => {
     if (REMOVED.has(field.name) || field.name.startsWith("list-")) return [];
     if (field.name === "from" && rewriteFrom) return [];
-    if (field.name === "subject" && subjectPrefix !== null) return [subject(header, field, subjectPrefix)];
-    return [octets.subarray(field.start, field.end)];
+    const whole = octets.subarray(field.start, field.end);
+    if (field.name !== "subject" || prefix === null) return [whole];
+    const value = octets.subarray(field.valueStart, field.end);
+    return [octets.subarray(field.start, field.valueStart), subjectPrefix(header, field, prefix), value];
   });
   return parseHeader(Buffer.concat([...added, ...kept]));
 }
@@ -91,15 +93,4 @@ function shownAuthor(header: Header, from: HeaderField, list: string): string {
     .slice(0, MAX_NAME)
     .replaceAll(/["\\]/g, "\\$&");
   return `"${plain} via ${list}"`;
-}
-
-function subject(header: Header, field: HeaderField, prefix: string): Uint8Array {
-  const { octets } = header;
-  const whole = octets.subarray(field.start, field.end);
-  if (fieldText(header, field).includes(prefix)) return whole;
-  const value = octets.subarray(field.valueStart, field.end);
-  const firstLine = value.indexOf("\r\n");
-  const isBlank = value[0] === 32 || value[0] === 9;
-  const gap = firstLine > MAX_FIRST_LINE ? "\r\n" : "";
-  return Buffer.concat([Buffer.from(`Subject: ${prefix}${gap}${isBlank ? "" : " "}`), value]);
 }

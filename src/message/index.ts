@@ -36,3 +36,4 @@ export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
 export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";
 export { QuotedPrintableEncoder } from "./seven-bit/quoted-printable-encoder.ts";
 export type { SevenBitPlan } from "./seven-bit/seven-bit-plan.ts";
+export { subjectPrefix } from "./subject-prefix.ts";

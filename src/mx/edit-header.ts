@@ -1,4 +1,10 @@
-import { claimsAuthservId, fieldText, type Header, type HeaderField } from "../message/index.ts";
+import {
+  claimsAuthservId,
+  fieldText,
+  type Header,
+  type HeaderField,
+  subjectPrefix,
+} from "../message/index.ts";
 
 export interface HeaderEdits {
   readonly authservId: string;
@@ -13,39 +19,28 @@ export interface HeaderEdits {
  * RFC 8601 §5), flag and the like; perhaps with something before its subject. All other octets stay as they came, so
  * signatures over them hold.
  */
-export function editHeader(header: Header, { authservId, ours, subjectPrefix }: HeaderEdits): Uint8Array {
+export function editHeader(
+  header: Header,
+  { authservId, ours, subjectPrefix: prefix }: HeaderEdits,
+): Uint8Array {
   const { octets, fields } = header;
-  const subject = subjectPrefix === null ? undefined : fields.find(({ name }) => name === "subject");
+  const subject = prefix === null ? undefined : fields.find(({ name }) => name === "subject");
   const kept: Uint8Array[] = [];
   let from = 0;
   for (const field of fields) {
-    if (field === subject) {
-      kept.push(octets.subarray(from, field.valueStart), prefixed(header, field, subjectPrefix as string));
+    if (field === subject && prefix !== null) {
+      kept.push(octets.subarray(from, field.valueStart), subjectPrefix(header, field, prefix));
       from = field.valueStart;
     } else if (ours.has(field.name) || claims(header, field, authservId)) {
       kept.push(octets.subarray(from, field.start));
       from = field.end;
     }
   }
-  if (subjectPrefix !== null && subject === undefined)
-    kept.unshift(Buffer.from(`Subject: ${subjectPrefix}\r\n`));
+  if (prefix !== null && subject === undefined) kept.unshift(Buffer.from(`Subject: ${prefix}\r\n`));
   if (kept.length === 0) return octets;
   return Buffer.concat([...kept, octets.subarray(from)]);
 }
 
 function claims(header: Header, field: HeaderField, authservId: string): boolean {
   return field.name === "authentication-results" && claimsAuthservId(fieldText(header, field), authservId);
-}
-
-const SPACE = 32;
-const TAB = 9;
-
-/** What comes before the text: on a line of its own, since that text's first line may have all the length it may have. */
-function prefixed(header: Header, field: HeaderField, prefix: string): Uint8Array {
-  if (fieldText(header, field).includes(prefix)) return new Uint8Array();
-  const next = header.octets[field.valueStart];
-  const folded = next === SPACE || next === TAB;
-  // A text that begins with its own fold, or is empty, goes on where the prefix ends.
-  if (next === 13 || next === undefined) return Buffer.from(` ${prefix}`);
-  return Buffer.from(` ${prefix}\r\n${folded ? "" : " "}`);
 }

@@ -191,12 +191,12 @@ test("tagged mail carries the operator's fields and a word before its subject; f
     /\r\nX-VSMTP-Flag: tag; VSMTP\/unsigned\r\nX-Spam-Flag: YES\r\nReceived: from out\.test [\s\S]*\r\nX-Spam-Status: kept\r\nFrom: /,
   );
   assert.doesNotMatch(stored, /flag: NO/);
-  assert.match(stored, /\r\nSubject: \[unverified\]\r\n Lunch\?\r\n\r\nNoon\?\r\n$/);
+  assert.match(stored, /\r\nSubject: \[unverified\] Lunch\?\r\n\r\nNoon\?\r\n$/);
   const subjects: [written: string, marked: string][] = [
-    ["Subject:Lunch?", "Subject: [unverified]\r\n Lunch?"],
+    ["Subject:Lunch?", "Subject: [unverified] Lunch?"],
     ["Subject:\r\n Lunch?", "Subject: [unverified]\r\n Lunch?"],
     ["Subject:", "Subject: [unverified]"],
-    ["Subject: =?utf-8?q?Mittag=3F?=", "Subject: [unverified]\r\n =?utf-8?q?Mittag=3F?="],
+    ["Subject: =?utf-8?q?Mittag=3F?=", "Subject: [unverified] =?utf-8?q?Mittag=3F?="],
     ["Subject: Re: [unverified] Lunch?", "Subject: Re: [unverified] Lunch?"],
     [`Subject: ${"x".repeat(980)}`, `Subject: [unverified]\r\n ${"x".repeat(980)}`],
   ];
