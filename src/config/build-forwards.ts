@@ -1,4 +1,4 @@
-import type { Forward, MailingList } from "./config.ts";
+import type { Forward, MailingList } from "./hosted-domain.ts";
 import { formatPath, type Report } from "./problems.ts";
 import { resolveFile } from "./resolve-file.ts";
 import type { Settings } from "./schema.ts";
@@ -11,7 +11,7 @@ export const LIST_SUFFIXES = ["-bounces", "-owner"] as const;
 /** So that these fit behind it (RFC 5321 §4.5.3.1.1). */
 const MAX_LIST_NAME = 50;
 
-/** A local part as it is compared. */
+/** A local part, or an address whose domain is canonical, as it is compared. */
 export function canonicalLocalPart(name: string): string {
   return name.normalize("NFC").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

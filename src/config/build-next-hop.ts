@@ -1,4 +1,4 @@
-import type { NextHop, NextHopCredentials } from "./config.ts";
+import type { NextHop, NextHopCredentials } from "./next-hop.ts";
 import { formatPath, type Report } from "./problems.ts";
 import { resolveFile } from "./resolve-file.ts";
 import type { Settings } from "./schema.ts";

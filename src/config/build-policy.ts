@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { canonicalLocalPart } from "./build-forwards.ts";
 import type { Config } from "./config.ts";
 import { policy as schema } from "./policy-schema.ts";
 import type { DomainPolicySettings, PolicySettings, SenderRule } from "./policy-settings.ts";
@@ -91,7 +92,7 @@ function buildTrusted(written: z.infer<typeof schema>["trusted"], report: Report
     if (client.length + arc.length + dkim.length + forwarder.length === 0) {
       report(path, `${formatPath(path)} says not whom to trust; set client, arc, dkim or forwarder`);
     }
-    return { name, clients: client, arc, dkim, forwarders: forwarder.map(canonical) };
+    return { name, clients: client, arc, dkim, forwarders: forwarder.map(canonicalLocalPart) };
   });
 }
 
@@ -107,10 +108,6 @@ function buildFields(
     }
     return { name, value };
   });
-}
-
-function canonical(address: string): string {
-  return address.normalize("NFC").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** What applies where nothing is set. */

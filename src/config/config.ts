@@ -1,4 +1,12 @@
-import type { DomainPolicySettings, PolicySettings } from "./policy-settings.ts";
+import type { HostedDomain } from "./hosted-domain.ts";
+import type { NextHop, SecretSource } from "./next-hop.ts";
+import type { PolicySettings } from "./policy-settings.ts";
+import type {
+  KeyLookupSettings,
+  MailLogSettings,
+  NeighbourSettings,
+  QuarantineSettings,
+} from "./receiving-settings.ts";
 import type { ReportSettings } from "./report-settings.ts";
 
 /** What `vsmtp serve` runs in one process. */
@@ -56,27 +64,10 @@ export interface Config {
   readonly reports: ReportSettings;
   readonly log: MailLogSettings;
   readonly keyLookup: KeyLookupSettings;
-  /** SPF, DKIM, DMARC and ARC of incoming mail (NBR-1). */
-  readonly neighbours: {
-    readonly enabled: boolean;
-    /** For everything that they wait for. */
-    readonly deadlineMs: number;
-  };
+  readonly neighbours: NeighbourSettings;
   readonly delivery: DeliverySettings;
   readonly network: NetworkSettings;
   readonly limits: Limits;
-}
-
-/** What becomes of mail whose action is quarantine (ACT-1). */
-export interface QuarantineSettings {
-  /** `store`: operators keep it, and release what is wanted. `mailbox`: it goes into its mailbox's folder `.Junk`. */
-  readonly into: "store" | "mailbox";
-  /** After how long it is deleted from the store. */
-  readonly keepMs: number;
-  /** Octets that may be in the store; what would be more is answered 452, and comes again. */
-  readonly most: number;
-  /** Recipients are told once a day of what came for them. */
-  readonly digest: "never" | "daily";
 }
 
 /** Of the key server, in each of its processes. */
@@ -87,12 +78,6 @@ export interface KeyServerLimits {
   readonly requestsPerMinute: number;
   /** Networks, as `192.0.2.0/24`, to which the last two do not apply. */
   readonly exempt: readonly string[];
-}
-
-/** What is written down of each message that comes in or is handed in. */
-export interface MailLogSettings {
-  readonly enabled: boolean;
-  readonly keepMs: number;
 }
 
 export interface StoreSettings {
@@ -117,29 +102,6 @@ export type StoreSource =
   | { readonly kind: "variable"; readonly name: string };
 
 export type MasterKeySource = SecretSource;
-
-/** Where a secret is. */
-export type SecretSource =
-  | { readonly kind: "file"; readonly path: string }
-  /** systemd's, by its name. */
-  | { readonly kind: "credential"; readonly name: string }
-  /** An environment variable. */
-  | { readonly kind: "variable"; readonly name: string };
-
-/** How keys of other domains are found. */
-export interface KeyLookupSettings {
-  /** What key servers have to prove, where their domain does not ask for more itself (TRU-8). */
-  readonly requiredTrust: "host" | "domain";
-  /** Whether TLSA records of key servers (TRU-3) and MTA-STS policies (TRU-6) are looked up. */
-  readonly dane: boolean;
-  readonly mtaSts: boolean;
-  /** Keys of domains that are known for less than a week are remembered as others, or asked for each time (CCH-8). */
-  readonly strangers: "remember" | "ask";
-  /** What mail is of a domain without record all of whose hosts refuse connections for more than an hour (DIS-10). */
-  readonly refusingHosts: "defer" | "fail";
-  /** Networks of hosts that bring everybody's mail: they do not pay for keys that are not there (CCH-14). */
-  readonly gateways: readonly string[];
-}
 
 export interface DeliverySettings {
   readonly giveUpAfterMs: number;
@@ -230,74 +192,10 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-export interface HostedDomain {
-  /** A-labels, lower case. */
-  readonly name: string;
-  /** Mail goes to Maildirs here, or on to an inner server. */
-  readonly target:
-    | { readonly kind: "maildir"; readonly mailboxes: Mailboxes }
-    | { readonly kind: "next-hop"; readonly nextHop: NextHop };
-  /** Addresses that stand for others, by canonical local part; they come before mailboxes of that name. */
-  readonly forwards: ReadonlyMap<string, Forward>;
-  readonly lists: ReadonlyMap<string, MailingList>;
-  readonly policy: DomainPolicySettings;
-}
-
-/** Mail goes on to other addresses, here or elsewhere. */
-export interface Forward {
-  /** `local@domain`, the domain in A-labels and lower case. */
-  readonly to: readonly string[];
-  /** It stays in the mailbox of that name, too. */
-  readonly keep: boolean;
-}
-
-/** An address whose mail goes to all members, with a header of the list's own (CUS-6). */
-export interface MailingList {
-  readonly members:
-    | { readonly kind: "listed"; readonly addresses: readonly string[] }
-    /** One address a line. */
-    | { readonly kind: "file"; readonly path: string };
-  /** Who may write to it: members whose signatures pass, or everybody. */
-  readonly posts: "members" | "anyone";
-  /** Whom posts are From: the list, the author with the list in Sender, or what the author's domain bears. */
-  readonly from: "auto" | "rewrite" | "sender";
-  /** Stands before subjects, such as `[team]`; null for nothing. */
-  readonly subjectPrefix: string | null;
-  /** Gets what comes back, and what members ask; null: it is dropped. */
-  readonly owner: string | null;
-}
-
-export interface Mailboxes {
-  /** Maildir by canonical local part (unencoded, ASCII in lower case). */
-  readonly listed: ReadonlyMap<string, string>;
-  /** Where each folder is the Maildir of the local part that is its name. */
-  readonly root: string | null;
-  /** Maildir of all other local parts; null: there are none. */
-  readonly catchAll: string | null;
-}
-
 export interface Route {
   /** A domain; `.domain` for all below it; `*` for all. The longest that fits decides. */
   readonly pattern: string;
   readonly nextHop: NextHop;
-}
-
-/** A server that mail goes to because the settings say so. */
-export interface NextHop {
-  readonly place:
-    | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-    | { readonly kind: "unix"; readonly path: string };
-  readonly protocol: "smtp" | "lmtp";
-  /** `required` and `implicit` check the certificate; `opportunistic` takes what is offered. */
-  readonly tls: "none" | "opportunistic" | "required" | "implicit";
-  /** Null: this host does not log in. */
-  readonly credentials: NextHopCredentials | null;
-}
-
-export interface NextHopCredentials {
-  readonly user: string;
-  /** It holds the password. */
-  readonly passwordSource: SecretSource;
 }
 
 export interface HostAndPort {

@@ -1,5 +1,5 @@
 import { LIST_SUFFIXES } from "./build-forwards.ts";
-import type { Forward, HostedDomain, MailingList } from "./config.ts";
+import type { Forward, HostedDomain, MailingList } from "./hosted-domain.ts";
 
 /** What an address stands for that is no mailbox, or not only one. */
 export type Expansion =

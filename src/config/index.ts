@@ -4,21 +4,13 @@ export type {
   Config,
   DeliverySettings,
   DkimSettings,
-  Forward,
   HostAndPort,
-  HostedDomain,
   Limits,
   Listener,
-  Mailboxes,
-  MailingList,
   NetworkSettings,
-  NextHop,
-  NextHopCredentials,
-  QuarantineSettings,
   RemoteVaultSettings,
   Role,
   Route,
-  SecretSource,
   SmtpListener,
   StoreSettings,
   StoreSource,
@@ -26,7 +18,9 @@ export type {
   TokenSettings,
 } from "./config.ts";
 export { type Expansion, findExpansion } from "./find-expansion.ts";
+export type { Forward, HostedDomain, Mailboxes, MailingList } from "./hosted-domain.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
+export type { NextHop, NextHopCredentials, SecretSource } from "./next-hop.ts";
 export {
   type DomainPolicySettings,
   fitsDomain,
@@ -36,6 +30,7 @@ export {
   type TrustedSource,
 } from "./policy-settings.ts";
 export { formatProblem, type Problem } from "./problems.ts";
+export type { QuarantineSettings } from "./receiving-settings.ts";
 export type { ReportSettings } from "./report-settings.ts";
 export { usesQueue } from "./uses-queue.ts";
 export { parseRedirectTarget } from "./values.ts";

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import type { SecretSource, StoreSource } from "./config.ts";
+import type { StoreSource } from "./config.ts";
+import type { SecretSource } from "./next-hop.ts";
 
 /** A file's path becomes absolute. */
 export function resolveFile<Source extends StoreSource | SecretSource>(

@@ -1,14 +1,8 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
-import type {
-  HostAndPort,
-  KeySetSource,
-  MasterKeySource,
-  NextHop,
-  SecretSource,
-  StoreSource,
-} from "./config.ts";
+import type { HostAndPort, KeySetSource, MasterKeySource, StoreSource } from "./config.ts";
+import type { NextHop, SecretSource } from "./next-hop.ts";
 
 // The kinds of text that settings are written in. Each says in one sentence what it wants.
 
