@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostedDomain } from "../config/index.ts";
@@ -278,6 +279,22 @@ test("stop: what is in work ends well; after the grace it is given back, and del
   );
   await second.queue.enqueue([message()]);
   await second.attempts(1);
+});
+
+test("stop: storage that does not record what became of mail is waited for so long, and no longer", async (t) => {
+  const { port, taken } = await startServer(t);
+  const { folder, queue, delivery, dialled } = await startDelivery(t, { "mx.dest.test": port });
+  const other = new DatabaseSync(join(folder, "queue.sqlite"));
+  await queue.enqueue([message()]);
+  while (dialled.length === 0) await sleep(1);
+  other.exec("BEGIN EXCLUSIVE");
+  while (taken.length === 0) await sleep(1);
+  const begun = performance.now();
+  await delivery.stop(50, 50);
+  await queue.close();
+  assert.ok(performance.now() - begun < 15_000, `${performance.now() - begun} ms`);
+  other.exec("COMMIT");
+  other.close();
 });
 
 test("many messages within narrow limits arrive once each", async (t) => {

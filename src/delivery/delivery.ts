@@ -107,16 +107,19 @@ export class Delivery {
 
   /**
    * Takes up no more messages and lets those in work come to their end; after `graceMs` milliseconds their connections
-   * are closed, and what was not delivered stays leased until the queue is closed, which gives it back.
+   * are closed, and what was not delivered stays leased until the queue is closed, which gives it back. Where storage has
+   * not taken the outcomes after another `recordMs`, they are given up as in a crash: nobody waits for a database to come back.
    */
-  async stop(graceMs = 10_000): Promise<void> {
+  async stop(graceMs = 10_000, recordMs = 5000): Promise<void> {
     const stopped = this.#scheduler.stop();
-    const timer = setTimeout(() => {
+    const givenUp = Promise.withResolvers<void>();
+    let timer = setTimeout(() => {
       this.#aborted.abort();
       this.#pool.abort();
+      timer = setTimeout(() => givenUp.resolve(), recordMs);
     }, graceMs);
     await stopped;
-    await this.#scheduler.ended();
+    await Promise.race([this.#scheduler.ended(), givenUp.promise]);
     clearTimeout(timer);
     await this.#pool.close();
   }

@@ -308,13 +308,16 @@ export class Queue {
     return await orderAll(this.#store, filter, order, this.#clock.now(), () => this.#work.wake());
   }
 
-  /** Gives back what is still leased, so that the next process need not wait. The store stays open. */
+  /**
+   * Gives back what is still leased, so that the next process need not wait; where the store refuses, the leases run out.
+   * The store stays open.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTidying?.();
     this.#work.wake();
     await this.#tidying;
-    await this.#leases.close();
+    await this.#leases.close().catch(onlyStorage);
   }
 
   #prepare(message: NewMessage, now: number): StoredMessage[] {
