@@ -64,7 +64,9 @@ export async function startProvider(
     }
     const vault = queue && (await openSubmissionVault(shared, access));
     if (vault) closers.push(() => vault.close());
-    const dkim = await openDkim(config.submission.dkim);
+    // An MX that signs nothing does not even read them.
+    const signs = config.roles.has("submission") || config.roles.has("delivery");
+    const dkim = await openDkim(signs ? config.submission.dkim : []);
     if (mail && config.roles.has("delivery")) {
       // Where the vault is elsewhere, so are the keys that sign, whatever a key server here has.
       const keys = config.submission.vault === null ? keyring : null;
