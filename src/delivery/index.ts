@@ -3,12 +3,7 @@ export type { AddressExpansion, ExpandableAddress, Expanded } from "./address-ex
 export { Delivery } from "./delivery.ts";
 export type { FindMaildir } from "./local-delivery.ts";
 export { type MaildirMessage, storeInMaildir } from "./maildir.ts";
-export {
-  type DeliveryEvent,
-  type DeliveryLimits,
-  type DeliveryOptions,
-  defaultDeliveryLimits,
-} from "./options.ts";
+export type { DeliveryEvent, DeliveryLimits, DeliveryOptions } from "./options.ts";
 export type { ReportOrder, ReportSigner, SignedReport } from "./reports/report-signer.ts";
 export { describe, ownResult, type RecipientResult, type Result } from "./result.ts";
 export type { SenderStanding } from "./sender-standing.ts";

@@ -27,7 +27,6 @@ export {
 export {
   dnsPolicySource,
   findPolicy,
-  lookUpPolicyRecord,
   type PolicyAnswer,
   type PolicyRecordAnswer,
   type PolicySource,

@@ -41,10 +41,10 @@ const silentMs = 30_000;
 type DnsFailed = PolicyRecordAnswer & { readonly kind: "failure" };
 
 /**
- * Policy records out of the DNS, each remembered for its `ma`: it serves when the DNS fails (POL-15) and when there is
- * no record any more (POL-10), so that whoever suppresses it gains nothing. A record that is there replaces what is
- * remembered, soon or at once, and a denial that DNSSEC vouches for ends it: only the owner can have said that. A flood of domains pushes
- * out those that are new, never those seen on several days.
+ * Policy records out of the DNS, each remembered for its `ma`: it serves when the DNS fails (POL-15) and when there is no
+ * record any more (POL-10), so that whoever suppresses it gains nothing. A record that is there replaces what is
+ * remembered, soon or at once, and a denial that DNSSEC vouches for ends it: only the owner can have said that. A flood of
+ * domains pushes out those that are new, never those seen on several days.
  */
 export class PolicyMemory implements PolicySource {
   readonly #resolver: Resolver;

@@ -14,8 +14,6 @@ export interface NameRecords {
   readonly ttlSeconds?: number;
 }
 
-export type RecordKind = Exclude<keyof NameRecords, "ttlSeconds">;
-
 /** The records of one name and type, ready to be sent. */
 export function recordsOf(name: string, type: string, records: NameRecords, ttlSeconds: number): Answer[] {
   const ttl = records.ttlSeconds ?? ttlSeconds;

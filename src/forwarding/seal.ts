@@ -3,8 +3,9 @@ import type { ScannedMessage } from "../signature/index.ts";
 import type { DkimSigners } from "../signing/index.ts";
 
 /**
- * An ARC set of a domain of ours (RFC 8617), for servers behind us that know no VSMTP: it tells what our border recorded when
- * the message came (CUS-7). Empty where no border of ours saw it, the domain has no DKIM key, or the chain so far does not hold.
+ * An ARC set of a domain of ours (RFC 8617), for servers behind us that know no VSMTP: it tells what our border recorded
+ * when the message came (CUS-7). Empty where no border of ours saw it, the domain has no DKIM key, or the chain so far does
+ * not hold.
  *
  * @param message as it is passed on, but for what each copy gets
  */

@@ -91,7 +91,10 @@ export interface DeliveredEntry {
   readonly detail: string;
 }
 
-/** Takes entries and never holds anybody up: what cannot be written now waits a while in memory, then is counted and dropped. */
+/**
+ * Takes entries and never holds anybody up: what cannot be written now waits a while in memory, then is counted and
+ * dropped.
+ */
 export interface MailLog {
   received(entry: ReceivedEntry): void;
   submitted(entry: SubmittedEntry): void;

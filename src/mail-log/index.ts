@@ -1,7 +1,7 @@
 // What became of each message that came in: kept for a set time, for help desks and for reports.
 export type { CopiedEntry, DeliveredEntry, MailLog, ReceivedEntry, SubmittedEntry } from "./entries.ts";
 export { beginForgetting, type ForgettingOptions } from "./forgetting.ts";
-export { LateMailLogStore } from "./late-store.ts";
+export { LateMailLogStore } from "./late-mail-log-store.ts";
 export {
   type AggregateRow,
   type LoggedMessage,

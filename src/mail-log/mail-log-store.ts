@@ -32,7 +32,10 @@ export interface MailStory {
   readonly deliveries: readonly DeliveredEntry[];
 }
 
-/** All that is given must hold of a message; a verdict, an action and a Message-ID are known of mail that came in only. Addresses in any letters; `@example.org` is any address of that domain. */
+/**
+ * All that is given must hold of a message; a verdict, an action and a Message-ID are known of mail that came in only.
+ * Addresses in any letters; `@example.org` is any address of that domain.
+ */
 export interface MailLogFilter {
   /** Came in by an MX, or was handed in by a user. */
   readonly direction?: LoggedMessage["direction"];

@@ -10,7 +10,7 @@ import type { MxOptions } from "./mx-options.ts";
 import { quarantineNote } from "./quarantine-note.ts";
 import type { Recipients } from "./recipients.ts";
 import { record } from "./record.ts";
-import { replayKeys } from "./replay.ts";
+import { replayKeys } from "./replay-keys.ts";
 
 export interface CarryingOut extends Pick<MxOptions, "hostname" | "queue" | "policy" | "quarantine"> {
   readonly recipients: Recipients;

@@ -3,7 +3,7 @@ import { fromDomains } from "../signature/index.ts";
 import { type ActionContext, type Decision, decideAction, type Verified } from "../verification/index.ts";
 import type { Incoming } from "./incoming.ts";
 import type { DomainSettings } from "./mx-options.ts";
-import type { Rulebook } from "./rules.ts";
+import type { Rulebook } from "./rulebook.ts";
 import type { TrustedSources } from "./trusted-sources.ts";
 
 /** What the action depends on beside what was found out of the message. */

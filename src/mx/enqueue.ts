@@ -11,7 +11,7 @@ import { contentOf } from "../reception/index.ts";
 import type { Decision } from "../verification/index.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Recorded } from "./record.ts";
-import type { ReplayKeys } from "./replay.ts";
+import type { ReplayKeys } from "./replay-keys.ts";
 
 export interface Enqueueing {
   readonly recipients: readonly NewRecipient[];

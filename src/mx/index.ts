@@ -2,5 +2,5 @@
 export type { MxEvent, MxRefusal } from "./mx-event.ts";
 export { MxHandler } from "./mx-handler.ts";
 export type { DomainSettings, MailboxAnswer, MxOptions } from "./mx-options.ts";
-export { Rulebook } from "./rules.ts";
+export { Rulebook } from "./rulebook.ts";
 export { TrustedSources } from "./trusted-sources.ts";

@@ -14,7 +14,7 @@ import { described, incoming } from "./incoming.ts";
 import { isForgedBounce, judge } from "./judge.ts";
 import type { DomainSettings, MxOptions } from "./mx-options.ts";
 import { Recipients } from "./recipients.ts";
-import { Rulebook } from "./rules.ts";
+import { Rulebook } from "./rulebook.ts";
 import { TrustedSources } from "./trusted-sources.ts";
 
 /** A transaction between MAIL and the end of its content. */

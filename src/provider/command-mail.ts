@@ -21,7 +21,8 @@ export interface CommandMail extends AsyncDisposable {
  *
  * @param domain whose role account writes
  * @param actor who, for the audit log
- * @throws QueueStoreError, SpoolError, KeyringStoreError, MasterKeyError, StoreMismatchError, Error: it cannot be used, or not now
+ * @throws QueueStoreError, SpoolError, KeyringStoreError, MasterKeyError, StoreMismatchError, Error: it cannot be used, or
+ * not now
  */
 export async function openCommandMail(
   config: Config,

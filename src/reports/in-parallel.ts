@@ -1,4 +1,7 @@
-/** Does something with each item, so many at a time. After a failure no more are begun; rejects with it when those under way have ended. */
+/**
+ * Does something with each item, so many at a time. After a failure no more are begun; rejects with it when those under way
+ * have ended.
+ */
 export async function inParallel<T>(
   atATime: number,
   items: readonly T[],

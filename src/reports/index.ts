@@ -1,7 +1,7 @@
 // Reports between mail systems: what became of a domain's mail in a day (REP-1), and complaints about spam by an
 // identity that was verified (REP-4). Sending, taking and reading them.
 export { type AbuseMailOptions, type AbuseReport, abuseMail } from "./abuse-report.ts";
-export { aggregateMail, type MailOptions, REPORT_TYPE } from "./aggregate-mail.ts";
+export { aggregateMail, type MailOptions } from "./aggregate-mail.ts";
 export { type AggregateReport, packAggregateReport, type ReportRow } from "./aggregate-report.ts";
 export { type Complaint, complaintAbout } from "./complaint.ts";
 export {

@@ -9,7 +9,8 @@ import { isPostgresqlUrl } from "./store-location.ts";
  *
  * @param location see `mailLogLocation`
  * @param options where the location is a file
- * @throws MailLogStoreError when the store cannot be reached or used now, StoreMismatchError when it is newer than this program or another's
+ * @throws MailLogStoreError when the store cannot be reached or used now, StoreMismatchError when it is newer than this
+ * program or another's
  */
 export async function openMailLogStore(location: string, options: SqliteOptions = {}): Promise<MailLogStore> {
   if (!isPostgresqlUrl(location)) return new SqlMailLogStore(new SqliteLogDriver(location, options));

@@ -90,5 +90,5 @@ function* endLeases(rows: readonly Row[], now: number): Program<Ended> {
       destinations.waits(destination as string, dueAt as number);
   }
   yield* destinations.write();
-  return { count: rows.length, files };
+  return { outcome: rows.length, files };
 }

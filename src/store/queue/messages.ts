@@ -54,9 +54,9 @@ export function* lockMessages(ids: readonly string[], locks: RowLocks): Program<
 }
 
 /** What a program came to that ends messages. */
-export interface Ended<Count = number> {
-  /** Messages that it changed. */
-  readonly count: Count;
+export interface Ended<Outcome = number> {
+  /** How many messages it changed, or which. */
+  readonly outcome: Outcome;
   /** Files that belong to nothing any more. */
   readonly files: readonly string[];
 }

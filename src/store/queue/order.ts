@@ -10,7 +10,7 @@ import { FATE, storable } from "./rows.ts";
 /** Which ids of a filter are looked for in one transaction, at least. */
 const IDS_AT_A_TIME = 128;
 
-/** The count is null where it has to be tried again: nothing that was found is still as it was. */
+/** The outcome is null where it has to be tried again: nothing that was found is still as it was. */
 export function* carryOut(
   filter: QueueFilter,
   order: QueueOrder,
@@ -26,8 +26,8 @@ export function* carryOut(
     open.values,
   );
   // Others may have settled all that were found; then there may be further ones.
-  const count = rows.length === 0 && ids.length > 0 ? null : rows.length;
-  return { count, files: yield* apply(order, rows, now) };
+  const outcome = rows.length === 0 && ids.length > 0 ? null : rows.length;
+  return { outcome, files: yield* apply(order, rows, now) };
 }
 
 /** Mail in quarantine is released or removed; it is never returned, for nobody knows whether its sender wrote it (ACT-2). */

@@ -77,9 +77,9 @@ export function* expireQuarantined(
   );
   const byMessage = Map.groupBy(recipients, ({ message }) => message);
   const files = yield* deleteMessages(gone);
-  const count = ids.map((id) => ({
+  const outcome = ids.map((id) => ({
     id,
     recipients: (byMessage.get(id) ?? []).map((row) => text(row, "address")),
   }));
-  return { count, files };
+  return { outcome, files };
 }

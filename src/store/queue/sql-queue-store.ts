@@ -151,17 +151,17 @@ export class SqlQueueStore implements QueueStore {
     return this.#driver.change(() => takeMessages(request, this.#driver.locks, manner), { synced: false });
   }
 
-  /** Runs a program after which some files belong to nothing any more. @returns how many messages it changed */
-  async #end<Count>(make: () => Program<Ended<Count>>): Promise<Count> {
+  /** Runs a program after which some files belong to nothing any more. @returns what it came to */
+  async #end<Outcome>(make: () => Program<Ended<Outcome>>): Promise<Outcome> {
     const large = this.#large;
-    const perform = function* (): Program<Ended<Count>> {
+    const perform = function* (): Program<Ended<Outcome>> {
       const ended = yield* make();
       yield* large.forget(ended.files);
       return ended;
     };
-    const { count, files } = await this.#driver.change(perform, { synced: true });
+    const { outcome, files } = await this.#driver.change(perform, { synced: true });
     await large.committed([], files);
-    return count;
+    return outcome;
   }
 }
 
