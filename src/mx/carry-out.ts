@@ -30,13 +30,14 @@ export async function carryOut(
   if (!isQueued(decision)) return unqueued(came, decision, false);
   // What is kept from its recipients was not delivered, and may come again.
   const remembers = policy.replays !== "accept" && decision.action !== "quarantine";
+  const { header } = came.message.scanned;
+  const keysOf = remembers ? replayKeys(verified.verdict, header, decision.action === "tag") : () => null;
   try {
     const enqueued = await enqueue(came, {
       recipients: recipients.queued(came.envelope),
       decision,
       decisionOnRepeat: () => decide(true),
-      keysOf: (address) =>
-        remembers ? replayKeys(verified.verdict, address, decision.action === "tag") : null,
+      keysOf,
       record: (decided) =>
         record(came, verified, decided, { hostname, tag: policy.tag, date: new Date(now) }),
       noteOf: (decided) => {

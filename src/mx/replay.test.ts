@@ -107,6 +107,35 @@ test("a tagged copy keeps no better one from its recipient; a better one keeps t
   );
 });
 
+test("a copy with traces that forwards and lists refuse keeps the true one from nobody", async () => {
+  const received = "Received: from a by b; Thu, 26 Nov 2026 04:00:00 +0000\r\n";
+  for (const trace of [
+    "Delivered-To: Bob@Dest.test\r\n",
+    "List-Id: Bob's <Bob.dest.test>\r\n",
+    "Auto-Submitted: auto-replied\r\n",
+    received.repeat(31),
+  ]) {
+    const message = letter();
+    await send(`${trace}${message}`);
+    assert.deepEqual(
+      await send(`${trace}${message}`),
+      ["250 2.0.0 Ok"],
+      "by itself it is a repeat of itself",
+    );
+    await send(message);
+    assert.deepEqual(last(), { action: "deliver", by: "stage", repeated: false, queued: true, code: 250 });
+    assert.equal((await border.queued()).length, 2);
+    for (const again of [message, `${trace}${message}`, `X-New: field\r\n${message}`]) {
+      assert.deepEqual(await send(again), ["250 2.0.0 Ok"]);
+    }
+    assert.deepEqual(await border.queued(), []);
+  }
+  const others = letter();
+  await send(`Delivered-To: carol@dest.test\r\n${received.repeat(3)}${others}`);
+  assert.deepEqual(await send(others), ["250 2.0.0 Ok"], "traces of others are nothing to forwards here");
+  await border.queued();
+});
+
 test("of copies that come at a time one is delivered", async () => {
   const message = letter();
   await Promise.all(Array.from({ length: 8 }, () => send(message)));
