@@ -104,6 +104,10 @@ test("who may write to a list for members: a proved author who is one of them", 
     // What a list of ours passed on is not proved by the list's account.
     assert.equal(await post(recorded, { account: "a1" }), unproved, recorded);
   }
+  // A letter of a member's to somebody else, whom nobody asked to send it here.
+  const replayed = "vsmtp=pass policy.align=from policy.rcpt=mismatch";
+  assert.match(await post(replayed), /^failed only members may write to .*, and this was signed for others$/);
+  assert.equal(await post("vsmtp=pass policy.align=from policy.rcpt=forwarded"), "sent");
   assert.equal(await post(""), unproved);
   assert.equal(await post("", { account: "a1" }), "sent", "a user of ours");
   const stranger = Buffer.concat([

@@ -64,6 +64,13 @@ export async function postToList(
     if (!holdsMember(members, authors.map(addressText))) {
       return notNow("5.7.2", `only members may write to ${addressText(address)}`);
     }
+    // Whoever has a letter of a member's could write to all in his name with it (VER-16).
+    if (wasForOthers(header)) {
+      return notNow(
+        "5.7.2",
+        `only members may write to ${addressText(address)}, and this was signed for others`,
+      );
+    }
   }
   if (members.length === 0) return dropped("the list has no members");
   const rewriteFrom = await rewrites(list, authors, bears);
@@ -204,4 +211,9 @@ function isProved({ account }: LeasedMessage, header: Header): boolean {
   if (recorded === null) return account !== null;
   const align = propertyOf(recorded, "policy.align");
   return recorded.result === "pass" && (align === "from" || align === "agent");
+}
+
+function wasForOthers(header: Header): boolean {
+  const recorded = recordedVerdict(header);
+  return recorded !== null && propertyOf(recorded, "policy.rcpt") === "mismatch";
 }
