@@ -1,4 +1,15 @@
-// The library: sign and verify messages with account keys. What the package "vsmtp" exports.
+// The library: what the package "vsmtp" exports. Sign and verify messages with account keys; find keys where their domains
+// keep them; decide as a receiver does; read others' reports.
+
+export { CachingResolver, type Resolver, StubResolver, systemResolver } from "./dns/index.ts";
+export {
+  describeStep,
+  KeyLookup,
+  type KeyLookupOptions,
+  type LookupQuestion,
+  type LookupReport,
+  type TrailStep,
+} from "./key-lookup/index.ts";
 
 export {
   type KeyStatement,
@@ -11,16 +22,27 @@ export {
 export {
   type Address,
   type AddressResult,
+  type AuthenticationResult,
   canonicalAddress,
   decodeAddress,
   encodeAddress,
   formatAddress,
+  formatAuthenticationResults,
   parseAddress,
 } from "./message/index.ts";
 export {
+  type AggregateReport,
+  type ReportRow,
+  type UnpackedReport,
+  unpackAggregateReport,
+} from "./reports/index.ts";
+export {
   type Algorithm,
   type Alignment,
+  type CustodyLevel,
   type DraftOptions,
+  type Explanation,
+  explain,
   type FailReason,
   grantHash,
   judge,
@@ -30,6 +52,7 @@ export {
   keyId,
   MessageSigner,
   MessageVerifier,
+  nextCustodyLevel,
   PreparedMessage,
   type Reason,
   type RecipientMatch,
@@ -49,3 +72,9 @@ export {
   type VerifyContext,
   verify,
 } from "./signature/index.ts";
+export {
+  type ActionContext,
+  authenticationResult,
+  type Decision,
+  decideAction,
+} from "./verification/index.ts";

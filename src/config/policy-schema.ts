@@ -45,7 +45,7 @@ export const policy = z
     senders,
     announce: z.boolean().default(true),
     deadline: durationMs.default(60_000),
-    replays: z.enum(["drop", "flag", "accept"]).default("drop"),
+    replays: z.enum(["drop", "tag", "accept"]).default("drop"),
     forged_bounces: z.enum(["accept", "reject"]).default("accept"),
     mismatch: z.enum(["deliver", "tag", "quarantine"]).default("deliver"),
     dmarc_overrides: z.boolean().default(false),

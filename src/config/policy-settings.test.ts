@@ -39,7 +39,7 @@ senders = [{ domain = "Partner.test", actions = { none = "deliver" } }]
 stage = "observe"
 announce = false
 deadline = "20s"
-replays = "flag"
+replays = "tag"
 forged_bounces = "reject"
 mismatch = "tag"
 dmarc_overrides = true
@@ -68,7 +68,7 @@ fields = { X-Spam-Flag = "YES" }
     ],
     announce: false,
     deadlineMs: 20_000,
-    replays: "flag",
+    replays: "tag",
     forgedBounces: "reject",
     mismatch: "tag",
     dmarcOverrides: true,

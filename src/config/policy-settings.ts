@@ -12,7 +12,7 @@ export interface PolicySettings {
   /** For everything that verifying one message waits for. */
   readonly deadlineMs: number;
   /** What is done with a repeat of what was delivered already. */
-  readonly replays: "drop" | "flag" | "accept";
+  readonly replays: "drop" | "tag" | "accept";
   /** What is done with reports of failure about mail that nobody here sent. */
   readonly forgedBounces: "accept" | "reject";
   /** What is done with mail that passes, to others than its author addressed, from a host that nobody trusts (VER-17). */

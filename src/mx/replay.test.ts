@@ -59,9 +59,9 @@ test("a repeat is flagged or accepted, where the settings say so", async () => {
   await send(message, { replays: "accept" });
   await send(message, { replays: "accept" });
   assert.deepEqual(flags(await border.entries()), [null, null], "and nothing is remembered");
-  await send(message, { replays: "flag" });
+  await send(message, { replays: "tag" });
   assert.deepEqual(flags(await border.entries()), [null]);
-  await send(message, { replays: "flag" });
+  await send(message, { replays: "tag" });
   assert.deepEqual(last(), { action: "tag", by: "replay", repeated: true, queued: true, code: 250 });
   assert.deepEqual(flags(await border.entries()), ["tag; VSMTP/pass; policy.replays"]);
   assert.deepEqual(await send(message), ["250 2.0.0 Ok"]);
@@ -77,7 +77,7 @@ test("only those who got it are left out; the others get it", async () => {
     (await border.entries()).map(({ to }) => to),
     [["carol@dest.test"]],
   );
-  await send(message, { replays: "flag" }, ["carol@dest.test", "dan@dest.test"]);
+  await send(message, { replays: "tag" }, ["carol@dest.test", "dan@dest.test"]);
   const entries = (await border.entries()).sort((a, b) => (String(a.to) < String(b.to) ? -1 : 1));
   assert.deepEqual(
     entries.map(({ to }) => to),
@@ -179,7 +179,7 @@ test("what was refused, or kept from its recipient, was not delivered", async ()
 
 test("a large repeat leaves no file behind", async () => {
   const message = letter(`\r\n${"large ".repeat(12).concat("\r\n").repeat(8_000)}`);
-  const policy = { replays: "flag" } as const;
+  const policy = { replays: "tag" } as const;
   await send(message);
   assert.deepEqual(await send(message), ["250 2.0.0 Ok"]);
   await send(message, policy, ["bob@dest.test", "carol@dest.test"]);

@@ -183,7 +183,7 @@ const CHANGES: [when: (c: Case, before: Expected) => boolean, expected: (c: Case
     () => ({ action: "discard", decidedBy: "replay" }),
   ],
   [
-    (c, { action }) => c.repeated && c.replays === "flag" && action === "deliver",
+    (c, { action }) => c.repeated && c.replays === "tag" && action === "deliver",
     () => ({ action: "tag", decidedBy: "replay" }),
   ],
   [
@@ -218,7 +218,7 @@ function* everyCase(): Generator<Case> {
                   : (["tag"] as const))
                   for (const repeated of flags)
                     for (const replays of repeated
-                      ? (["drop", "flag", "accept"] as const)
+                      ? (["drop", "tag", "accept"] as const)
                       : (["drop"] as const))
                       for (const forged of flags)
                         yield {
