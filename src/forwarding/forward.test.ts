@@ -31,7 +31,7 @@ for (const mode of modes) {
   });
 }
 
-for (const mode of modes.slice(0, 2)) {
+for (const mode of modes) {
   test(`somebody who logged in is counted at every level, and writes From himself, vault ${mode} (LIF-14, PRV-17)`, async (t) => {
     const { signer, letter, token, clock } = await openSite(t, { mode, forwards });
     const logins = {
@@ -51,18 +51,20 @@ for (const mode of modes.slice(0, 2)) {
         });
         const bob = { localPart: "bob", domain: "here.test" };
         const usual = { staple: false, now: clock.now() };
-        return signAs({ ...usual, message: scanner.finish(), identity: bob, level, copies }, step.login);
+        const order = { ...usual, message: scanner.finish(), identity: bob, level, copies, isUsers: true };
+        return signAs(order, step.login);
       };
       const forged = Buffer.from("From: anna@far.test\r\nSender: bob@here.test\r\n\r\nx\r\n");
-      // In this process it is the submission server that sees to that (SUB-1).
-      if (mode !== "here") {
+      // Where the keys are in its process it is the submission server that sees to that (SUB-1).
+      if (mode === "sign") {
         const refused = await sign(forged, 0, 1);
         assert.match(
           refused.kind === "refused" ? String(refused.reply.text) : "signed",
           /you may not write From/,
         );
       }
-      const many = await sign(await letter({ to: "bob@here.test" }), 1, 5);
+      assert.equal((await sign(await letter({ to: "bob@here.test" }), 1, 3)).kind, "signed");
+      const many = await sign(await letter({ to: "bob@here.test" }), 1, 3);
       assert.ok(many.kind === "refused" && many.reply.enhanced === "4.7.28", mechanism);
       clock.nowMs += 2 * 3_600_000;
       step.login.end();

@@ -15,6 +15,8 @@ export interface ToSignAs {
   /** Custody level: what a forwarder adds to those below it (CUS-1); 0 for mail of the identity's own (CUS-6). */
   readonly level: number;
   readonly copies: readonly Copy[];
+  /** Somebody who logged in passes it on: it counts as his mail at any level. */
+  readonly isUsers?: boolean;
   /** Names to cover beyond the core set. */
   readonly extraFields?: readonly string[];
   readonly staple: boolean;
@@ -33,7 +35,7 @@ export type SignedAs =
   /** A code below 500: later perhaps. */
   | Refused;
 
-/** Signs as one address; at level 0 it counts as that account's mail (LIF-14). */
+/** Signs as one address; at level 0, and for a user, it counts as that account's mail (LIF-14). */
 export async function signAs(order: ToSignAs, login: Login): Promise<SignedAs> {
   const { message, identity, level, copies, staple, now } = order;
   const prepared = prepare(message);
@@ -46,7 +48,9 @@ export async function signAs(order: ToSignAs, login: Login): Promise<SignedAs> {
   if (!sameAddress(rights.identity, identity)) {
     return notIdentified({ kind: "not-granted" }, identity, field);
   }
-  const over = level === 0 ? await countRecipients(login, rights.keys, copies, now) : null;
+  // A vault that lends its keys (GETKEY) sees no signature: what is not counted here is not counted at all.
+  const counts = level === 0 || order.isUsers === true;
+  const over = counts ? await countRecipients(login, rights.keys, copies, now) : null;
   if (over !== null) return over;
   const signing = {
     prepared,

@@ -92,7 +92,8 @@ async function passOn(
   const header = editResent(scanned.header, authservIds);
   const edited = header === scanned.header ? scanned : withHashedBody(header, scanned.bodyHashBase64);
   const copies = splitIntoCopies(recipients, header);
-  const signed = await signAs({ message: edited, identity: resender, level, copies, staple, now }, login);
+  const order = { message: edited, identity: resender, level, copies, isUsers: true, staple, now };
+  const signed = await signAs(order, login);
   if (signed.kind === "refused") return signed;
   return {
     kind: "signed",
