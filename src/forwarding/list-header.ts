@@ -34,6 +34,7 @@ const REMOVED: ReadonlySet<string> = new Set([
 ]);
 
 const MAX_NAME = 200;
+const MAX_ENCODED_NAME = 800;
 
 /** The names that the list's signature covers beyond the core set (SIG-45), so that nobody adds or exchanges them. */
 export const LIST_COVERED = ["list-unsubscribe", "list-unsubscribe-post"] as const;
@@ -86,11 +87,17 @@ function shownAuthor(header: Header, from: HeaderField, list: string): string {
   const author = parsed.ok ? parsed.mailboxes[0] : undefined;
   const name = author?.displayName ?? (author ? `${author.address.localPart}@${author.address.domain}` : "?");
   // Encoded words count outside quotes only.
-  const isEncoded = /^(?:=\?[\w-]+\?[bq]\?[!->@-~]*\?=|[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+| )+$/i.test(name);
-  if (name.includes("=?") && isEncoded && name.length <= 800) return `${name} via ${list}`;
+  if (name.length <= MAX_ENCODED_NAME && name.includes("=?") && isPhrase(name)) return `${name} via ${list}`;
   const plain = name
     .replaceAll(/\p{Cc}/gu, " ")
     .slice(0, MAX_NAME)
     .replaceAll(/["\\]/g, "\\$&");
   return `"${plain} via ${list}"`;
+}
+
+const WORD = /^(?:=\?[\w-]+\?[bq]\?[!->@-~]*\?=|[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+|)$/i;
+
+/** Encoded words and atoms with spaces between, one after the other: as one expression a name could take it years. */
+function isPhrase(name: string): boolean {
+  return name.split(" ").every((word) => WORD.test(word));
 }

@@ -300,6 +300,17 @@ test("names of authors are shown as they were, and cannot be more than a name", 
   assert.equal(shown('"=?utf-8?q?a?= <e@x>" <a@b.test>'), '"=?utf-8?q?a?= <e@x> via team" <team@here.test>');
 });
 
+test("no name of an author takes long to be shown", () => {
+  const began = performance.now();
+  for (const name of ["a", "=?", "=?a?q?", "a ", "=?a?q?b?=", "?="]) {
+    for (const end of ["@", '\\"', "(", "?"]) {
+      const header = parseHeader(Buffer.from(`From: "=?${name.repeat(150)}${end}" <a@b.test>\r\n`));
+      listHeader(header, { address: team, name: "team", rewriteFrom: true, subjectPrefix: null });
+    }
+  }
+  assert.ok(performance.now() - began < 2000);
+});
+
 test("lists that are members of each other end the circle, though each takes the other's List-Id away", async (t) => {
   const site = await openSite(t, {
     lists: {
