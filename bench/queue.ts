@@ -142,7 +142,7 @@ function storedMessage(
     returned: null,
     account: null,
     kids: [],
-    quarantined: false,
+    suspicious: false,
     enqueuedAt,
     expiresAt: enqueuedAt + 5 * DAY_MS,
     wakeAt: enqueuedAt + DAY_MS,

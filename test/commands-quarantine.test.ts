@@ -54,7 +54,7 @@ function message(quarantine: Partial<QuarantineNote> | null, to: readonly string
     returned: null,
     account: null,
     kids: [],
-    quarantined: false,
+    suspicious: false,
     quarantine: quarantine && {
       until: Date.now() + 30 * DAY,
       result: "fail",
@@ -184,7 +184,7 @@ test("vsmtp quarantine release: a running queue delivers it, with its history on
     /^No message matches, or they all are so already\.\n$/,
   );
   const [leased, ...others] = await queue.lease({ limit: 9, perDestination: () => 9, inWork: new Map() });
-  assert.deepEqual([leased?.id, leased?.quarantined, others.length], [first, false, 0]);
+  assert.deepEqual([leased?.id, leased?.suspicious, others.length], [first, false, 0]);
   const pieces: Uint8Array[] = [];
   for await (const piece of piecesOf(await queue.content(leased ?? assert.fail()))) pieces.push(piece);
   const text = Buffer.concat(pieces).toString();

@@ -68,7 +68,7 @@ function message(
     returned: null,
     account: more.account ?? null,
     kids: more.kids ?? [],
-    quarantined: false,
+    suspicious: false,
   };
 }
 

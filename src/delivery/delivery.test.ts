@@ -223,7 +223,7 @@ test("Maildir: durable files with their octets, folder for quarantine, one copy 
   );
   assert.equal(statSync(path).mode & 0o777, 0o600);
   assert.deepEqual(readdirSync(join(root, "bob", "tmp")), []);
-  await queue.enqueue([message({ recipients: ["bob@here.test"], quarantined: true })]);
+  await queue.enqueue([message({ recipients: ["bob@here.test"], suspicious: true })]);
   await attempts(2);
   assert.equal(readdirSync(join(root, "bob", ".Junk", "new")).length, 1);
   assert.ok(readdirSync(join(root, "bob", ".Junk")).includes("maildirfolder"));

@@ -49,7 +49,7 @@ export class LocalDelivery {
       await storeInMaildir(maildir, {
         name: `${Math.floor(message.enqueuedAt / 1000)}.V${message.id}R${recipient.index}.${this.#hostname}`,
         pieces: () => withTrace(Buffer.from(trace), stored),
-        quarantined: message.quarantined,
+        suspicious: message.suspicious,
         // A lease before this one may have ended in a crash, after the message was stored.
         repeated: message.lease > 1,
       });

@@ -12,7 +12,7 @@ test("a delivery that is repeated after a crash replaces itself, also where its 
   t.after(() => rmSync(root, { recursive: true }));
   const maildir = join(root, "new-folder", "bob");
   const store = (name: string, repeated: boolean) =>
-    storeInMaildir(maildir, { name, pieces, quarantined: false, repeated });
+    storeInMaildir(maildir, { name, pieces, suspicious: false, repeated });
   const list = (folder: string) => readdirSync(join(maildir, folder)).sort();
   await store("1.VaR0.here.test", false);
   await store("1.VaR0.here.test", true);
@@ -33,7 +33,7 @@ test("nothing is left behind where the message cannot be read or put in place", 
     yield Buffer.from("Subject: x\r\n");
     throw new Error("the disk is gone");
   };
-  const common = { name: "1", quarantined: false, repeated: false };
+  const common = { name: "1", suspicious: false, repeated: false };
   await assert.rejects(storeInMaildir(maildir, { ...common, pieces: broken }), /the disk is gone/);
   assert.deepEqual(readdirSync(join(maildir, "tmp")), []);
   mkdirSync(join(maildir, "new", "1"));

@@ -11,7 +11,7 @@ export interface MaildirMessage {
   /** The octets in order, from the beginning at each call. */
   readonly pieces: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** Goes into the folder for suspicious mail, `.Junk` (ACT-1). */
-  readonly quarantined: boolean;
+  readonly suspicious: boolean;
   /** It may have been delivered before: where its reader has put it into `cur/` already, that is the delivery. */
   readonly repeated: boolean;
 }
@@ -24,7 +24,7 @@ export interface MaildirMessage {
  * Rejects with the system's error when the file system refuses; nothing is then in `new/`.
  */
 export async function storeInMaildir(maildir: string, message: MaildirMessage): Promise<void> {
-  const folder = message.quarantined ? join(maildir, ".Junk") : maildir;
+  const folder = message.suspicious ? join(maildir, ".Junk") : maildir;
   if (message.repeated && (await wasRead(folder, message.name))) return;
   // Two deliveries of one message at a time (a lease that ran out) must not write into one file.
   const temporary = join(folder, "tmp", `${message.name}.${randomUUID()}`);
@@ -32,7 +32,7 @@ export async function storeInMaildir(maildir: string, message: MaildirMessage): 
     await write(temporary, message.pieces());
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    await makeFolder(folder, message.quarantined);
+    await makeFolder(folder, message.suspicious);
     await write(temporary, message.pieces());
   }
   const target = join(folder, "new");

@@ -85,7 +85,7 @@ export function leased(overrides: Partial<LeasedMessage> = {}): LeasedMessage {
     returned: null,
     account: null,
     kids: [],
-    quarantined: false,
+    suspicious: false,
     size: content.length,
     enqueuedAt: 0,
     expiresAt: 1e15,

@@ -38,7 +38,7 @@ export function message({
     returned: null,
     account: "a1",
     kids: [],
-    quarantined: false,
+    suspicious: false,
     ...others,
   };
 }

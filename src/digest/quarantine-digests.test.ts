@@ -78,7 +78,7 @@ function message(to: readonly string[], rest: Partial<NewMessage> = {}): NewMess
     returned: null,
     account: null,
     kids: [],
-    quarantined: false,
+    suspicious: false,
     ...rest,
   };
 }

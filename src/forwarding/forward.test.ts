@@ -171,9 +171,9 @@ test("copies of several addresses name each his own alone; one that keeps says w
   );
   assert.match(result.text, /^passed on as \w{16} and 1 more, /);
   assert.equal(messages[0]?.content, messages[1]?.content, "stored once");
-  const quarantined = await expand("kept@here.test", octets, { quarantined: true });
+  const quarantined = await expand("kept@here.test", octets, { suspicious: true });
   assert.deepEqual([quarantined.result.kind, quarantined.messages], ["delivered", []]);
-  const suspicious = await expand("bob@here.test", octets, { quarantined: true });
+  const suspicious = await expand("bob@here.test", octets, { suspicious: true });
   assert.deepEqual([suspicious.result.kind, suspicious.result.enhanced], ["failed", "5.7.1"]);
 });
 

@@ -42,7 +42,7 @@ export async function forward(
   const unless = (enhanced: string, because: string): Expanded =>
     keep ? keptOnly(because) : notNow(enhanced, because);
   if (to.length === 0) return dropped("nobody owns this address");
-  if (message.quarantined) return unless("5.7.1", "suspicious mail is not passed on");
+  if (message.suspicious) return unless("5.7.1", "suspicious mail is not passed on");
   const loop = loopProblem(await readHeader(await content()), receivedAs);
   if (loop !== null) return unless("5.4.6", loop);
   const passing = await readPassing(await content(), tools.spool);
@@ -74,7 +74,7 @@ export async function forward(
       returned: message.returned,
       account: message.account,
       kids: [...message.kids, ...signed.kids],
-      quarantined: false,
+      suspicious: false,
     };
   });
   return passedOn(messages, `passed on as ${messages[0]?.id}${others(messages.length)}, ${signed.how}`);

@@ -136,7 +136,7 @@ test("what is not for lists: automatic mail, its own posts, what is malformed or
   );
   assert.match(await post(`${from}List-Id: Team <Team.Here.test>\r\n`), /^5\.4\.6 .*mail loop/);
   assert.match(await post(`${from}Delivered-To: team@here.test\r\n`), /^5\.4\.6 .*mail loop/);
-  assert.match(await post(from, { quarantined: true }), /^5\.7\.1 suspicious/);
+  assert.match(await post(from, { suspicious: true }), /^5\.7\.1 suspicious/);
   for (const bad of [
     "",
     "From: <>\r\n",

@@ -44,7 +44,7 @@ export async function postToList(
   tools: Tools,
 ): Promise<Expanded> {
   const { address, list } = order;
-  if (message.quarantined) return notNow("5.7.1", "suspicious mail is not passed on");
+  if (message.suspicious) return notNow("5.7.1", "suspicious mail is not passed on");
   const header = await readHeader(await content());
   const loop = loopProblem(header, address) ?? ownPost(header, address);
   if (loop !== null) return notNow("5.4.6", loop);
@@ -129,7 +129,7 @@ async function send(
       returned: "headers",
       account: signed.account,
       kids: signed.kids,
-      quarantined: false,
+      suspicious: false,
     };
   });
   const how = rewriteFrom ? "From the list" : "with the list as Sender";

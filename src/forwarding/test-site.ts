@@ -267,7 +267,7 @@ const LEASED: LeasedMessage = {
   returned: null,
   account: null,
   kids: [],
-  quarantined: false,
+  suspicious: false,
   size: 1,
   enqueuedAt: 0,
   expiresAt: 1e15,

@@ -43,7 +43,7 @@ export async function carryOut(
       noteOf: (decided) => {
         const isKept = decided.action === "quarantine" && quarantine.into === "store";
         return {
-          quarantined: decided.action === "quarantine" && !isKept,
+          suspicious: decided.action === "quarantine" && !isKept,
           quarantine: isKept ? quarantineNote(came, verified, decided, now + quarantine.keepMs) : null,
         };
       },

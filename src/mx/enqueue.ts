@@ -22,7 +22,7 @@ export interface Enqueueing {
   readonly keysOf: (address: string) => ReplayKeys | null;
   readonly record: (decision: Decision) => Recorded;
   /** What the queue keeps of it beside its octets. */
-  readonly noteOf: (decision: Decision) => Pick<NewMessage, "quarantined" | "quarantine">;
+  readonly noteOf: (decision: Decision) => Pick<NewMessage, "suspicious" | "quarantine">;
   readonly queue: Pick<Queue, "enqueueOnce" | "seen">;
 }
 

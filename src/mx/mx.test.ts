@@ -140,7 +140,7 @@ async function transmit(message: Omit<OutgoingMessage, "reversePath">): Promise<
 
 /** What lies in the queue, which is emptied. */
 async function queued(): Promise<
-  { text: string; quarantined: boolean; recipients: string[]; leased: LeasedMessage }[]
+  { text: string; suspicious: boolean; recipients: string[]; leased: LeasedMessage }[]
 > {
   const found = [];
   for (const message of await queue.lease({ limit: 10, perDestination: () => 10, inWork: new Map() })) {
@@ -149,7 +149,7 @@ async function queued(): Promise<
     const recipients = message.recipients.map(({ address }) => address);
     found.push({
       text: Buffer.concat(pieces).toString("latin1"),
-      quarantined: message.quarantined,
+      suspicious: message.suspicious,
       recipients,
       leased: message,
     });
@@ -174,7 +174,7 @@ test("verified mail is queued with its result above its trace, its octets untouc
   );
   assert.ok(stored?.text.endsWith(message.toString("latin1")));
   assert.deepEqual(
-    [events[0]?.verdict.result, events[0]?.decision.action, stored?.quarantined],
+    [events[0]?.verdict.result, events[0]?.decision.action, stored?.suspicious],
     ["pass", "deliver", false],
   );
 });
@@ -211,7 +211,7 @@ test("unsigned mail meets the From domain's policy and the stage (ACT-4, POL-13,
     const [stored] = await queued();
     assert.equal(stored !== undefined, flagged !== null, `${domain} to ${to}`);
     if (flagged) assert.match(stored?.text ?? "", flagged);
-    assert.equal(stored?.quarantined ?? false, domain === "careful.test");
+    assert.equal(stored?.suspicious ?? false, domain === "careful.test");
   }
 });
 
@@ -222,7 +222,7 @@ test("refusal and temporary failure are answered in the session; the operator ma
     /^550 5\.7\.5 VSMTP\/revoked the signing key has been revoked/,
   );
   assert.match((await send(signed(), "bob@lenient.test"))[0] ?? "", /^250/);
-  assert.equal((await queued())[0]?.quarantined, true);
+  assert.equal((await queued())[0]?.suspicious, true);
   keys = { lookUp: async () => ({ kind: "temperror", detail: "down" }) };
   assert.match((await send(signed()))[0] ?? "", /^451 4\.4\.3 VSMTP\/unavailable/);
   assert.match(

@@ -130,6 +130,6 @@ function reportMessage(order: ReportOrder, content: MessageContent, eightBit: bo
     returned: null,
     account: null,
     kids: [],
-    quarantined: false,
+    suspicious: false,
   };
 }

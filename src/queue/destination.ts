@@ -1,5 +1,5 @@
 import { canonicalDomain } from "../message/index.ts";
-import type { NewMessage, NewRecipient } from "./queue-store.ts";
+import type { NewMessage, NewRecipient } from "./queued-message.ts";
 
 /**
  * What is scheduled and rested together: the canonical domain of an address. Of address literals, and of what is no mail

@@ -1,4 +1,4 @@
-import type { LeasedMessage, MessageId, StoredContent, StoredMessage } from "./queue-store.ts";
+import type { LeasedMessage, MessageId, StoredContent, StoredMessage } from "./queued-message.ts";
 
 /** A delivery in this process, which takes messages without asking for them. */
 export interface DirectTaker {

@@ -1,6 +1,7 @@
 import { newOwner } from "./lease-owner.ts";
 import type { QueueClock } from "./queue-clock.ts";
-import { type LeasedMessage, type MessageId, type QueueStore, QueueStoreError } from "./queue-store.ts";
+import { type QueueStore, QueueStoreError } from "./queue-store.ts";
+import type { LeasedMessage, MessageId } from "./queued-message.ts";
 
 /** What a settlement has to know of a lease. */
 export interface Lease {

@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import type { MessageId } from "./queue-store.ts";
+import type { MessageId } from "./queued-message.ts";
 
 /** Letters that cannot be taken for one another (Crockford's base 32). */
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

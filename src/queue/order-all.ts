@@ -1,4 +1,5 @@
-import type { QueueFilter, QueueOrder, QueueStore } from "./queue-store.ts";
+import type { QueueFilter, QueueOrder } from "./operators-view.ts";
+import type { QueueStore } from "./queue-store.ts";
 
 /** One transaction takes so many, so that the servers on this queue need not wait. */
 const messagesAtATime = 500;

@@ -1,4 +1,5 @@
-import { type NewMessage, type QueueStore, QueueStoreError } from "./queue-store.ts";
+import { type QueueStore, QueueStoreError } from "./queue-store.ts";
+import type { NewMessage } from "./queued-message.ts";
 
 /** What several processes add is counted together so often. */
 const COUNT_AGAIN_MS = 60_000;

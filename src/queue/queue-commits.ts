@@ -1,11 +1,6 @@
 import { GroupCommit } from "../group-commit/index.ts";
-import {
-  type ChangeAnswer,
-  type QueueChange,
-  type QueueStore,
-  QueueStoreError,
-  type StoredMessage,
-} from "./queue-store.ts";
+import { type ChangeAnswer, type QueueChange, type QueueStore, QueueStoreError } from "./queue-store.ts";
+import type { StoredMessage } from "./queued-message.ts";
 
 const MAX_CHANGES = 1000;
 const MAX_OCTETS = 32 << 20;

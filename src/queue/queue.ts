@@ -2,97 +2,44 @@ import { hostname } from "node:os";
 import { splitByDestination } from "./destination.ts";
 import { DestinationRests, usualRests } from "./destination-rests.ts";
 import { DirectHandOver, type DirectTaker, leasedAsNew } from "./direct-hand-over.ts";
+import { Housekeeping } from "./housekeeping.ts";
 import { isGone, processHost } from "./lease-owner.ts";
 import { type Lease, Leases } from "./leases.ts";
 import { newMessageId } from "./message-id.ts";
+import type {
+  DestinationCounts,
+  ListedMessage,
+  QueueCounts,
+  QueueFilter,
+  QueueOrder,
+} from "./operators-view.ts";
 import { orderAll } from "./order-all.ts";
 import { QuarantineRoom } from "./quarantine-room.ts";
 import { type QueueClock, systemClock } from "./queue-clock.ts";
 import { QueueCommits } from "./queue-commits.ts";
+import type { Enqueued, LeaseLimits, QueueOptions, Settled } from "./queue-options.ts";
 import {
   type ChangeAnswer,
   type DestinationChange,
-  type DestinationCounts,
-  type ExpiredMessage,
-  type LeasedMessage,
-  type ListedMessage,
-  type MessageId,
-  type NewMessage,
   type QueueChange,
-  type QueueCounts,
-  type QueueFilter,
-  type QueueOrder,
   type QueueStore,
   QueueStoreError,
-  type SeenKey,
-  type StoredContent,
-  type StoredMessage,
 } from "./queue-store.ts";
+import type {
+  LeasedMessage,
+  MessageId,
+  NewMessage,
+  SeenKey,
+  StoredContent,
+  StoredMessage,
+} from "./queued-message.ts";
 import type { RetrySchedule } from "./retry-schedule.ts";
 import { settlementOf, type WorkResult } from "./settlement.ts";
 import { WorkSignal } from "./work-signal.ts";
 
 // The states of messages and recipients, what moves between them, and what a crash leaves: ARCHITECTURE.md, "States".
 
-export interface QueueOptions {
-  readonly store: QueueStore;
-  readonly retry: RetrySchedule;
-  /** After how long a message is given up (RFC 5321 §4.5.4.1: at least 4–5 days). */
-  readonly giveUpAfterMs?: number;
-  /** After how long its sender is told of a delay; null: never. */
-  readonly warnAfterMs?: number | null;
-  /** Where Postmaster without a domain is. */
-  readonly hostname?: string;
-  readonly clock?: QueueClock;
-  /** How long destinations rest that nobody answers at; from a minute to an hour unless given. */
-  readonly rests?: RetrySchedule;
-  /** Uniform in [0, 1). */
-  readonly random?: () => number;
-  /** After how long without a sign of life another process takes over. */
-  readonly leaseMs?: number;
-  /** How often a waiting delivery looks for what other processes did. */
-  readonly pollMs?: number;
-  /** Where process ids mean the same processes. */
-  readonly processHost?: string;
-  /** Bounds the octets of messages that are handed over in memory. */
-  readonly directOctets?: number;
-  /** Most octets in quarantine; further messages for it are refused as `full`. Without this there is no bound. */
-  readonly quarantineOctets?: number;
-  /** Is told under which further ids a message was queued, since it has recipients of several destinations. */
-  readonly onSplit?: (id: MessageId, others: readonly MessageId[]) => void;
-  /** Is told of messages that are gone, since nobody released them from quarantine in time. */
-  readonly onExpired?: (messages: readonly ExpiredMessage[]) => void;
-}
-
-export interface LeaseLimits {
-  readonly limit: number;
-  /** Most messages of one destination that may be in work at a time. */
-  readonly perDestination: (destination: string) => number;
-  /** How many are in work, by destination; a missing one is 0. */
-  readonly inWork: ReadonlyMap<string, number>;
-}
-
-export type Enqueued =
-  | {
-      readonly kind: "queued";
-      /** Of each message its id, or the first of those that it was split into. */
-      readonly ids: MessageId[];
-    }
-  /** One of the keys is remembered: nothing was queued, and nothing else is remembered. */
-  | { readonly kind: "seen" };
-
-export type Settled =
-  | {
-      readonly kind: "settled";
-      /** When those that are left are tried again, Unix milliseconds; null when none is left, or the message is held. */
-      readonly retryAt: number | null;
-    }
-  /** Another process took the message over; what it finds is what counts. */
-  | { readonly kind: "lease-lost" };
-
 const hour = 3_600_000;
-/** So few in a transaction that nobody waits for it. */
-const expiredAtATime = 100;
 /** How long a settlement that the store refused waits before it is tried again. */
 const settleAgainMs = 2_000;
 
@@ -114,9 +61,7 @@ export class Queue {
   readonly #processHost: string;
   readonly #quarantineRoom: QuarantineRoom;
   readonly #onSplit: (id: MessageId, others: readonly MessageId[]) => void;
-  readonly #onExpired: (messages: readonly ExpiredMessage[]) => void;
-  #tidying: Promise<void> = Promise.resolve();
-  #cancelTidying: (() => void) | null = null;
+  readonly #housekeeping: Housekeeping;
   #closed = false;
 
   constructor(options: QueueOptions) {
@@ -131,7 +76,7 @@ export class Queue {
     const most = options.quarantineOctets ?? Number.POSITIVE_INFINITY;
     this.#quarantineRoom = new QuarantineRoom(store, most, () => clock.now());
     this.#onSplit = options.onSplit ?? (() => {});
-    this.#onExpired = options.onExpired ?? (() => {});
+    this.#housekeeping = new Housekeeping(store, clock, options.onExpired ?? (() => {}));
     this.#processHost = options.processHost ?? processHost();
     this.#leases = new Leases({ store, clock, leaseMs: options.leaseMs ?? 60_000, host: this.#processHost });
     this.#handOver = new DirectHandOver(options.directOctets ?? 64 << 20);
@@ -143,7 +88,7 @@ export class Queue {
   async start(): Promise<void> {
     const gone = (await this.#store.owners()).filter((owner) => isGone(owner, this.#processHost));
     if (gone.length > 0) await this.#store.release(gone, this.#clock.now());
-    this.#tidyLater(60_000);
+    this.#housekeeping.start();
   }
 
   /**
@@ -314,9 +259,8 @@ export class Queue {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelTidying?.();
     this.#work.wake();
-    await this.#tidying;
+    await this.#housekeeping.stop();
     await this.#leases.close().catch(onlyStorage);
   }
 
@@ -361,24 +305,6 @@ export class Queue {
         await new Promise<void>((resolve) => this.#clock.schedule(settleAgainMs, resolve));
       }
     }
-  }
-
-  async #tidy(): Promise<void> {
-    const now = this.#clock.now();
-    for (;;) {
-      const expired = await this.#store.expire(now, expiredAtATime);
-      if (expired.length === 0) break;
-      this.#onExpired(expired);
-    }
-    await this.#store.tidy(now);
-  }
-
-  #tidyLater(delayMs: number): void {
-    this.#cancelTidying = this.#clock.schedule(delayMs, () => {
-      // What could not be tidied now is tidied the next time.
-      this.#tidying = this.#tidy().catch(onlyStorage);
-      this.#tidyLater(hour);
-    });
   }
 }
 

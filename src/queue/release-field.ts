@@ -1,4 +1,4 @@
-import type { QuarantineNote } from "./queue-store.ts";
+import type { QuarantineNote } from "./queued-message.ts";
 
 /** Only this host may write it: arriving fields of that name are deleted. */
 export const RELEASE_FIELD = "X-VSMTP-Quarantine";

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { LeasedMessage } from "./queue-store.ts";
+import type { LeasedMessage } from "./queued-message.ts";
 import { RetrySchedule } from "./retry-schedule.ts";
 import { settlementOf, type WorkResult } from "./settlement.ts";
 import { leasedMessage } from "./test-messages.ts";

@@ -1,10 +1,5 @@
-import type {
-  LeasedMessage,
-  NewMessage,
-  QueuedRecipient,
-  RecipientChange,
-  Settlement,
-} from "./queue-store.ts";
+import type { RecipientChange, Settlement } from "./queue-store.ts";
+import type { LeasedMessage, NewMessage, QueuedRecipient } from "./queued-message.ts";
 import type { RetrySchedule } from "./retry-schedule.ts";
 
 /** What an attempt came to for one recipient; `detail` is the reply or the reason, for people. */

@@ -1,5 +1,5 @@
 import { HeaderReader } from "../message/index.ts";
-import type { StoredContent } from "./queue-store.ts";
+import type { StoredContent } from "./queued-message.ts";
 
 /** All octets of a message in order, the prefix first. */
 export async function* piecesOf({ inline, rest, restOctets }: StoredContent): AsyncGenerator<Uint8Array> {

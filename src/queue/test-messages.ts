@@ -1,5 +1,5 @@
 // Messages for the tests of this module.
-import type { LeasedMessage, NewMessage, QuarantineNote, StoredContent } from "./queue-store.ts";
+import type { LeasedMessage, NewMessage, QuarantineNote, StoredContent } from "./queued-message.ts";
 import { piecesOf } from "./stored-content.ts";
 
 export interface Sent extends Partial<Omit<NewMessage, "recipients" | "content">> {
@@ -26,7 +26,7 @@ export function newMessage({
     returned: null,
     account: "a1",
     kids: [],
-    quarantined: false,
+    suspicious: false,
     ...others,
   };
 }

@@ -43,7 +43,7 @@ export function queueEntries(submitted: Submitted, trace: ReceivedFieldOptions):
       returned: envelope.returned,
       account,
       kids: signed.kids,
-      quarantined: false,
+      suspicious: false,
     };
   });
 }

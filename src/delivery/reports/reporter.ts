@@ -100,8 +100,8 @@ export class Reporter {
   }
 
   /** Reports get no reports (RFC 5321 §4.5.5), nor does what was taken for suspicious: its sender is made up. */
-  #mayBeTold({ sender, quarantined }: LeasedMessage): boolean {
-    return sender !== "" && !quarantined && !this.#options.signer.isRole(sender);
+  #mayBeTold({ sender, suspicious }: LeasedMessage): boolean {
+    return sender !== "" && !suspicious && !this.#options.signer.isRole(sender);
   }
 
   async #whyReturned(

@@ -305,7 +305,7 @@ test("reports, what was suspicious, and a role account's own mail are never repo
   const { conclude, orders } = startReporter();
   for (const message of [
     leased({ sender: "" }),
-    leased({ quarantined: true }),
+    leased({ suspicious: true }),
     leased({ sender: "mailer-daemon@here.test" }),
     leased({ recipients: [recipient("bob@dest.test", { notify: ["never"] })] }),
   ]) {

@@ -22,7 +22,7 @@ export function leased(overrides: Partial<LeasedMessage> = {}): LeasedMessage {
     returned: null,
     account: "a1",
     kids: ["k1"],
-    quarantined: false,
+    suspicious: false,
     size: HEADER.length + BODY.length,
     enqueuedAt: ARRIVED,
     expiresAt: ARRIVED + 120 * HOUR,

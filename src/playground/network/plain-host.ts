@@ -34,7 +34,7 @@ export class PlainHost {
                 await storeInMaildir(maildir, {
                   name: `${Date.now()}.${randomUUID()}.${hostname}`,
                   pieces: () => [Buffer.from(returnPath), Buffer.from(received), ...pieces],
-                  quarantined: false,
+                  suspicious: false,
                   repeated: false,
                 });
               }

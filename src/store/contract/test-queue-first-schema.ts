@@ -23,7 +23,7 @@ export async function assertFirstSchemaMessage(place: QueuePlace): Promise<void>
   const store = await place.open();
   assert.equal((await contentOf(store, "1"))?.length, 0);
   const leased = await leaseOne(store);
-  assert.deepEqual([leased.id, leased.sender, leased.quarantined], ["1", "s@x.test", true]);
+  assert.deepEqual([leased.id, leased.sender, leased.suspicious], ["1", "s@x.test", true]);
   await insert(store, newMessage());
   assert.equal(await settle(store, leased), "done");
   await assert.rejects(place.sql("INSERT INTO message SELECT * FROM message"), place.isRefusal);

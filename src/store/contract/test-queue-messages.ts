@@ -53,7 +53,7 @@ export function queueMessageContract(make: MakeQueuePlace): void {
       returned: fc.constantFrom("full" as const, "headers" as const, null),
       account: orNull(texts),
       kids: fc.array(texts, { maxLength: 3 }),
-      quarantined: fc.boolean(),
+      suspicious: fc.boolean(),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 6 }), async (made) => {

@@ -58,7 +58,7 @@ export function newMessage(rest: Partial<StoredMessage> = {}): StoredMessage {
     returned: null,
     account: "a1",
     kids: [],
-    quarantined: false,
+    suspicious: false,
     enqueuedAt,
     expiresAt: enqueuedAt + 120 * HOUR,
     wakeAt: enqueuedAt + 4 * HOUR,

@@ -104,8 +104,8 @@ export function queueQuarantineContract(make: MakeQueuePlace): void {
     }
     const leased = await lease(store, { now: RELEASED });
     assert.deepEqual(
-      leased.map(({ purpose, enqueuedAt, quarantined, recipients }) => {
-        return [purpose, enqueuedAt, quarantined, recipients.map(({ notify }) => notify)];
+      leased.map(({ purpose, enqueuedAt, suspicious, recipients }) => {
+        return [purpose, enqueuedAt, suspicious, recipients.map(({ notify }) => notify)];
       }),
       messages.map(() => ["attempt", RELEASED, false, [["never"]]]),
     );
