@@ -101,6 +101,18 @@ test("where the policy cannot be looked up, signed mail waits and unsigned mail 
   assert.deepEqual(summary(await verify(unsigned)), ["none", "unsigned", "none"]);
 });
 
+test("a domain of the forger's beside another's takes nothing from the other's policy, however its DNS fails (POL-13)", async () => {
+  policyOf("bank.tld", "p=quarantine");
+  const forged = "From: ceo@bank.tld, x@evil.tld\r\n\r\nHi\r\n";
+  net.dns.fail("_vsmtp.evil.tld", "SERVFAIL");
+  assert.deepEqual(summary(await verify(forged)), ["none", "unsigned", "quarantine"]);
+  // Silent for as long as a message may take.
+  net.dns.fail("_vsmtp.evil.tld", "silent");
+  assert.deepEqual(summary(await verify(forged, { deadlineMs: 300 })), ["none", "unsigned", "quarantine"]);
+  policyOf("bank.tld", "p=reject");
+  assert.deepEqual(summary(await verify(forged, { deadlineMs: 300 })), ["none", "unsigned", "reject"]);
+});
+
 test("an unreachable key server defers, until the signature has expired (CCH-11, CCH-12)", async () => {
   const message = signed("From: allice@someisp.tld");
   const first = await verify(message);

@@ -1,4 +1,4 @@
-import type { DomainPolicy, PolicySource } from "../dns/index.ts";
+import type { DomainPolicy, PolicyAnswer, PolicySource } from "../dns/index.ts";
 import { type MessageOrigin, StapledKeys, type StapleKeySource } from "../key-lookup/index.ts";
 import type { Address } from "../message/index.ts";
 import type { NeighbourCheck, NeighbourQuestion, NeighbourResults } from "../neighbours/index.ts";
@@ -117,28 +117,48 @@ export class Verification {
     const domains = fromDomains(message.header, message.index);
     // Nobody writes such mail honestly, and the domain that it is to hide would be the one after the last (POL-20).
     const tooMany = domains.length > MAX_FROM_DOMAINS;
-    const policy = tooMany ? { ...NO_POLICY, wanted: "reject" as const } : await this.#strictest(domains);
-    if (policy !== null) return { ...verified, policy };
-    return withoutPolicy("the policy of the From domain cannot be looked up now", verified);
+    if (tooMany) return { ...verified, policy: { ...NO_POLICY, wanted: "reject" } };
+    const { policy, isComplete } = await this.#strictest(domains, (soFar) =>
+      judged({ ...verified, policy: soFar }),
+    );
+    if (isComplete || policy.wanted === "reject") return { ...verified, policy };
+    return withoutPolicy("the policy of the From domain cannot be looked up now", { ...verified, policy });
   }
 
-  async #strictest(domains: readonly string[]): Promise<FromPolicy | null> {
-    const answers = await Promise.all(domains.map((domain) => this.#policies.policyFor(domain)));
-    let failed = false;
-    let applied: FromPolicy = NO_POLICY;
-    let tested: DomainPolicy = "none";
-    for (const answer of answers) {
-      if (answer.kind === "failure") failed = true;
-      if (answer.kind !== "policy") continue;
-      const { policy, publishedAt } = answer;
-      if (answer.testing) tested = stricter(policy, tested) ? policy : tested;
-      else if (applied.domain === null || stricter(policy, applied.wanted)) {
-        applied = { wanted: policy, domain: publishedAt, testing: false };
-      }
-    }
-    if (failed && applied.wanted !== "reject") return null;
-    return { ...applied, testing: stricter(tested, applied.wanted) };
+  /**
+   * @param learnt is told the strictest so far whenever one more is known: whoever names a domain of his own beside another's,
+   * and lets its DNS fail or take all the time there is, must not get past the other's policy
+   */
+  async #strictest(
+    domains: readonly string[],
+    learnt: (soFar: FromPolicy) => void,
+  ): Promise<{ readonly policy: FromPolicy; readonly isComplete: boolean }> {
+    const answers: (PolicyAnswer | null)[] = domains.map(() => null);
+    await Promise.all(
+      domains.map(async (domain, index) => {
+        answers[index] = await this.#policies.policyFor(domain);
+        learnt(strictestOf(answers));
+      }),
+    );
+    return {
+      policy: strictestOf(answers),
+      isComplete: answers.every((answer) => answer?.kind !== "failure"),
+    };
   }
+}
+
+function strictestOf(answers: readonly (PolicyAnswer | null)[]): FromPolicy {
+  let applied: FromPolicy = NO_POLICY;
+  let tested: DomainPolicy = "none";
+  for (const answer of answers) {
+    if (answer?.kind !== "policy") continue;
+    const { policy, publishedAt } = answer;
+    if (answer.testing) tested = stricter(policy, tested) ? policy : tested;
+    else if (applied.domain === null || stricter(policy, applied.wanted)) {
+      applied = { wanted: policy, domain: publishedAt, testing: false };
+    }
+  }
+  return { ...applied, testing: stricter(tested, applied.wanted) };
 }
 
 const NO_POLICY: FromPolicy = { wanted: "none", domain: null, testing: false };
@@ -153,7 +173,7 @@ function dependsOnPolicy({ result, reason }: Verdict): boolean {
   return result === "none" || result === "neutral" || reason === "body" || reason === "signature";
 }
 
-/** POL-16: without its policy signed mail waits, unsigned mail has none. */
+/** POL-16: without their policies signed mail waits; for unsigned mail counts what is known of them. */
 function withoutPolicy(detail: string, known: Judged | null): Judged {
   return known?.verdict.result === "none" ? known : temporary(detail, known?.verdict ?? null);
 }
