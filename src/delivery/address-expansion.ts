@@ -1,7 +1,7 @@
 import type { LeasedMessage, NewMessage, QueuedRecipient, StoredContent } from "../queue/index.ts";
 import type { Result } from "./result.ts";
 
-/** Addresses that stand for others: forwards and lists. */
+/** Addresses whose mail goes elsewhere than to a mailbox of their own: forwards, lists, those that take reports of others. */
 export interface AddressExpansion {
   /** Null: a mailbox, or nobody's. */
   find(address: string): ExpandableAddress | null;
@@ -27,3 +27,16 @@ export interface Expanded {
 
 /** Where no address stands for others. */
 export const nothingExpands: AddressExpansion = { find: () => null };
+
+/** The first of several that knows an address. */
+export function firstExpansion(...expansions: readonly (AddressExpansion | null)[]): AddressExpansion {
+  return {
+    find: (address) => {
+      for (const one of expansions) {
+        const found = one?.find(address) ?? null;
+        if (found !== null) return found;
+      }
+      return null;
+    },
+  };
+}

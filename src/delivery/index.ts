@@ -1,5 +1,10 @@
 // Drains the queue: Maildirs of this host, configured servers, mail hosts of other domains; reports.
-export type { AddressExpansion, ExpandableAddress, Expanded } from "./address-expansion.ts";
+export {
+  type AddressExpansion,
+  type ExpandableAddress,
+  type Expanded,
+  firstExpansion,
+} from "./address-expansion.ts";
 export { Delivery } from "./delivery.ts";
 export type { FindMaildir } from "./local-delivery.ts";
 export { type MaildirMessage, storeInMaildir } from "./maildir.ts";

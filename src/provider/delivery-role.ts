@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import type { Config } from "../config/index.ts";
-import { Delivery, type SenderStanding } from "../delivery/index.ts";
+import { Delivery, firstExpansion, type SenderStanding } from "../delivery/index.ts";
 import { bearsAlteredMail, Forwarding } from "../forwarding/index.ts";
 import type { KeyringStore } from "../keyring/index.ts";
 import type { DkimSigners, Vault } from "../signing/index.ts";
@@ -14,7 +14,7 @@ import { authoritiesOf } from "./network.ts";
 import { readNextHopPasswords } from "./next-hop-passwords.ts";
 import { startQuarantineDigests } from "./quarantine-digests.ts";
 import { RoleReportSigner } from "./report-signer.ts";
-import { firstExpansion, startReports } from "./reporting.ts";
+import { startReports } from "./reporting.ts";
 import type { MailStore, Running, Shared } from "./role.ts";
 
 export interface DeliverySources {

@@ -81,16 +81,3 @@ function logEvent(log: Shared["log"], event: DailyReportEvent): void {
   const level = kind === "failed" && event.to === null ? "debug" : "info";
   log[level]({ role: "delivery", ...fields }, kind === "sent" ? "report sent" : "report not sent");
 }
-
-/** The first of several that knows an address. */
-export function firstExpansion(...expansions: readonly (AddressExpansion | null)[]): AddressExpansion {
-  return {
-    find: (address) => {
-      for (const one of expansions) {
-        const found = one?.find(address) ?? null;
-        if (found !== null) return found;
-      }
-      return null;
-    },
-  };
-}

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { ReportSigner } from "../delivery/index.ts";
 import { type Queue, QueueStoreError } from "../queue/index.ts";
+import type { MailOptions } from "../reports/index.ts";
 
 export interface SystemMailOptions {
   readonly signer: ReportSigner;
@@ -9,15 +10,8 @@ export interface SystemMailOptions {
   readonly domain: string;
 }
 
-/** What a mail is written with. */
-export interface SystemMailFrame {
-  /** Address in From: of the role account, which signs. */
-  readonly from: string;
-  /** Unique: for Message-ID and boundaries. */
-  readonly id: string;
-  /** Unix milliseconds. */
-  readonly now: number;
-}
+/** What a mail is written with: From is the address of the role account, which signs. */
+export type SystemMailFrame = Pick<MailOptions, "from" | "id" | "now">;
 
 export type SystemMailOutcome =
   | { readonly kind: "queued"; readonly id: string }

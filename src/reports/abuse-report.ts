@@ -1,4 +1,5 @@
 import { formatMailDate } from "../message/index.ts";
+import type { MailOptions } from "./mail-options.ts";
 
 /** Spam by an identity that was verified, told to whoever runs its domain (REP-4). */
 export interface AbuseReport {
@@ -18,18 +19,9 @@ export interface AbuseReport {
   readonly whole: boolean;
 }
 
-export interface AbuseMailOptions {
-  /** Address in From. */
-  readonly from: string;
-  readonly to: string;
-  /** This host's name: it says what it saw. */
-  readonly hostname: string;
+export interface AbuseMailOptions extends MailOptions {
   /** Of this program, as `VSMTP/0.1.0`. */
   readonly userAgent: string;
-  /** Unix milliseconds. */
-  readonly now: number;
-  /** Unique: for Message-ID and the boundary. */
-  readonly id: string;
 }
 
 /** The complaint as a mail: ARF (RFC 5965) with the two fields that make it actionable. CRLF. */

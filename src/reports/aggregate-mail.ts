@@ -1,20 +1,9 @@
 import { formatMailDate } from "../message/index.ts";
 import type { AggregateReport } from "./aggregate-report.ts";
 import { base64Lines } from "./base64-lines.ts";
+import type { MailOptions } from "./mail-options.ts";
 
 export const REPORT_TYPE = "application/vsmtp-report+gzip";
-
-export interface MailOptions {
-  /** Address in From: the account that signs. */
-  readonly from: string;
-  readonly to: string;
-  /** This host's name, for Message-ID. */
-  readonly hostname: string;
-  /** Unix milliseconds. */
-  readonly now: number;
-  /** Unique: for Message-ID and the boundary. */
-  readonly id: string;
-}
 
 /** The mail that brings a report: words for people, and the report as its one attachment (REP-1). ASCII, CRLF. */
 export function aggregateMail(

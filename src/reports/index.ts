@@ -1,7 +1,7 @@
 // Reports between mail systems: what became of a domain's mail in a day (REP-1), and complaints about spam by an
 // identity that was verified (REP-4). Sending, taking and reading them.
 export { type AbuseMailOptions, type AbuseReport, abuseMail } from "./abuse-report.ts";
-export { aggregateMail, type MailOptions } from "./aggregate-mail.ts";
+export { aggregateMail } from "./aggregate-mail.ts";
 export { type AggregateReport, packAggregateReport, type ReportRow } from "./aggregate-report.ts";
 export { type Complaint, complaintAbout } from "./complaint.ts";
 export {
@@ -11,6 +11,7 @@ export {
   type DueReport,
   type SendReport,
 } from "./daily-reports.ts";
+export type { MailOptions } from "./mail-options.ts";
 export { postReport } from "./post-report.ts";
 export { type ReceivedReport, ReceivedReports, readReportFile } from "./received-reports.ts";
 export { type AttachedReport, attachedReport, MAX_REPORT_MAIL_OCTETS } from "./report-attachment.ts";

@@ -2,7 +2,13 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { dnsPolicySource } from "../../dns/index.ts";
 import type { Network } from "../../provider/index.ts";
-import { abuseMail, complaintAbout, reportedDomainOf, whyNotSentTo } from "../../reports/index.ts";
+import {
+  abuseMail,
+  complaintAbout,
+  type MailOptions,
+  reportedDomainOf,
+  whyNotSentTo,
+} from "../../reports/index.ts";
 import { storeCommand } from "../administration/store-command.ts";
 import { readNamedFile } from "../arguments.ts";
 import { EndError } from "../end-error.ts";
@@ -52,7 +58,7 @@ export function defineSpam(parent: Command, done: Done): void {
       const to = await complaintAddress(domain, network);
       const { hostname } = config;
       const userAgent = `VSMTP/${programVersion()}`;
-      const compose = (frame: { from: string; id: string; now: number }): Buffer =>
+      const compose = (frame: Pick<MailOptions, "from" | "id" | "now">): Buffer =>
         abuseMail(report, { ...frame, to, hostname, userAgent });
       if (dryRun) {
         const from = `mailer-daemon@${config.reports.domain}`;
