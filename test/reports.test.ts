@@ -242,3 +242,17 @@ test("REP-4: a complaint of a message in a mailbox comes to abuse@ of who sent i
     !/Delivered-To: bob|by mx\.dest\.test with/.test(complaint.slice(complaint.indexOf("message/rfc822"))),
   );
 });
+
+test("REP-4: a complaint to an address for reports that is no mailbox comes to who reads complaints", async () => {
+  dns.set("_vsmtp.someisp.test", {
+    TXT: ["v=VSMTP1; p=reject; rua=mailto:vsmtp-reports@someisp.test"],
+  });
+  await submit("More pills");
+  const spam = await until(() => stored(dest, "Subject: More pills"), "More pills");
+  const [queued] = await command(dest, "report", "spam", spam);
+  assert.equal(queued?.to, "vsmtp-reports@someisp.test");
+  const file = await until(() => stored(someisp, "Subject: More pills"), "the complaint");
+  const complaint = readFileSync(file, "latin1");
+  assert.match(complaint, /\r\nDelivered-To: abuse@someisp\.test\r\n/);
+  assert.match(complaint, /vsmtp=pass header\.i=mailer-daemon@dest\.test/);
+});

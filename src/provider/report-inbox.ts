@@ -2,8 +2,15 @@ import type { Config } from "../config/index.ts";
 import { type AddressExpansion, ownResult, type Result } from "../delivery/index.ts";
 import { parseAddress } from "../message/index.ts";
 import { type LeasedMessage, piecesOf, type StoredContent } from "../queue/index.ts";
-import { type Intake, MAX_REPORT_MAIL_OCTETS, type ReceivedReports, takeReport } from "../reports/index.ts";
+import {
+  type Intake,
+  isComplaint,
+  MAX_REPORT_MAIL_OCTETS,
+  type ReceivedReports,
+  takeReport,
+} from "../reports/index.ts";
 import { hasOwnMailbox } from "./mailboxes.ts";
+import { passComplaintOn, readerOfComplaints } from "./pass-complaint-on.ts";
 
 export interface ReportInboxOptions {
   readonly config: Config;
@@ -23,17 +30,13 @@ const taken: Result = {
 
 /**
  * Takes reports of others out of the mail to the addresses that are for them (REP-8). Where such an address is a mailbox as
- * well, all of its mail is in there too; where it is none, what is no report is refused.
+ * well, all of its mail is in there too; where it is none, complaints, which come to the same address (REP-4), go on to who
+ * reads them, and what is neither is refused.
  */
 export function reportInbox({ config, reports, onTaken }: ReportInboxOptions): AddressExpansion {
   const domains = new Map(config.domains.map((domain) => [domain.name, domain]));
-  const intakeOf = async (
-    message: LeasedMessage,
-    content: () => Promise<StoredContent>,
-  ): Promise<Intake | Result> => {
-    // Larger mail is not even read; takeReport says why.
-    const tooLarge = message.size > MAX_REPORT_MAIL_OCTETS;
-    const octets = tooLarge ? Buffer.alloc(MAX_REPORT_MAIL_OCTETS + 1) : await wholeOf(await content());
+  const complaintsTo = readerOfComplaints(config);
+  const intakeOf = async (octets: Uint8Array): Promise<Intake | Result> => {
     const intake = await takeReport(octets, {
       hostedDomains: [...domains.keys()],
       now: Date.now(),
@@ -58,7 +61,12 @@ export function reportInbox({ config, reports, onTaken }: ReportInboxOptions): A
       return {
         keeps,
         expand: async (message, _recipient, content) => {
-          const intake = await intakeOf(message, content);
+          // Larger mail is not even read; takeReport says why.
+          const tooLarge = message.size > MAX_REPORT_MAIL_OCTETS;
+          const octets = tooLarge ? Buffer.alloc(MAX_REPORT_MAIL_OCTETS + 1) : await wholeOf(await content());
+          const reader = keeps || !isComplaint(octets) ? null : complaintsTo(domain);
+          if (reader !== null) return passComplaintOn(message, octets, reader);
+          const intake = await intakeOf(octets);
           if ("kind" in intake) return { result: intake, messages: [] };
           onTaken(message, intake);
           return { result: intake.ok || keeps ? taken : ownResult("5.6.0", intake.problem), messages: [] };

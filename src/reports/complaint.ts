@@ -66,6 +66,20 @@ export function complaintAbout(message: Uint8Array, hostname: string): Complaint
   };
 }
 
+/** Whether a mail is such a complaint of somebody else's: ARF (RFC 5965 §2). */
+export function isComplaint(message: Uint8Array): boolean {
+  const reader = new HeaderReader();
+  reader.write(message);
+  const header = parseHeader(reader.finish());
+  return header.fields.some((field) => {
+    if (field.name !== "content-type") return false;
+    const value = fieldText(header, field);
+    return (
+      /^\s*multipart\/report\b/i.test(value) && /report-type[ \t]*=[ \t]*"?feedback-report\b/i.test(value)
+    );
+  });
+}
+
 /** As formatReceivedField (smtp) writes it: in brackets, behind the name that the client gave where that is one. */
 function clientIn(trace: string): string | null {
   const found =

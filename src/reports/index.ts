@@ -3,7 +3,7 @@
 export { type AbuseMailOptions, type AbuseReport, abuseMail } from "./abuse-report.ts";
 export { aggregateMail } from "./aggregate-mail.ts";
 export { type AggregateReport, packAggregateReport, type ReportRow } from "./aggregate-report.ts";
-export { type Complaint, complaintAbout } from "./complaint.ts";
+export { type Complaint, complaintAbout, isComplaint } from "./complaint.ts";
 export {
   type DailyReportEvent,
   DailyReports,
