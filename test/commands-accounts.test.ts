@@ -34,7 +34,7 @@ test("domains: add, list, show, set, epoch, statement key, remove", async () => 
   await cli.refuses("domain set someisp.test", /--release-keys or --no-release-keys/);
   await cli.refuses(
     "domain raise-epoch someisp.test",
-    /not done without --yes: Every key statement of someisp\.test/,
+    /nothing is done without --yes\. With it: Every key statement of someisp\.test/,
   );
   const raised = await cli.object("domain raise-epoch someisp.test --yes");
   assert.ok(Number(raised.epoch) > 0 && raised.releases_keys === true && raised.dk === first.dk);
@@ -116,7 +116,7 @@ test("aliases and grants", async () => {
   await cli.refuses("account alias add info@someisp.test a.l@someisp.test", /belongs to an account already/);
   await cli.refuses(
     "account alias remove a.l@someisp.test",
-    /without --yes: allice@someisp\.test loses the address/,
+    /without --yes\. With it: allice@someisp\.test loses the address/,
   );
   await cli.does("account alias remove a.l@someisp.test --yes", /is no address of/);
   await cli.refuses("account alias remove allice@someisp.test --yes", /primary address/);
@@ -176,7 +176,10 @@ test("passwd takes a password from a file or makes one; without a terminal it mu
     kid: null,
   });
   assert.match(String((await cli.object("account passwd al@someisp.test --generate")).password), /^.{20}$/);
-  await cli.refuses("account passwd al@someisp.test --no-password", /without --yes: Nobody can log in/);
+  await cli.refuses(
+    "account passwd al@someisp.test --no-password",
+    /without --yes\. With it: Nobody can log in/,
+  );
   await cli.does("account passwd al@someisp.test --no-password --yes", /nobody can log in/);
   assert.equal((await cli.object("account show al@someisp.test")).password, null);
 });
@@ -216,7 +219,7 @@ test("a key lock needs the password for everything that opens it", async () => {
     return file;
   });
   const lock = `account lock al@someisp.test --password-file ${right}`;
-  await cli.refuses(lock, /without --yes: allice@someisp\.test gets a new key/);
+  await cli.refuses(lock, /without --yes\. With it: allice@someisp\.test gets a new key/);
   const locked = await cli.object(`${lock} --yes`);
   assert.deepEqual([locked.address, locked.key_lock], ["allice@someisp.test", true]);
   await cli.refuses(`${lock} --yes`, /has a key lock already/);
@@ -229,7 +232,7 @@ test("a key lock needs the password for everything that opens it", async () => {
   await cli.refuses(`${passwd} --old-password-file ${wrong}`, /not the account's password/);
   await cli.does(`${passwd} --old-password-file ${right}`, /has a new password\n$/);
   assert.equal((await cli.objects("account app-password list al@someisp.test")).length, 1);
-  await cli.refuses(passwd, /without --yes: Without its present password/);
+  await cli.refuses(passwd, /without --yes\. With it: Without its present password/);
   assert.match(String((await cli.object(`${passwd} --yes`)).kid), KID);
   assert.equal((await cli.objects("account app-password list al@someisp.test")).length, 0);
   await cli.does(`account unlock al@someisp.test --password-file ${next} --yes`, /has no key lock/);

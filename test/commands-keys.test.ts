@@ -59,9 +59,12 @@ test("rotate retires, re-key and revoke revoke; each with its reason (LIF-8, LIF
     [rotated, "active", null],
     [kid, "retired", "rotation"],
   ]);
-  await cli.refuses("key rekey allice@someisp.test", /without --yes: allice@someisp\.test gets a new key/);
+  await cli.refuses(
+    "key rekey allice@someisp.test",
+    /without --yes\. With it: allice@someisp\.test gets a new key/,
+  );
   const rekeyed = String((await cli.object("key rekey allice@someisp.test --yes")).kid);
-  await cli.refuses(`key revoke ${rekeyed}`, /without --yes: The key \S{22} signs now/);
+  await cli.refuses(`key revoke ${rekeyed}`, /without --yes\. With it: The key \S{22} signs now/);
   const revoked = await cli.object(`key revoke ${rekeyed} --yes`);
   const [entry] = await cli.objects("audit list --action key.revoke");
   assert.deepEqual([entry?.kid, entry?.detail], [revoked.new_kid, `revoked: ${rekeyed}`]);
@@ -94,7 +97,7 @@ test("keys that are due are rotated together; a whole domain is re-keyed with it
   await cli.refuses("key rotate --older-than 1y", /such as|365d/);
   await cli.refuses("key rotate bob@other.test --older-than 1d", /not both/);
   await cli.refuses("key rekey --all --domain nowhere.test --yes", /is not hosted here/);
-  await cli.refuses("key rekey --all", /without --yes: Every account of every domain/);
+  await cli.refuses("key rekey --all", /without --yes\. With it: Every account of every domain/);
   const { dk } = await cli.object("domain show someisp.test");
   await cli.does(
     "key rekey --all --domain someisp.test --yes",
@@ -110,7 +113,7 @@ test("kept private keys are released to a file once they are past their end (LIF
   const out = join(cli.folder, "released.jsonl");
   await cli.does("key rotate allice@someisp.test", /another 14 days/);
   const [, old] = await history("allice@someisp.test");
-  await cli.refuses(`key release --out ${out}`, /without --yes: Private keys past their end/);
+  await cli.refuses(`key release --out ${out}`, /without --yes\. With it: Private keys past their end/);
   await cli.does(`key release --out ${out} --yes`, /^no kept private key is past its end\n$/);
   // Two weeks pass.
   const store = new DatabaseSync(join(cli.folder, "data/keyring.sqlite"));
@@ -218,7 +221,10 @@ test("verify finds what was changed, and with a noted head what was cut off; sta
 test("what is old goes to a file; the log still verifies, alone and with the file", async () => {
   const before = await cli.objects("audit list --all");
   const file = join(cli.folder, "audit.jsonl");
-  await cli.refuses(`audit archive --before 0s --out ${file}`, /without --yes: All entries before 20/);
+  await cli.refuses(
+    `audit archive --before 0s --out ${file}`,
+    /without --yes\. With it: All entries before 20/,
+  );
   await cli.refuses("audit archive --out x", /--before/);
   await cli.does(
     `audit archive --before 2020-01-01 --out ${file} --yes`,
@@ -264,7 +270,7 @@ test("what is old goes to a file; the log still verifies, alone and with the fil
 test("everything can be put under another master key; the log still verifies", async () => {
   const next = join(cli.folder, "next.key");
   await cli.does("master-key check", /is the one of this key store\n$/);
-  await cli.refuses(`master-key rewrap --to ${next}`, /without --yes: Everything in the key store/);
+  await cli.refuses(`master-key rewrap --to ${next}`, /without --yes\. With it: Everything in the key store/);
   await cli.refuses(`master-key rewrap --to ${cli.folder}/data/master.key`, /holds the present master key/);
   const done = await cli.object(`master-key rewrap --to ${next} --yes`);
   assert.ok(done.file === next && Number(done.rewrapped) >= 3);

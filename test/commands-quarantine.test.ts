@@ -203,7 +203,10 @@ test("vsmtp quarantine release: a running queue delivers it, with its history on
 test("vsmtp quarantine delete: asks, and leaves nothing but the mail log's entry", async () => {
   const [, second = ""] = ids;
   await cli.does("queue remove --all --yes", /^1 message is removed\.\n$/);
-  await cli.refuses(`quarantine delete ${second}`, /not done without --yes: 1 message is deleted\./);
+  await cli.refuses(
+    `quarantine delete ${second}`,
+    /nothing is done without --yes\. With it: 1 message is deleted\./,
+  );
   assert.deepEqual(await cli.object("quarantine delete --reason unsigned --yes"), {
     order: "delete",
     messages: 1,

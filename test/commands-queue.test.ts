@@ -169,12 +169,18 @@ test("orders: retry, hold, release, bounce, remove", async () => {
     [2, "1 message waits for delivery again.\n", "vsmtp: 0000000000000000: no such message in the queue\n"],
   );
   await cli.does("queue bounce --destination nowhere.test", /^No message matches/); // nothing to ask about
-  await cli.refuses(`queue bounce ${ids[0]}`, /not done without --yes: 1 message goes back to its sender\./);
+  await cli.refuses(
+    `queue bounce ${ids[0]}`,
+    /nothing is done without --yes\. With it: 1 message goes back to its sender\./,
+  );
   await cli.does(`queue bounce ${ids[0]} --yes`, /^1 message goes back to its sender\.\n$/);
   await cli.does("queue list", / goes back to its sender\n/);
   const [bounced] = await queue.lease({ limit: 1, perDestination: () => 1, inWork: new Map() });
   assert.deepEqual([bounced?.id, bounced?.purpose], [ids[0], "bounce"]);
-  await cli.refuses("queue remove --all", /not done without --yes: 3 messages are removed\./);
+  await cli.refuses(
+    "queue remove --all",
+    /nothing is done without --yes\. With it: 3 messages are removed\./,
+  );
   const removed = await cli.object("queue remove --all --yes");
   assert.deepEqual(removed, { order: "remove", messages: 3 });
   await cli.does(`log show ${ids[1]}`, /bob@far\.test {2}removed: from the queue, by /);

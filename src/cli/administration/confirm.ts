@@ -8,6 +8,6 @@ import { askYesOrNo, canAsk, declined } from "./terminal.ts";
  */
 export async function confirm(consequence: string, yes: boolean): Promise<void> {
   if (yes) return;
-  if (!canAsk()) throw new UsageError(`not done without --yes: ${consequence}`);
+  if (!canAsk()) throw new UsageError(`nothing is done without --yes. With it: ${consequence}`);
   if (!(await askYesOrNo(`${consequence} Do it?`))) throw declined();
 }

@@ -84,7 +84,7 @@ function receivedFacts(message: LoggedReceived): Fact[] {
       message.policyDomain === null ? null : `${message.policy}, published at ${message.policyDomain}`,
     ],
     ["action", `${message.action}, decided by ${decidedBy(message)}; stage ${message.stage}`],
-    ["repeated", message.repeated ? "it was delivered before" : null],
+    ["repeated", message.repeated ? "to some or all of its recipients it was delivered before" : null],
     ["answer", `${message.code} ${message.enhanced}`],
     ["took", times(took)],
   ];
