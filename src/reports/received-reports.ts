@@ -67,9 +67,10 @@ export class ReceivedReports {
     for (const name of await this.#names()) yield readReportFile(join(this.#folder, name));
   }
 
-  /** Removes what came before a time, Unix milliseconds. */
+  /** Removes reports that came before a time, Unix milliseconds, and what was left of their writing. Nothing else that is there. */
   async forget(before: number): Promise<void> {
     for (const name of await this.#entries()) {
+      if (!OURS.test(name)) continue;
       const path = join(this.#folder, name);
       // Another process may be at it, too.
       const found = await stat(path).catch(() => null);
@@ -97,6 +98,9 @@ export async function readReportFile(file: string): Promise<ReceivedReport> {
   const unpacked = await unpackAggregateReport(await readFile(file));
   return { ...unpacked, file };
 }
+
+/** As `nameOf` makes them, and temporary ones: whoever names a folder of other things in the settings must not lose these. */
+const OURS = /^(?:[0-9a-f]{16}-\d+-\d+-[0-9a-f]{16}\.json\.gz|\.[0-9a-f-]{36})$/;
 
 /** The reporter's words are in it as hashes only. */
 function nameOf({ reporter, domain, begin, end }: AggregateReport): string {

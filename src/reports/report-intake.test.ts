@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,7 +94,15 @@ test("received reports are a folder: each once, so many of a reporter, kept so l
   const [file = ""] = readdirSync(place);
   writeFileSync(join(place, file), "broken");
   assert.equal((await listed()).filter((one) => one === "it is not gzip").length, 1);
-  utimesSync(join(place, file), 1000, 1000);
+  const others = ["keyring.sqlite", ".profile", `.${randomUUID()}`];
+  for (const other of others) writeFileSync(join(place, other), "");
+  for (const old of [file, ...others]) utimesSync(join(place, old), 1000, 1000);
   await reports.forget(2_000_000);
+  assert.deepEqual(
+    readdirSync(place).filter((name) => !name.endsWith(".gz")),
+    others.slice(0, 2).sort(),
+    "no file of anybody else",
+  );
+  rmSync(join(place, "keyring.sqlite"));
   assert.equal((await listed()).length, 3);
 });
