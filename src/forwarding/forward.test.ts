@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { receivedInMemory } from "../reception/index.ts";
 import { type KeySource, MessageScanner } from "../signature/index.ts";
 import { signAs, signSubmission } from "../signing/index.ts";
-import { AUTHOR, modes, octetsOf, openSite, PASS, RECEIVED, recordedField, words } from "./test-site.ts";
+import { modes } from "../submission/test-modes.ts";
+import { AUTHOR, octetsOf, openSite, PASS, RECEIVED, recordedField, words } from "./test-site.ts";
 
 const forwards = {
   bob: { to: ["bob@end.test"], keep: false },
@@ -13,7 +14,7 @@ const forwards = {
 };
 
 for (const mode of modes) {
-  test(`mail that passed goes on with a level of the address it came to, vault ${mode} (CUS-1, CUS-2)`, async (t) => {
+  test(`mail that passed goes on with a level of the address it came to, ${mode} (CUS-1, CUS-2)`, async (t) => {
     const { letter, expand, judged } = await openSite(t, { mode, forwards });
     // One more than the account may write to in a period: what others wrote is not counted.
     for (let count = 0; count < 5; count++) {
@@ -32,14 +33,14 @@ for (const mode of modes) {
 }
 
 for (const mode of modes) {
-  test(`somebody who logged in is counted at every level, and writes From himself, vault ${mode} (LIF-14, PRV-17)`, async (t) => {
-    const { signer, letter, token, clock } = await openSite(t, { mode, forwards });
+  test(`somebody who logged in is counted at every level, and writes From himself, ${mode} (LIF-14, PRV-17)`, async (t) => {
+    const { setUp, letter, clock } = await openSite(t, { mode, forwards });
     const logins = {
       PLAIN: async () => "\0bob@here.test\0secret",
-      OAUTHBEARER: async () => `n,,\x01auth=Bearer ${await token("bob@here.test")}\x01\x01`,
+      OAUTHBEARER: async () => `n,,\x01auth=Bearer ${await setUp.token("bob@here.test")}\x01\x01`,
     };
     for (const [mechanism, response] of Object.entries(logins)) {
-      const exchange = signer.logIn(mechanism, { client: "192.0.2.1", channelBinding: null });
+      const exchange = setUp.vault.logIn(mechanism, { client: "192.0.2.1", channelBinding: null });
       const step = await exchange?.respond(Buffer.from(await response()));
       assert.ok(step?.kind === "accepted", mechanism);
       const sign = (octets: Uint8Array, level: number, count: number) => {
@@ -56,7 +57,7 @@ for (const mode of modes) {
       };
       const forged = Buffer.from("From: anna@far.test\r\nSender: bob@here.test\r\n\r\nx\r\n");
       // Where the keys are in its process it is the submission server that sees to that (SUB-1).
-      if (mode === "sign") {
+      if (mode === "remote, SIGN") {
         const refused = await sign(forged, 0, 1);
         assert.match(
           refused.kind === "refused" ? String(refused.reply.text) : "signed",
@@ -142,20 +143,20 @@ test("no level is added where it could not hold, and the message goes on as it i
 });
 
 test("a vault that is away: mail waits for its level, and after a day goes without", async (t) => {
-  const { vault, clock, letter, expand, judged } = await openSite(t, { mode: "sign", forwards });
+  const { setUp, clock, letter, expand, judged } = await openSite(t, { mode: "remote, SIGN", forwards });
   const octets = await letter({ to: "bob@here.test" });
   const came = clock.nowMs;
-  await vault?.close();
+  await setUp.stopVault();
   const waits = await expand("bob@here.test", octets);
   assert.deepEqual(
     [waits.result.kind, waits.result.enhanced, waits.messages.length],
     ["deferred", "4.4.3", 0],
   );
-  await vault?.start();
+  await setUp.startVault();
   let again = await expand("bob@here.test", octets, { enqueuedAt: came });
   for (; again.result.kind === "deferred"; again = await expand("bob@here.test", octets)) await sleep(20);
   assert.equal(await judged(again, "bob@end.test"), `pass ${AUTHOR} forwarded by bob@here.test`);
-  await vault?.close();
+  await setUp.stopVault();
   clock.nowMs += 24 * 3_600_000;
   const late = await expand("bob@here.test", octets, { enqueuedAt: came });
   assert.match(late.result.text, /without a further level: the vault was away for a day$/);
@@ -236,20 +237,20 @@ test("who has not written it hears nothing of what becomes of it (ACT-2)", async
 });
 
 test("a large body goes from file to file, and nothing is left of one that does not go on", async (t) => {
-  const site = await openSite(t, { mode: "sign", forwards, spoolOctets: 1000 });
+  const site = await openSite(t, { mode: "remote, SIGN", forwards, spoolOctets: 1000 });
   const octets = await site.letter({ to: "bob@here.test", body: "0123456789abcdef\r\n".repeat(1000) });
   const expanded = await site.expand("bob@here.test", octets);
   assert.equal(site.files().length, 1);
   assert.equal(await site.judged(expanded, "bob@end.test"), `pass ${AUTHOR} forwarded by bob@here.test`);
   await expanded.messages[0]?.content.file?.remove();
-  await site.vault?.close();
+  await site.setUp.stopVault();
   assert.equal((await site.expand("bob@here.test", octets)).result.kind, "deferred");
   assert.deepEqual(site.files(), []);
 });
 
 test("a user's redirect waits where the author's key cannot be asked for, and needs somebody to ask (CUS-2)", async (t) => {
-  const { signer, letter, clock } = await openSite(t, { forwards });
-  const login = await signer.assert(
+  const { setUp, letter, clock } = await openSite(t, { forwards });
+  const login = await setUp.vault.assert(
     { localPart: "bob", domain: "here.test" },
     { client: "", channelBinding: null },
   );

@@ -9,14 +9,15 @@ import fc from "fast-check";
 import type { DnsAnswer, PolicyAnswer, Resolver } from "../dns/index.ts";
 import { fieldText, parseHeader, parseMailboxes } from "../message/index.ts";
 import { DkimSigner, loadDkimKey } from "../signature/index.ts";
+import { modes } from "../submission/test-modes.ts";
 import { bearsAlteredMail } from "./index.ts";
 import { listHeader } from "./list-header.ts";
-import { modes, octetsOf, openSite, RECEIVED, recordedField } from "./test-site.ts";
+import { octetsOf, openSite, RECEIVED, recordedField } from "./test-site.ts";
 
 const toTeam = { to: "team@here.test" };
 
 for (const mode of modes) {
-  test(`a list signs its posts, also From authors elsewhere, and counts them, vault ${mode} (CUS-6, PRV-17, LIF-14)`, async (t) => {
+  test(`a list signs its posts, also From authors elsewhere, and counts them, ${mode} (CUS-6, PRV-17, LIF-14)`, async (t) => {
     const site = await openSite(t, { mode, lists: { team: {} } });
     const octets = await site.letter(toTeam);
     const post = await site.expand("team@here.test", octets);
@@ -66,12 +67,12 @@ test("the domain's DKIM key signs what the list sends, as it stands (SIG-58)", a
 });
 
 test("a post to a list that nobody can sign for, or not now, waits", async (t) => {
-  const site = await openSite(t, { mode: "sign", lists: { team: {}, ghost: {} } });
+  const site = await openSite(t, { mode: "remote, SIGN", lists: { team: {}, ghost: {} } });
   const ghost = await site.expand("ghost@here.test", await site.letter({ to: "ghost@here.test" }));
   assert.deepEqual([ghost.result.kind, ghost.result.enhanced], ["deferred", "4.3.5"]);
   assert.match(ghost.result.text, /ghost@here\.test has no account here/);
   const octets = await site.letter(toTeam);
-  await site.vault?.close();
+  await site.setUp.stopVault();
   assert.deepEqual((await site.expand("team@here.test", octets)).result.enhanced, "4.4.3");
 });
 

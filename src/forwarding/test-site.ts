@@ -1,49 +1,29 @@
 // What the tests of this module pass on: mail of far.test for addresses of here.test, whose keys are in this process or in a
 // vault elsewhere.
 import assert from "node:assert/strict";
-import { createPrivateKey, createPublicKey } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { createSecureContext } from "node:tls";
-import { generateKeyPair, SignJWT } from "jose";
-import { generate } from "selfsigned";
 import type { Forward, HostedDomain, MailingList } from "../config/index.ts";
 import type { Expanded } from "../delivery/index.ts";
-import {
-  AuditWriter,
-  Authenticator,
-  auditKeyOf,
-  Keyring,
-  MasterKey,
-  PublicKeyView,
-  TokenVerifier,
-  UserKeys,
-} from "../keyring/index.ts";
+import { AuditWriter, Authenticator, PublicKeyView, UserKeys } from "../keyring/index.ts";
 import { type Address, parseAddress } from "../message/index.ts";
 import type { LeasedMessage, NewMessage, QueuedRecipient } from "../queue/index.ts";
 import { receivedInMemory } from "../reception/index.ts";
 import { type Verdict, verify } from "../signature/index.ts";
-import { RemoteVault, signSubmission, type Vault } from "../signing/index.ts";
+import { signSubmission } from "../signing/index.ts";
 import { Spool } from "../spool/index.ts";
-import { openKeyringStore } from "../store/index.ts";
-import { KeyringVault, VaultServer } from "../vault/index.ts";
-import { openVault, spkiSha256, VaultClient } from "../vault-protocol/index.ts";
+import { Mode, type ModeName } from "../submission/test-modes.ts";
+import { KeyringVault } from "../vault/index.ts";
 import { Forwarding, type ForwardingOptions } from "./index.ts";
 
-export type Mode = "here" | "sign" | "getkey";
-export const modes: readonly Mode[] = ["here", "sign", "getkey"];
-
 const limit = 4;
-const LIMITS = { recipients: limit, periodMs: 3_600_000, newAccountRecipients: limit, newAccountMs: 0 };
-
-const ISSUER = { issuer: "https://login.test", audience: "mail.here.test" };
 
 export const AUTHOR = "anna@far.test";
 
 export interface SiteOptions {
-  readonly mode?: Mode;
+  readonly mode?: ModeName;
   readonly forwards?: Readonly<Record<string, Forward>>;
   readonly lists?: Readonly<Record<string, Partial<MailingList>>>;
   readonly forwarding?: Partial<ForwardingOptions>;
@@ -62,36 +42,21 @@ export interface LetterOptions {
 }
 
 export async function openSite(t: TestContext, options: SiteOptions = {}) {
-  const { mode = "here" } = options;
+  const { mode = "keyring in the process" } = options;
   const folder = mkdtempSync(join(tmpdir(), "vsmtp-forwarding-"));
   const clock = { nowMs: Date.now(), now: () => clock.nowMs };
-  const masterKey = MasterKey.generate();
-  const store = await openKeyringStore({
-    location: join(folder, "keyring.db"),
-    auditKey: auditKeyOf(masterKey),
-  });
-  const audit = new AuditWriter(store);
-  const keyring = await Keyring.open({ store, masterKey, clock, limits: LIMITS });
+  const setUp = await Mode.start(mode, { clock, limit, replyMs: 1000, mayAssert: true });
+  const { keyring, store, masterKey, vault } = setUp;
   for (const domain of ["far.test", "here.test"]) assert.ok((await keyring.addDomain(domain)).ok);
   for (const address of [AUTHOR, "bob@here.test", "team@here.test"]) {
     assert.ok((await keyring.addAccount({ address, password: "secret" })).ok);
   }
-  const issuer = await generateKeyPair("EdDSA");
-  const tokens = new TokenVerifier({
-    ...ISSUER,
-    claim: "email",
-    scope: null,
-    clock,
-    keys: async () => issuer.publicKey,
-  });
-  const authenticator = new Authenticator({ store, masterKey, clock, audit, scram: false, tokens });
-  const keys = new UserKeys({ store, masterKey, clock, audit, limits: LIMITS });
-  const local = new KeyringVault({ authenticator, keys });
   // Authors write as much as they like.
-  const authors = new KeyringVault({ authenticator, keys: new UserKeys({ store, masterKey, clock, audit }) });
-  const remote =
-    mode === "here" ? null : await openRemote(mode, { keyring, store, authenticator, keys, audit, clock });
-  const vault: Vault = remote?.vault ?? local;
+  const audit = new AuditWriter(store);
+  const authors = new KeyringVault({
+    authenticator: new Authenticator({ store, masterKey, clock, audit, scram: false }),
+    keys: new UserKeys({ store, masterKey, clock, audit }),
+  });
   const spoolFolder = join(folder, "spool");
   const spool = await Spool.open(spoolFolder, { memoryOctets: options.spoolOctets ?? 1 << 20 });
   const problems: string[] = [];
@@ -107,9 +72,7 @@ export async function openSite(t: TestContext, options: SiteOptions = {}) {
     ...options.forwarding,
   });
   t.after(async () => {
-    await vault.close();
-    await remote?.close();
-    await store.close();
+    await setUp.stop();
     rmSync(folder, { recursive: true });
   });
   const view = new PublicKeyView(store);
@@ -188,28 +151,16 @@ export async function openSite(t: TestContext, options: SiteOptions = {}) {
     });
   }
 
-  /** An access token, as an issuer makes it. */
-  function token(email: string): Promise<string> {
-    return new SignJWT({ email })
-      .setProtectedHeader({ alg: "EdDSA" })
-      .setIssuer(ISSUER.issuer)
-      .setAudience(ISSUER.audience)
-      .setExpirationTime(Math.floor(clock.now() / 1000) + 600)
-      .sign(issuer.privateKey);
-  }
-
   const files = (): readonly string[] => readdirSync(spoolFolder);
   return {
     folder,
     clock,
     keyring,
-    signer: vault,
-    vault: remote,
+    setUp,
     letter,
     expand,
     judged,
     verdict,
-    token,
     files,
     problems,
   };
@@ -278,56 +229,3 @@ const LEASED: LeasedMessage = {
   lease: 1,
   attempts: 0,
 };
-
-async function openRemote(
-  mode: "sign" | "getkey",
-  {
-    keyring,
-    store,
-    clock,
-    ...access
-  }: {
-    readonly keyring: Keyring;
-    readonly store: ConstructorParameters<typeof UserKeys>[0]["store"];
-    readonly authenticator: Authenticator;
-    readonly keys: UserKeys;
-    readonly audit: AuditWriter;
-    readonly clock: { now(): number };
-  },
-) {
-  const { cert, private: key } = await generate([{ name: "commonName", value: "mx1" }], {
-    keyType: "ec",
-    algorithm: "sha256",
-  });
-  const pin = spkiSha256(createPublicKey(createPrivateKey(key)));
-  const enrolled = await keyring.enrol({
-    name: "mx1",
-    proof: { kind: "certificate", spkiSha256: pin },
-    scope: ["*"],
-    modes: [mode],
-    mayAssert: true,
-  });
-  assert.ok(enrolled.ok);
-  const context = createSecureContext({ cert, key });
-  let server: VaultServer | null = null;
-  let port = 0;
-  const start = async (): Promise<void> => {
-    server = new VaultServer({ ...access, enrolments: () => store.enrolments(), nowMs: clock.now });
-    await server.start();
-    port = (await server.listen(() => context, port, "127.0.0.1")).port;
-  };
-  await start();
-  const place = { kind: "tcp", host: "127.0.0.1", secureContext: () => context, spkiSha256: pin } as const;
-  const client = new VaultClient({
-    backoffMs: [10, 20],
-    open: () => openVault({ ...place, port }, { replyMs: 1000, stepMs: 1000 }),
-  });
-  return {
-    vault: new RemoteVault({ client, mode, clock }),
-    start,
-    close: async (): Promise<void> => {
-      await server?.close(0);
-      server = null;
-    },
-  };
-}

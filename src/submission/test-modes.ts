@@ -32,6 +32,8 @@ export interface ModeOptions {
   readonly limit: number;
   /** How long a remote vault may take for a reply. */
   readonly replyMs: number;
+  /** Whether it may be asked to sign without a login (PRV-9). */
+  readonly mayAssert?: boolean;
 }
 
 const PASSWORDS: PasswordCheckerOptions = { rememberMs: 0 };
@@ -134,7 +136,7 @@ export class Mode {
       proof: { kind: "certificate", spkiSha256: pinOf(tls.key) },
       scope: ["*"],
       modes: [name === "remote, SIGN" ? "sign" : "getkey"],
-      mayAssert: false,
+      mayAssert: options.mayAssert ?? false,
     });
     assert.ok(enrolled.ok);
     await mode.startVault();
