@@ -52,6 +52,11 @@ export interface Counted {
 }
 
 const SHOWN_SOURCES = 10;
+/**
+ * A reporter is who he says, and may report what he likes: of keys and hosts that he makes up so many are counted, and words that
+ * are none of the protocol's are all the same.
+ */
+const MAX_SOURCES = 20_000;
 
 /** One summary for each domain, in order of their names. */
 export async function summarizeReports(
@@ -62,13 +67,28 @@ export async function summarizeReports(
   return [...domains.values()].map((tally) => tally.summary()).sort((a, b) => (a.domain < b.domain ? -1 : 1));
 }
 
+const OTHERS = "others";
+/** VER-10 to VER-12. */
+const words: ReadonlySet<string> = new Set(
+  `pass neutral none fail permerror temperror
+   body signature identity no-keyserver no-key bad-key revoked suspended expired exact
+   syntax unavailable unsigned sender-only`.split(/\s+/),
+);
+const actions: ReadonlySet<string> = new Set(["deliver", "tag", "quarantine", "discard", "reject", "defer"]);
+
+function known(word: string): string {
+  return words.has(word) ? word : OTHERS;
+}
+
+type Kind = Pick<ReportRow, "result" | "reason">;
+
 class DomainTally {
   #latest: AggregateReport;
   #begin: number;
   #end: number;
   #reports = 0;
   readonly #receivers = new Map<string, { reports: number; results: Tally; withheld: number }>();
-  readonly #problems = new Map<string, { row: ReportRow; receivers: Tally; actions: Tally }>();
+  readonly #problems = new Map<string, { kind: Kind; receivers: Tally; actions: Tally }>();
   readonly #keys = new Map<string, { receivers: Tally; why: Tally }>();
   readonly #hosts = new Map<string, { receivers: Tally; why: Tally }>();
 
@@ -88,18 +108,23 @@ class DomainTally {
     receiver.reports++;
     for (const row of report.rows) {
       const { result, reason, action, count, k, ip } = row;
-      receiver.results.add(result, count);
+      receiver.results.add(known(result), count);
       if (action !== "deliver" && action !== "tag") receiver.withheld += count;
       if (result === "pass") continue;
-      const what = reason === null ? result : `${result}/${reason}`;
-      const problem = at(this.#problems, what, () => ({ row, receivers: new Tally(), actions: new Tally() }));
+      const kind = { result: known(result), reason: reason === null ? null : known(reason) };
+      const what = kind.reason === null ? kind.result : `${kind.result}/${kind.reason}`;
+      const problem = at(this.#problems, what, () => ({
+        kind,
+        receivers: new Tally(),
+        actions: new Tally(),
+      }));
       problem.receivers.add(reporter, count);
-      problem.actions.add(action, count);
+      problem.actions.add(actions.has(action) ? action : OTHERS, count);
       for (const [sources, name] of [
         [this.#keys, k],
         [this.#hosts, ip],
       ] as const) {
-        if (name === null) continue;
+        if (name === null || !hasRoomFor(sources, name, MAX_SOURCES)) continue;
         const source = at(sources, name, () => ({ receivers: new Tally(), why: new Tally() }));
         source.receivers.add(reporter, count);
         source.why.add(what, count);
@@ -125,7 +150,7 @@ class DomainTally {
         }))
         .sort((a, b) => b.messages - a.messages),
       problems: [...this.#problems.values()]
-        .map(({ row: { result, reason }, receivers, actions }) => ({
+        .map(({ kind: { result, reason }, receivers, actions }) => ({
           result,
           reason,
           messages: receivers.sum(),
@@ -172,6 +197,10 @@ class Tally {
   counted(): Counted[] {
     return [...this.#counts].map(([name, count]) => ({ name, count })).sort((a, b) => b.count - a.count);
   }
+}
+
+function hasRoomFor<K>(map: ReadonlyMap<K, unknown>, key: K, most: number): boolean {
+  return map.size < most || map.has(key);
 }
 
 function at<K, V>(map: Map<K, V>, key: K, make: () => V): V {
