@@ -49,7 +49,8 @@ for (const octets of sizes) {
   const plain = crlf(volleyMessage(octets).replace("u1@example.test", `u1@${DOMAIN}`));
   const signed = signAs({ localPart: "u1", domain: DOMAIN }, user, plain);
   const files = {
-    none: plain,
+    // Of a domain that wants nothing of unsigned mail.
+    none: Buffer.from(plain.toString("latin1").replace(`u1@${DOMAIN}`, "u1@unsigned.example"), "latin1"),
     vsmtp: signed,
     dkim: await withDkim(plain, dkimPem),
     both: await withDkim(signed, dkimPem),

@@ -97,10 +97,7 @@ export async function checkWithKey(
   return { kind: "good", grants: answer.grants, trust: answer.trust };
 }
 
-/**
- * Does the field's signature verify over H (SIG-50; SIG-37 and SIG-40 are as OpenSSL does)? Another thread finds out: it
- * takes longer than all else that is done about a message.
- */
+/** Does the field's signature verify over H (SIG-50; SIG-37 and SIG-40 are as OpenSSL does)? */
 export function signatureVerifies(
   message: ScannedMessage,
   field: UsableField,
@@ -110,10 +107,29 @@ export function signatureVerifies(
   const below = field.level === 0 ? [] : fieldsBelow(field.level, all);
   const h = headerCanonical(message.header, message.index, field.tags.covered, below, field.lastLine);
   const digest = field.tags.algorithm === "rsa-sha256" ? "sha256" : null;
-  return verifyInThread(digest, signingInput(h), key, field.tags.signature);
+  return verifyOctets(digest, signingInput(h), key, field.tags.signature);
 }
 
 const verifyInThread = promisify(cryptoVerify);
+let hasVerifiedInThisTurn = false;
+
+/**
+ * The first one of a turn of the event loop is verified at once, further ones by other threads (decision 0121): to wait for a
+ * thread can take longer than to verify, but many messages at a time are more than one thread is to do.
+ */
+async function verifyOctets(
+  digest: string | null,
+  input: Uint8Array,
+  key: KeyObject,
+  signature: Uint8Array,
+): Promise<boolean> {
+  if (hasVerifiedInThisTurn) return verifyInThread(digest, input, key, signature);
+  hasVerifiedInThisTurn = true;
+  setImmediate(() => {
+    hasVerifiedInThisTurn = false;
+  });
+  return cryptoVerify(digest, input, key, signature);
+}
 
 const cache = new Map<string, { spki: Uint8Array; key: KeyObject }>();
 const CACHE_SIZE = 1024;
