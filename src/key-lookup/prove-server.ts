@@ -43,6 +43,9 @@ export function proveServer(server: Server, acceptable: AcceptableNames, trail: 
     (best, name) => (best === "domain" ? best : (acceptable.get(name) ?? best)),
     null,
   );
+  const certificateProblem = daneProblem ?? (usesDane ? null : chainProblem);
+  const nameProblem =
+    trust === null ? `it would have to be for ${[...acceptable.keys()].join(" or ")}` : null;
   trail({
     kind: "certificate",
     target: `${host}:${port}`,
@@ -50,7 +53,7 @@ export function proveServer(server: Server, acceptable: AcceptableNames, trail: 
     issuer,
     validTo: validTo?.toISOString() ?? null,
     tls,
-    problem: daneProblem ?? (usesDane ? null : chainProblem),
+    problem: certificateProblem ?? nameProblem,
     dane: usesDane,
     proves,
     trust,
