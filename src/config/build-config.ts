@@ -82,6 +82,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       listeners: settings.mx.listen.map((written, index) =>
         listeners.buildSmtp("mx", written, ["mx", "listen", index]),
       ),
+      otherHosts: settings.mx.other_hosts,
     },
     keyServer: {
       listeners: keyServer.listen.map((written, index) =>

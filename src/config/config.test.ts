@@ -66,7 +66,7 @@ test("the least configuration gets every default", () => {
       vault: null,
     },
     vault: { listeners: [{ address: "127.0.0.1", port: 8758, tlsFiles }], socketDirectory: null },
-    mx: { listeners: [{ address: null, port: 25, tls: "starttls", tlsFiles }] },
+    mx: { listeners: [{ address: null, port: 25, tls: "starttls", tlsFiles }], otherHosts: [] },
     keyServer: {
       listeners: [{ address: null, port: 8757, tlsFiles }],
       exposure: "decoy",
@@ -159,6 +159,7 @@ dkim = [
 listen = ["127.0.0.1:0", { address = "[::1]:2465", tls = "implicit", certificate = "/c", key = "/k" }]
 [mx]
 listen = [{ address = "127.0.0.1:2525", tls = "none" }]
+other_hosts = ["MX2.Bücher.example"]
 [key_server]
 exposure = "kid"
 redirect = "keys.example.org:443"
@@ -268,7 +269,10 @@ idle_timeout = "90s"
     { domain: "xn--bcher-kva.example", selector: "s1.a", keyFile: "/etc/vsmtp/dkim/rsa.pem" },
     { domain: "xn--bcher-kva.example", selector: "2026", keyFile: "/dkim/ed25519.pem" },
   ]);
-  assert.deepEqual(config.mx.listeners, [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null }]);
+  assert.deepEqual(config.mx, {
+    listeners: [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null }],
+    otherHosts: ["mx2.xn--bcher-kva.example"],
+  });
   assert.deepEqual(config.keyServer, {
     listeners: config.keyServer.listeners,
     exposure: "kid",

@@ -40,7 +40,11 @@ export interface Config {
     /** Where the sockets of enrolled Unix users and groups are made; null: there are none. */
     readonly socketDirectory: string | null;
   };
-  readonly mx: { readonly listeners: readonly SmtpListener[] };
+  readonly mx: {
+    readonly listeners: readonly SmtpListener[];
+    /** Names of the operator's further hosts, in which nobody outside may write results either (REC-2). */
+    readonly otherHosts: readonly string[];
+  };
   readonly keyServer: {
     readonly listeners: readonly Listener[];
     /** How KEY without a key id is answered (KEY-33, KEY-34, KEY-35). */

@@ -134,7 +134,10 @@ export const schema = z.strictObject({
     .strictObject({ listen: listeners({}, ["127.0.0.1:8758"], 0), socket_directory: filePath.optional() })
     .prefault({}),
   mx: z
-    .strictObject({ listen: listeners({ tls: z.enum(["starttls", "none"]).default("starttls") }, ["*:25"]) })
+    .strictObject({
+      listen: listeners({ tls: z.enum(["starttls", "none"]).default("starttls") }, ["*:25"]),
+      other_hosts: z.array(domainName).default([]),
+    })
     .prefault({}),
   key_server: z
     .strictObject({

@@ -12,7 +12,8 @@ import type { Recipients } from "./recipients.ts";
 import { record } from "./record.ts";
 import { replayKeys } from "./replay-keys.ts";
 
-export interface CarryingOut extends Pick<MxOptions, "hostname" | "queue" | "policy" | "quarantine"> {
+export interface CarryingOut
+  extends Pick<MxOptions, "hostname" | "otherHosts" | "queue" | "policy" | "quarantine"> {
   readonly recipients: Recipients;
   /** @param repeated it was delivered already (RPL-2) */
   readonly decide: (repeated: boolean) => Decision;
@@ -24,7 +25,7 @@ export interface CarryingOut extends Pick<MxOptions, "hostname" | "queue" | "pol
 export async function carryOut(
   came: Incoming,
   verified: Verified,
-  { hostname, queue, policy, quarantine, recipients, decide, now }: CarryingOut,
+  { hostname, otherHosts = [], queue, policy, quarantine, recipients, decide, now }: CarryingOut,
 ): Promise<Pick<MxEvent, "decision" | "repeated" | "reply" | "queuedAs" | "cause">> {
   const decision = decide(false);
   if (!isQueued(decision)) return unqueued(came, decision, false);
@@ -39,7 +40,7 @@ export async function carryOut(
       decisionOnRepeat: () => decide(true),
       keysOf,
       record: (decided) =>
-        record(came, verified, decided, { hostname, tag: policy.tag, date: new Date(now) }),
+        record(came, verified, decided, { hostname, otherHosts, tag: policy.tag, date: new Date(now) }),
       noteOf: (decided) => {
         const isKept = decided.action === "quarantine" && quarantine.into === "store";
         return {

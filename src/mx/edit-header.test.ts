@@ -56,7 +56,9 @@ test("what only the border may write goes, everything else stays octet for octet
     fc.property(fc.array(field, { maxLength: 8 }), fc.constantFrom(null, "[?]"), (fields, subjectPrefix) => {
       const before = Buffer.from(fields.join(""), "latin1");
       if (parseHeader(before).fault !== null) return; // a line that is too long came in as such
-      const after = fieldsOf(editHeader(parseHeader(before), { authservId, ours, subjectPrefix }));
+      const after = fieldsOf(
+        editHeader(parseHeader(before), { authservIds: [authservId], ours, subjectPrefix }),
+      );
       const kept = fieldsOf(before).filter(({ forged }) => !forged);
       if (subjectPrefix === null) return assert.deepEqual(after, kept);
       const marked = kept.findIndex((one) => one.name === "subject");
@@ -76,5 +78,5 @@ test("what only the border may write goes, everything else stays octet for octet
 
 test("a header that has nothing of ours is the same octets, not a copy", () => {
   const header = parseHeader(Buffer.from("From: a@b.test\r\nSubject: x\r\n"));
-  assert.equal(editHeader(header, { authservId, ours, subjectPrefix: null }), header.octets);
+  assert.equal(editHeader(header, { authservIds: [authservId], ours, subjectPrefix: null }), header.octets);
 });

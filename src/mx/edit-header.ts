@@ -7,7 +7,8 @@ import {
 } from "../message/index.ts";
 
 export interface HeaderEdits {
-  readonly authservId: string;
+  /** In none of these names may anybody outside write results. */
+  readonly authservIds: readonly string[];
   /** Fields, in lower case, that only this border may write. */
   readonly ours: ReadonlySet<string>;
   /** Put before the text of Subject; null: nothing is. */
@@ -15,13 +16,13 @@ export interface HeaderEdits {
 }
 
 /**
- * A header without the fields that only this border may write: Authentication-Results under its own id (REC-2,
+ * A header without the fields that only this border may write: Authentication-Results under an id of ours (REC-2,
  * RFC 8601 §5), flag and the like; perhaps with something before its subject. All other octets stay as they came, so
  * signatures over them hold.
  */
 export function editHeader(
   header: Header,
-  { authservId, ours, subjectPrefix: prefix }: HeaderEdits,
+  { authservIds, ours, subjectPrefix: prefix }: HeaderEdits,
 ): Uint8Array {
   const { octets, fields } = header;
   const subject = prefix === null ? undefined : fields.find(({ name }) => name === "subject");
@@ -31,7 +32,7 @@ export function editHeader(
     if (field === subject && prefix !== null) {
       kept.push(octets.subarray(from, field.valueStart), subjectPrefix(header, field, prefix));
       from = field.valueStart;
-    } else if (ours.has(field.name) || claims(header, field, authservId)) {
+    } else if (ours.has(field.name) || claims(header, field, authservIds)) {
       kept.push(octets.subarray(from, field.start));
       from = field.end;
     }
@@ -41,6 +42,8 @@ export function editHeader(
   return Buffer.concat([...kept, octets.subarray(from)]);
 }
 
-function claims(header: Header, field: HeaderField, authservId: string): boolean {
-  return field.name === "authentication-results" && claimsAuthservId(fieldText(header, field), authservId);
+function claims(header: Header, field: HeaderField, authservIds: readonly string[]): boolean {
+  if (field.name !== "authentication-results") return false;
+  const value = fieldText(header, field);
+  return authservIds.some((id) => claimsAuthservId(value, id));
 }

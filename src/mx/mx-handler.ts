@@ -88,9 +88,10 @@ export class MxHandler implements SmtpHandler {
       isForgedBounce(came, bounces),
     ]);
     const verifiedAt = this.#clock.now();
-    const { hostname, queue, policy, quarantine } = this.#options;
+    const { hostname, otherHosts = [], queue, policy, quarantine } = this.#options;
     const handled = await carryOut(came, verified, {
       hostname,
+      otherHosts,
       queue,
       policy,
       quarantine,

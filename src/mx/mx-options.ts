@@ -20,6 +20,8 @@ export type MailboxAnswer =
 export interface MxOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
   readonly hostname: string;
+  /** The operator's further hosts: nobody outside may write results in their names either (REC-2). None unless given. */
+  readonly otherHosts?: readonly string[];
   /** Who gets what is for `<Postmaster>` and postmaster@`hostname`. Without this the latter, if it is hosted. */
   readonly postmaster?: string;
   /** @param localPart canonical, unencoded */

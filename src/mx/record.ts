@@ -17,6 +17,7 @@ export interface Recorded {
 export interface RecordOptions {
   /** The id in Authentication-Results. */
   readonly hostname: string;
+  readonly otherHosts: readonly string[];
   readonly tag: TagSettings;
   readonly date: Date;
 }
@@ -26,7 +27,7 @@ export function record(
   { id, session, envelope, message }: Incoming,
   { verdict, neighbours }: Verified,
   decision: Decision,
-  { hostname, tag, date }: RecordOptions,
+  { hostname, otherHosts, tag, date }: RecordOptions,
 ): Recorded {
   const results = formatAuthenticationResults(hostname, [
     authenticationResult(verdict, decision),
@@ -37,7 +38,7 @@ export function record(
     // RFC 8601 §7.1: above the Received field it belongs to.
     prefix: Buffer.concat([results, Buffer.from(tagFields(decision, verdict, tag)), Buffer.from(received)]),
     header: editHeader(message.scanned.header, {
-      authservId: hostname,
+      authservIds: [hostname, ...otherHosts],
       ours: tagFieldNames(tag),
       subjectPrefix: decision.action === "tag" ? tag.subject : null,
     }),

@@ -19,6 +19,7 @@ export async function startMx(shared: Shared, { queue, spool }: MailStore): Prom
   const checksBounces = config.policy.forgedBounces === "reject";
   const handler = new MxHandler({
     hostname: config.hostname,
+    otherHosts: config.mx.otherHosts,
     postmaster: postmasterOf(config),
     mailbox: mailboxAnswers(config),
     verification: new Verification({

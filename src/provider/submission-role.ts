@@ -18,6 +18,7 @@ export async function startSubmission(
   let lookup: KeyLookup | null = null;
   const handler = new SubmissionHandler({
     hostname: config.hostname,
+    otherHosts: config.mx.otherHosts,
     vault,
     queue,
     spool,

@@ -24,6 +24,8 @@ import { withinDeadline } from "./within-deadline.ts";
 export interface SubmissionOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
   readonly hostname: string;
+  /** The operator's MX hosts: results in their names are no user's to write either. None unless given. */
+  readonly otherHosts?: readonly string[];
   /** Where users log in, and where their keys are. */
   readonly vault: Pick<Vault, "mechanisms" | "logIn">;
   readonly queue: Pick<Queue, "enqueue">;
@@ -115,7 +117,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
 
   async #accept(session: SessionInfo<Login>, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
     const login = submitter(session);
-    const { hostname, staple, dkim, eightBit, spool, signingTimeoutMs } = this.#options;
+    const { hostname, otherHosts = [], staple, dkim, eightBit, spool, signingTimeoutMs } = this.#options;
     const now = this.#clock.now();
     // Who is named twice gets the message once, as he was named first.
     const recipients = new Map<string, EnvelopeRecipient>();
@@ -128,7 +130,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
         message,
         recipients: [...recipients.keys()],
         smtputf8: envelope.smtputf8,
-        authservIds: [hostname],
+        authservIds: [hostname, ...otherHosts],
         staple: staple ?? false,
         keys: this.#options.keys ?? null,
         convertInto: eightBit === "keep" ? null : spool,
