@@ -87,6 +87,7 @@ test("reports without end: the same one replaces itself, others have their numbe
   const folder = new ReceivedReports(`${site.provider.folder}/data/reports`, {
     files: 5,
     filesPerReporter: 3,
+    octets: 1 << 20,
   });
   for (let n = 0; n < 3; n++) assert.equal(await outcomeOf(packAggregateReport(honest)), "taken");
   let count = 0;

@@ -13,14 +13,18 @@ export interface FolderLimits {
   readonly files: number;
   /** A reporter proved who it is; that does not make it honest. */
   readonly filesPerReporter: number;
+  /** Of all files together: the disk is there for mail. */
+  readonly octets: number;
 }
 
-const DEFAULT_LIMITS: FolderLimits = { files: 50_000, filesPerReporter: 1000 };
+const DEFAULT_LIMITS: FolderLimits = { files: 50_000, filesPerReporter: 1000, octets: 1 << 30 };
 
 /** Reports of others on our mail: a folder with a file for each, as it was sent. */
 export class ReceivedReports {
   readonly #folder: string;
   readonly #limits: FolderLimits;
+  /** As far as this process knows; null: to be counted. */
+  #octets: number | null = null;
 
   constructor(folder: string, limits: FolderLimits = DEFAULT_LIMITS) {
     this.#folder = folder;
@@ -43,6 +47,9 @@ export class ReceivedReports {
       const others = names.filter((other) => other.startsWith(reporter)).length;
       if (others >= this.#limits.filesPerReporter) return `there are ${others} of ${report.reporter} already`;
     }
+    this.#octets ??= await this.#sizeOf(names);
+    if (this.#octets + packed.length > this.#limits.octets) return `there are ${this.#octets} octets already`;
+    this.#octets += packed.length;
     const temporary = join(this.#folder, `.${randomUUID()}`);
     try {
       const file = await open(temporary, "wx", 0o600);
@@ -76,6 +83,13 @@ export class ReceivedReports {
       const found = await stat(path).catch(() => null);
       if (found !== null && found.mtimeMs < before) await rm(path, { force: true });
     }
+    this.#octets = null;
+  }
+
+  async #sizeOf(names: readonly string[]): Promise<number> {
+    let octets = 0;
+    for (const name of names) octets += (await stat(join(this.#folder, name)).catch(() => null))?.size ?? 0;
+    return octets;
   }
 
   /** Without those that are being written, or were when a process ended. */

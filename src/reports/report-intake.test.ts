@@ -69,7 +69,7 @@ test("REP-8: a report counts from whom it says it is, proved, about a domain of 
 
 test("received reports are a folder: each once, so many of a reporter, kept so long", async () => {
   const place = join(folder, "reports");
-  const reports = new ReceivedReports(place, { files: 4, filesPerReporter: 2 });
+  const reports = new ReceivedReports(place, { files: 4, filesPerReporter: 2, octets: 1 << 20 });
   const add = (changes: Partial<AggregateReport>): Promise<string | null> => {
     const one = report(changes);
     return reports.add(one, packAggregateReport(one));
@@ -105,4 +105,20 @@ test("received reports are a folder: each once, so many of a reporter, kept so l
   );
   rmSync(join(place, "keyring.sqlite"));
   assert.equal((await listed()).length, 3);
+});
+
+test("received reports take bounded room, whoever sends them", async () => {
+  const packed = packAggregateReport(report());
+  const limits = { files: 100, filesPerReporter: 100, octets: packed.length * 3 };
+  const place = join(folder, "bounded");
+  const add = (end: number, reports: ReceivedReports): Promise<string | null> =>
+    reports.add(report({ end: begin + end }), packed);
+  const reports = new ReceivedReports(place, limits);
+  for (const end of [1, 2, 3]) assert.equal(await add(end, reports), null);
+  const full = `there are ${packed.length * 3} octets already`;
+  assert.equal(await add(4, reports), full);
+  assert.equal(await add(4, new ReceivedReports(place, limits)), full, "after a restart, too");
+  for (const file of readdirSync(place)) utimesSync(join(place, file), 1000, 1000);
+  await reports.forget(2_000_000);
+  assert.equal(await add(4, reports), null);
 });
