@@ -66,22 +66,26 @@ function takeParameter(value: string, start: number): { name: string; value: str
 export function withoutComments(text: string): string | null {
   if (!text.includes("(")) return text.trim();
   let kept = "";
+  // Of what is kept the last character alone: a field may hold very many comments.
+  let last = "";
   let depth = 0;
   let quoted = false;
   for (let at = 0; at < text.length; at++) {
     const char = text[at] as string;
     if (char === "\\") {
       if (depth === 0) kept += text.slice(at, at + 2);
+      if (depth === 0) last = text[at + 1] ?? char;
       at++;
     } else if (depth > 0) {
       if (char === "(") depth++;
       else if (char === ")") depth--;
     } else if (char === "(" && !quoted) {
-      if (!/^$|[\s;"]$/.test(kept)) return null;
+      if (last !== "" && !/[\s;"]/.test(last)) return null;
       depth = 1;
     } else {
       if (char === '"') quoted = !quoted;
       kept += char;
+      last = char;
     }
   }
   return depth > 0 ? null : kept.trim();
