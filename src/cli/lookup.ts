@@ -9,7 +9,7 @@ import { type Lookup, lookupFields, lookupObject } from "./lookup-object.ts";
 import { lookupText } from "./lookup-text.ts";
 import { addNetworkOptions, type NetworkOptions } from "./network-options.ts";
 import { openInstallationLookup, openLookup } from "./open-key-lookup.ts";
-import { shownText } from "./terminal-text.ts";
+import { shownJson, shownText } from "./terminal-text.ts";
 import { UsageError } from "./usage-error.ts";
 
 export { kidsAreNoOptions as arrange } from "./arguments.ts";
@@ -58,7 +58,7 @@ export function define(command: Command, done: (status: number) => void): void {
       const unsigned = await policies.policyFor(identity.domain);
       const lookup: Lookup = { identity, kid: kid ?? null, report, unsigned, memory };
       process.stdout.write(
-        options.json ? `${JSON.stringify(lookupObject(lookup))}\n` : `${shownText(lookupText(lookup))}\n`,
+        options.json ? `${shownJson(lookupObject(lookup))}\n` : `${shownText(lookupText(lookup))}\n`,
       );
       done(exitStatus(report));
     } finally {

@@ -16,6 +16,14 @@ export function shownLine(text: string): string {
   return shownText(text).replaceAll(/[\t\r\n]+/g, " ");
 }
 
+/** The value as JSON in one line: what a terminal would obey is escaped, as JSON itself does it with part of that. */
+export function shownJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    obeyed,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** What can be shown of octets in pieces, cut anywhere. */
 export class ShownOctets {
   readonly #decoder = new StringDecoder("utf8");

@@ -1,4 +1,5 @@
 import { writeOut } from "../standard-output.ts";
+import { shownJson } from "../terminal-text.ts";
 import { type Column, Table } from "./table.ts";
 
 /** Rows that are held before they are printed. */
@@ -24,7 +25,7 @@ export class Printer<Field extends string> {
 
   /** @param text without a line end */
   async print(object: JsonObject<Field>, text: string): Promise<void> {
-    await writeOut(`${this.#json ? JSON.stringify(object) : text}\n`);
+    await writeOut(`${this.#json ? shownJson(object) : text}\n`);
   }
 
   /** A table, or an object a line; either may be longer than memory. */
@@ -45,7 +46,7 @@ export class Printer<Field extends string> {
 
   /** For rows that come by and by: each call prints its own at once. */
   pagePrinter<Row>({ json, columns }: Listing<Field, Row>): (page: readonly Row[]) => Promise<void> {
-    if (this.#json) return (page) => writeOut(page.map((row) => `${JSON.stringify(json(row))}\n`).join(""));
+    if (this.#json) return (page) => writeOut(page.map((row) => `${shownJson(json(row))}\n`).join(""));
     const table = new Table(columns, process.stdout.isTTY ? process.stdout.columns : null);
     return (page) => writeOut(table.format(page));
   }
