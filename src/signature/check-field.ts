@@ -1,5 +1,4 @@
 import { verify as cryptoVerify, type KeyObject } from "node:crypto";
-import { promisify } from "node:util";
 import { sameAddress } from "../message/index.ts";
 import { type Algorithm, importPublicKey } from "./algorithm.ts";
 import { headerCanonical, signingInput } from "./canonical-header.ts";
@@ -91,7 +90,7 @@ export async function checkWithKey(
   if (answer.kind === "fail") return fail(answer.reason, answer.detail);
   const key = publicKey(answer.spki, tags.kid, tags.algorithm);
   if (key === null) return fail("bad-key", "the key server's key does not fit the key id or the algorithm");
-  if (!(await signatureVerifies(message, field, all, key))) {
+  if (!signatureVerifies(message, field, all, key)) {
     return fail("signature", "a covered header field was added, removed or altered after signing");
   }
   return { kind: "good", grants: answer.grants, trust: answer.trust };
@@ -103,32 +102,15 @@ export function signatureVerifies(
   field: UsableField,
   all: readonly SignatureField[],
   key: KeyObject,
-): Promise<boolean> {
+): boolean {
   const below = field.level === 0 ? [] : fieldsBelow(field.level, all);
   const h = headerCanonical(message.header, message.index, field.tags.covered, below, field.lastLine);
-  const digest = field.tags.algorithm === "rsa-sha256" ? "sha256" : null;
-  return verifyOctets(digest, signingInput(h), key, field.tags.signature);
-}
-
-const verifyInThread = promisify(cryptoVerify);
-let hasVerifiedInThisTurn = false;
-
-/**
- * The first one of a turn of the event loop is verified at once, further ones by other threads (decision 0121): to wait for a
- * thread can take longer than to verify, but many messages at a time are more than one thread is to do.
- */
-async function verifyOctets(
-  digest: string | null,
-  input: Uint8Array,
-  key: KeyObject,
-  signature: Uint8Array,
-): Promise<boolean> {
-  if (hasVerifiedInThisTurn) return verifyInThread(digest, input, key, signature);
-  hasVerifiedInThisTurn = true;
-  setImmediate(() => {
-    hasVerifiedInThisTurn = false;
-  });
-  return cryptoVerify(digest, input, key, signature);
+  return cryptoVerify(
+    field.tags.algorithm === "rsa-sha256" ? "sha256" : null,
+    signingInput(h),
+    key,
+    field.tags.signature,
+  );
 }
 
 const cache = new Map<string, { spki: Uint8Array; key: KeyObject }>();

@@ -43,19 +43,19 @@ export async function explain(message: Uint8Array, context: VerifyContext): Prom
   if (scanned.fault) lines.push(`broken rule: ${faultText(scanned.fault)}`);
   for (const source of scanned.index.get(SIGNATURE_FIELD) ?? []) {
     const field = parseSignatureField(scanned.header, source);
-    lines.push(...(await explainField(scanned, source, field, body, answers, context)));
+    lines.push(...explainField(scanned, source, field, body, answers, context));
   }
   return { verdict, lines };
 }
 
-async function explainField(
+function explainField(
   message: ScannedMessage,
   source: HeaderField,
   field: SignatureField | null,
   body: Buffer | null,
   answers: ReadonlyMap<string, KeyAnswer>,
   context: VerifyContext,
-): Promise<string[]> {
+): string[] {
   const where = `signature field at octets ${source.start + 1} to ${source.end}`;
   if (field === null) return [`${where}: another version, ignored`];
   if (!isUsable(field)) return [`${where}: unusable, ${field.problem}`];
@@ -90,20 +90,18 @@ async function explainField(
     lines.push(`  body         changed: ${cause ?? "where cannot be told, only its hash was signed"}`);
   }
   const answer = answers.get(tags.kid);
-  if (answer?.kind === "key") {
-    lines.push(`  header       ${await explainHeader(message, field, answer.spki)}`);
-  }
-  if (answer !== undefined && answer.kind !== "key") lines.push(`  key          ${answer.detail}`);
+  if (answer?.kind === "key") lines.push(`  header       ${explainHeader(message, field, answer.spki)}`);
+  else if (answer) lines.push(`  key          ${answer.detail}`);
   return lines;
 }
 
-async function explainHeader(message: ScannedMessage, field: UsableField, spki: Uint8Array): Promise<string> {
+function explainHeader(message: ScannedMessage, field: UsableField, spki: Uint8Array): string {
   const key = importPublicKey(spki, field.tags.algorithm);
   if (key === null) return "not judged: the key does not fit";
   const all = (message.index.get(SIGNATURE_FIELD) ?? []).flatMap(
     (source) => parseSignatureField(message.header, source) ?? [],
   );
-  if (await signatureVerifies(message, field, all, key)) return "unchanged";
+  if (signatureVerifies(message, field, all, key)) return "unchanged";
   const cause = field.level === 0 ? diagnoseHeader(message, field, key) : null;
   const covered = field.tags.covered.filter((name) => message.index.has(name)).join(", ");
   return cause
