@@ -202,6 +202,13 @@ test("SIGTERM stops in order, with status 0", async () => {
   assert.equal(program.lines.at(-1)?.msg, "stopped");
 });
 
+test("told to stop while it starts, it stops in order too", async () => {
+  const early = new RunningProgram(["serve", "--config", settings]);
+  await early.line((line) => line.msg === "listening");
+  assert.equal(await early.stop("SIGTERM"), 0, early.stderr);
+  assert.equal(early.lines.at(-1)?.msg, "stopped");
+});
+
 test("what keeps serve from starting is one line", async () => {
   const blocker = createServer();
   await new Promise<void>((resolve) => blocker.listen(ports.mx, "127.0.0.1", resolve));

@@ -15,6 +15,7 @@ export function define(command: Command, done: (status: number) => void): void {
         process.stdout.write(`the settings are in order; roles: ${[...config.roles].join(", ")}\n`);
         return done(EXIT.ok);
       }
+      const stopping = stopSignal(); // from the start: told to stop while it starts, it stops in order too
       const log = createLog(config.logLevel, process.stdout);
       let provider: Provider;
       try {
@@ -25,7 +26,7 @@ export function define(command: Command, done: (status: number) => void): void {
       for (const { role, host, port, tls } of provider.places)
         log.info({ role, host, port, tls }, "listening");
       log.info({ hostname: config.hostname, roles: [...config.roles] }, "started");
-      const signal = await stopSignal();
+      const signal = await stopping;
       log.info({ signal }, "stopping");
       await provider.stop();
       log.info("stopped");
