@@ -56,16 +56,18 @@ export const layers: Layers = {
   vault: { layer: 4 },
   forwarding: { layer: 4, neverLoads: ["keyring", "store", "vault"] },
   submission: { layer: 4, neverLoads: ["keyring", "store", "vault"] },
-  mx: { layer: 4, neverLoads: privateKeys },
+  border: { layer: 4, neverLoads: privateKeys },
+
+  mx: { layer: 5, neverLoads: privateKeys },
 
   // What the package "vsmtp" offers to other programs.
-  library: { layer: 5, entry: "src/index.ts" },
+  library: { layer: 6, entry: "src/index.ts" },
 
   // The databases. They implement what keyring, queue and mail-log declare, and only the programs construct them.
-  store: { layer: 6, only: ["message", "signature", "keyring", "queue", "mail-log", "spool"] },
+  store: { layer: 7, only: ["message", "signature", "keyring", "queue", "mail-log", "spool"] },
 
   // One installation put together from its settings; what the programs below share.
-  provider: { layer: 7, program: true },
-  playground: { layer: 8, program: true },
-  cli: { layer: 9, program: true, entry: "src/cli/main.ts" },
+  provider: { layer: 8, program: true },
+  playground: { layer: 9, program: true },
+  cli: { layer: 10, program: true, entry: "src/cli/main.ts" },
 };

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { type DomainSettings, Rulebook, TrustedSources } from "../border/index.ts";
 import type { Config } from "../config/index.ts";
 import { dnsPolicySource, type PolicyAnswer } from "../dns/index.ts";
 import { type Address, addressText, canonicalDomain, parseAddress } from "../message/index.ts";
-import { type DomainSettings, Rulebook, TrustedSources } from "../mx/index.ts";
 import { mailboxAnswers, openNetwork } from "../provider/index.ts";
 import type { Reason, Result } from "../signature/index.ts";
 import { type Decision, decideAction } from "../verification/index.ts";

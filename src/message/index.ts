@@ -26,6 +26,7 @@ export {
   type MessageFault,
   parseHeader,
 } from "./header.ts";
+export { applyEdits, type HeaderEdit } from "./header-edits.ts";
 export { HeaderReader } from "./header-reader.ts";
 export { formatMailDate } from "./mail-date.ts";
 export { type ParsedMailboxes, parseMailboxes, type RawAddress, type RawMailbox } from "./mailbox-parser.ts";

@@ -1,8 +1,9 @@
+import type { Border, Judged } from "../border/index.ts";
 import { QueueStoreError } from "../queue/index.ts";
 import { storageReply } from "../reception/index.ts";
 import { reply } from "../smtp/index.ts";
 import { SpoolError } from "../spool/index.ts";
-import type { Decision, Verified } from "../verification/index.ts";
+import type { Decision } from "../verification/index.ts";
 import { enqueue, isQueued } from "./enqueue.ts";
 import type { Incoming } from "./incoming.ts";
 import type { MxEvent } from "./mx-event.ts";
@@ -12,8 +13,8 @@ import type { Recipients } from "./recipients.ts";
 import { record } from "./record.ts";
 import { replayKeys } from "./replay-keys.ts";
 
-export interface CarryingOut
-  extends Pick<MxOptions, "hostname" | "otherHosts" | "queue" | "policy" | "quarantine"> {
+export interface CarryingOut extends Pick<MxOptions, "hostname" | "queue" | "policy" | "quarantine"> {
+  readonly border: Border;
   readonly recipients: Recipients;
   /** @param repeated it was delivered already (RPL-2) */
   readonly decide: (repeated: boolean) => Decision;
@@ -24,28 +25,27 @@ export interface CarryingOut
 /** Does what was decided, and tells what the client is answered. */
 export async function carryOut(
   came: Incoming,
-  verified: Verified,
-  { hostname, otherHosts = [], queue, policy, quarantine, recipients, decide, now }: CarryingOut,
+  judged: Judged,
+  { border, hostname, queue, policy, quarantine, recipients, decide, now }: CarryingOut,
 ): Promise<Pick<MxEvent, "decision" | "repeated" | "reply" | "queuedAs" | "cause">> {
   const decision = decide(false);
   if (!isQueued(decision)) return unqueued(came, decision, false);
   // What is kept from its recipients was not delivered, and may come again.
   const remembers = policy.replays !== "accept" && decision.action !== "quarantine";
   const { header } = came.message.scanned;
-  const keysOf = remembers ? replayKeys(verified.verdict, header, decision.action === "tag") : () => null;
+  const keysOf = remembers ? replayKeys(judged.verdict, header, decision.action === "tag") : () => null;
   try {
     const enqueued = await enqueue(came, {
       recipients: recipients.queued(came.envelope),
       decision,
       decisionOnRepeat: () => decide(true),
       keysOf,
-      record: (decided) =>
-        record(came, verified, decided, { hostname, otherHosts, tag: policy.tag, date: new Date(now) }),
+      record: (decided) => record(came, judged, decided, { border, hostname, date: new Date(now) }),
       noteOf: (decided) => {
         const isKept = decided.action === "quarantine" && quarantine.into === "store";
         return {
           suspicious: decided.action === "quarantine" && !isKept,
-          quarantine: isKept ? quarantineNote(came, verified, decided, now + quarantine.keepMs) : null,
+          quarantine: isKept ? quarantineNote(came, judged, decided, now + quarantine.keepMs) : null,
         };
       },
       queue,

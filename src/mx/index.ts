@@ -1,6 +1,4 @@
 // The border for incoming mail: verifies inside the session, acts, records, queues.
 export type { MxEvent, MxRefusal } from "./mx-event.ts";
 export { MxHandler } from "./mx-handler.ts";
-export type { DomainSettings, MailboxAnswer, MxOptions } from "./mx-options.ts";
-export { Rulebook } from "./rulebook.ts";
-export { TrustedSources } from "./trusted-sources.ts";
+export type { MailboxAnswer, MxOptions } from "./mx-options.ts";

@@ -1,3 +1,4 @@
+import { Border, type DomainSettings, forAllDomains, sameSettings } from "../border/index.ts";
 import { type ReceivedMessage, Reception } from "../reception/index.ts";
 import {
   type DataSink,
@@ -9,13 +10,9 @@ import {
   type SmtpHandler,
 } from "../smtp/index.ts";
 import { carryOut } from "./carry-out.ts";
-import { decide } from "./decide.ts";
-import { described, incoming } from "./incoming.ts";
-import { isForgedBounce, judge } from "./judge.ts";
-import type { DomainSettings, MxOptions } from "./mx-options.ts";
+import { arrivalOf, described, incoming } from "./incoming.ts";
+import type { MxOptions } from "./mx-options.ts";
 import { Recipients } from "./recipients.ts";
-import { Rulebook } from "./rulebook.ts";
-import { TrustedSources } from "./trusted-sources.ts";
 
 /** A transaction between MAIL and the end of its content. */
 interface UnderWay {
@@ -24,8 +21,6 @@ interface UnderWay {
   /** Of its first recipient; all others are treated alike. */
   domain: DomainSettings;
 }
-
-const forAll: DomainSettings = { name: "", stage: null, actions: {}, senders: [] };
 
 /**
  * The MX: a message is judged, its action decided, both are recorded in it, and it is queued; all inside the session,
@@ -36,8 +31,7 @@ export class MxHandler implements SmtpHandler {
   readonly #clock: { now(): number };
   readonly #reception: Reception;
   readonly #recipients: Recipients;
-  readonly #trusted: TrustedSources;
-  readonly #rulebook: Rulebook;
+  readonly #border: Border;
   readonly #underWay = new WeakMap<Envelope, UnderWay>();
 
   constructor(options: MxOptions) {
@@ -45,12 +39,11 @@ export class MxHandler implements SmtpHandler {
     this.#clock = options.clock ?? Date;
     this.#reception = new Reception({ spool: options.spool, memoryOctets: options.bufferOctets });
     this.#recipients = new Recipients(options);
-    this.#trusted = new TrustedSources(options.policy.trusted);
-    this.#rulebook = new Rulebook(options.policy);
+    this.#border = new Border(options);
   }
 
   mail(_session: SessionInfo, envelope: Envelope): null {
-    this.#underWay.set(envelope, { began: this.#clock.now(), domain: forAll });
+    this.#underWay.set(envelope, { began: this.#clock.now(), domain: forAllDomains });
     return null;
   }
 
@@ -80,31 +73,16 @@ export class MxHandler implements SmtpHandler {
 
   async #accept(session: SessionInfo, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
     const receivedAt = this.#clock.now();
-    const { began, domain } = this.#underWay.get(envelope) ?? { began: receivedAt, domain: forAll };
+    const { began, domain } = this.#underWay.get(envelope) ?? { began: receivedAt, domain: forAllDomains };
     const came = incoming({ session, envelope, message, receivedAt }, began);
-    const { verification, bounces = null } = this.#options;
-    const [verified, forgedBounce] = await Promise.all([
-      judge(came, verification),
-      isForgedBounce(came, bounces),
-    ]);
+    const arrival = arrivalOf(came);
+    const judged = await this.#border.judge(message, arrival);
     const verifiedAt = this.#clock.now();
-    const { hostname, otherHosts = [], queue, policy, quarantine } = this.#options;
-    const handled = await carryOut(came, verified, {
-      hostname,
-      otherHosts,
-      queue,
-      policy,
-      quarantine,
+    const handled = await carryOut(came, judged, {
+      ...this.#options,
+      border: this.#border,
       recipients: this.#recipients,
-      decide: (repeated) =>
-        decide(came, verified, {
-          domain,
-          policy,
-          rulebook: this.#rulebook,
-          trusted: this.#trusted,
-          repeated,
-          forgedBounce,
-        }),
+      decide: (repeated) => this.#border.decide(message.scanned, arrival, judged, domain, repeated),
       now: verifiedAt,
     });
     const queueing = handled.queuedAs === null ? null : this.#clock.now() - verifiedAt;
@@ -113,18 +91,11 @@ export class MxHandler implements SmtpHandler {
       envelope,
       id: came.id,
       message: described(came),
-      ...verified,
+      ...judged,
       ...handled,
       receivedAt,
       took: { receiving: came.receivingMs, verifying: verifiedAt - receivedAt, queueing },
     });
     return handled.reply;
   }
-}
-
-/** Whether mail to two domains is always treated alike. */
-function sameSettings(a: DomainSettings, b: DomainSettings): boolean {
-  if (a === b) return true;
-  const policyOf = ({ stage, actions, senders }: DomainSettings) => JSON.stringify([stage, actions, senders]);
-  return policyOf(a) === policyOf(b);
 }

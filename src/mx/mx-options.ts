@@ -1,15 +1,9 @@
-import type { DomainPolicySettings, PolicySettings, QuarantineSettings } from "../config/index.ts";
+import type { DomainSettings } from "../border/index.ts";
+import type { PolicySettings, QuarantineSettings } from "../config/index.ts";
 import type { Queue } from "../queue/index.ts";
 import type { Spool } from "../spool/index.ts";
 import type { BounceCheck, Verification } from "../verification/index.ts";
 import type { MxEvent, MxRefusal } from "./mx-event.ts";
-
-/** How mail to one hosted domain is treated, where it differs from all others (ACT-8). */
-export interface DomainSettings extends DomainPolicySettings {
-  readonly name: string;
-  /** Its actions count whoever brings the mail: what does not pass would be of no use, and could not be returned later. */
-  readonly excusesNobody?: boolean;
-}
 
 /** Does this host take mail for an address? */
 export type MailboxAnswer =

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, beforeEach, test } from "node:test";
+import type { DomainSettings } from "../border/index.ts";
 import { type Actions, defaultPolicy, type Stage } from "../config/index.ts";
 import { MappingDialer } from "../dialer/index.ts";
 import { DnsServer, dnsPolicySource, StubResolver } from "../dns/index.ts";
@@ -16,7 +17,7 @@ import { type OutgoingMessage, openSmtp, SmtpServer } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
 import { Verification } from "../verification/index.ts";
-import { type DomainSettings, type MxEvent, MxHandler, type MxRefusal } from "./index.ts";
+import { type MxEvent, MxHandler, type MxRefusal } from "./index.ts";
 
 // The MX on a real socket, with a real queue, real DNS on loopback and key statements from a list.
 

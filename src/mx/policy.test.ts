@@ -4,11 +4,11 @@ import { defaultPolicy, type PolicySettings, type SenderRule, type TrustedSource
 import { parseAddress } from "../message/index.ts";
 import type { NeighbourResults } from "../neighbours/index.ts";
 import { Talker } from "../smtp/test-peers.ts";
-import { Border, nothingKnown } from "./test-border.ts";
+import { MxHere, nothingKnown } from "./test-mx.ts";
 
 // Which settings count for which mail, on a real socket: overrides for senders and recipients, trusted sources, marks.
 
-const border = new Border();
+const border = new MxHere();
 before(() => border.start());
 after(() => border.close());
 beforeEach(() => {

@@ -1,10 +1,8 @@
-import type { TagSettings } from "../config/index.ts";
-import { formatAuthenticationResults } from "../message/index.ts";
+import type { Border, Judged } from "../border/index.ts";
+import { applyEdits } from "../message/index.ts";
 import { formatReceivedField } from "../smtp/index.ts";
-import { authenticationResult, type Decision, type Verified } from "../verification/index.ts";
-import { editHeader } from "./edit-header.ts";
+import type { Decision } from "../verification/index.ts";
 import type { Incoming } from "./incoming.ts";
-import { tagFieldNames, tagFields } from "./tag-fields.ts";
 
 /** The message's header as it is queued. */
 export interface Recorded {
@@ -15,32 +13,22 @@ export interface Recorded {
 }
 
 export interface RecordOptions {
-  /** The id in Authentication-Results. */
+  readonly border: Border;
   readonly hostname: string;
-  readonly otherHosts: readonly string[];
-  readonly tag: TagSettings;
   readonly date: Date;
 }
 
 /** Writes down what was found out and what is done about it (REC-1, REC-2). */
 export function record(
   { id, session, envelope, message }: Incoming,
-  { verdict, neighbours }: Verified,
+  judged: Judged,
   decision: Decision,
-  { hostname, otherHosts, tag, date }: RecordOptions,
+  { border, hostname, date }: RecordOptions,
 ): Recorded {
-  const results = formatAuthenticationResults(hostname, [
-    authenticationResult(verdict, decision),
-    ...(neighbours?.recorded ?? []),
-  ]);
+  const { header } = message.scanned;
   const received = formatReceivedField(session, { ...envelope, id }, { hostname, date });
   return {
-    // RFC 8601 §7.1: above the Received field it belongs to.
-    prefix: Buffer.concat([results, Buffer.from(tagFields(decision, verdict, tag)), Buffer.from(received)]),
-    header: editHeader(message.scanned.header, {
-      authservIds: [hostname, ...otherHosts],
-      ours: tagFieldNames(tag),
-      subjectPrefix: decision.action === "tag" ? tag.subject : null,
-    }),
+    prefix: Buffer.concat([border.fields(judged, decision), Buffer.from(received)]),
+    header: applyEdits(header, border.edits(header, decision)),
   };
 }

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import type { PolicySettings } from "../config/index.ts";
-import { Border, NOW_S } from "./test-border.ts";
+import { MxHere, NOW_S } from "./test-mx.ts";
 
 // What was delivered to somebody once and comes again (RPL-1 to RPL-3), on a real socket and queue.
 
-const border = new Border();
+const border = new MxHere();
 border.quarantine = { into: "store", keepMs: 86_400_000 };
 before(() => border.start());
 after(() => border.close());

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import type { DomainSettings } from "../border/index.ts";
 import {
   type Actions,
   type Config,
@@ -8,7 +9,7 @@ import {
   type Mailboxes,
   outcomes,
 } from "../config/index.ts";
-import type { DomainSettings, MailboxAnswer } from "../mx/index.ts";
+import type { MailboxAnswer } from "../mx/index.ts";
 
 /** The Maildir of a hosted address; null when nobody has it. */
 export function maildirOf(mailboxes: Mailboxes, localPart: string): string | null {

@@ -2,6 +2,7 @@ import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DomainSettings } from "../border/index.ts";
 import { defaultPolicy, type PolicySettings } from "../config/index.ts";
 import { MappingDialer } from "../dialer/index.ts";
 import { DnsServer, dnsPolicySource, StubResolver } from "../dns/index.ts";
@@ -14,7 +15,7 @@ import { openSmtp, SmtpServer } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
 import { Verification } from "../verification/index.ts";
-import { type DomainSettings, type MxEvent, MxHandler, type MxOptions } from "./index.ts";
+import { type MxEvent, MxHandler, type MxOptions } from "./index.ts";
 
 export const NOW_S = 1_800_000_000;
 
@@ -32,7 +33,7 @@ export const nothingKnown: NeighbourResults = {
  * An MX on a socket whose settings a test changes: domains (each with all its local parts), the policy for all, and what
  * the neighbours say. allice@someisp.test has a key; DNS answers on loopback.
  */
-export class Border {
+export class MxHere {
   readonly dns = new DnsServer();
   readonly events: MxEvent[] = [];
   domains: DomainSettings[] = [{ name: "dest.test", stage: null, actions: {}, senders: [] }];

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { claimsAuthservId, fieldText, parseHeader } from "../message/index.ts";
-import { editHeader } from "./edit-header.ts";
+import { applyEdits, claimsAuthservId, fieldText, parseHeader } from "../message/index.ts";
+import { type BorderEdits, borderEdits } from "./border-edits.ts";
 
 const ours = new Set(["x-vsmtp-flag", "x-spam-flag"]);
 const authservId = "mx.dest.test";
@@ -31,6 +31,11 @@ const field = fc
   .tuple(name, fc.constantFrom("", " ", "\t"), value)
   .map(([key, space, rest]) => `${key}:${space}${rest}\r\n`);
 
+function edited(octets: Uint8Array, edits: BorderEdits): Buffer {
+  const header = parseHeader(octets);
+  return applyEdits(header, borderEdits(header, edits));
+}
+
 interface Shown {
   readonly name: string;
   readonly octets: string;
@@ -56,9 +61,7 @@ test("what only the border may write goes, everything else stays octet for octet
     fc.property(fc.array(field, { maxLength: 8 }), fc.constantFrom(null, "[?]"), (fields, subjectPrefix) => {
       const before = Buffer.from(fields.join(""), "latin1");
       if (parseHeader(before).fault !== null) return; // a line that is too long came in as such
-      const after = fieldsOf(
-        editHeader(parseHeader(before), { authservIds: [authservId], ours, subjectPrefix }),
-      );
+      const after = fieldsOf(edited(before, { authservIds: [authservId], ours, subjectPrefix }));
       const kept = fieldsOf(before).filter(({ forged }) => !forged);
       if (subjectPrefix === null) return assert.deepEqual(after, kept);
       const marked = kept.findIndex((one) => one.name === "subject");
@@ -78,5 +81,6 @@ test("what only the border may write goes, everything else stays octet for octet
 
 test("a header that has nothing of ours is the same octets, not a copy", () => {
   const header = parseHeader(Buffer.from("From: a@b.test\r\nSubject: x\r\n"));
-  assert.equal(editHeader(header, { authservIds: [authservId], ours, subjectPrefix: null }), header.octets);
+  const edits = borderEdits(header, { authservIds: [authservId], ours, subjectPrefix: null });
+  assert.equal(applyEdits(header, edits), header.octets);
 });

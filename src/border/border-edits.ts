@@ -2,11 +2,12 @@ import {
   claimsAuthservId,
   fieldText,
   type Header,
+  type HeaderEdit,
   type HeaderField,
   subjectPrefix,
 } from "../message/index.ts";
 
-export interface HeaderEdits {
+export interface BorderEdits {
   /** In none of these names may anybody outside write results. */
   readonly authservIds: readonly string[];
   /** Fields, in lower case, that only this border may write. */
@@ -16,30 +17,28 @@ export interface HeaderEdits {
 }
 
 /**
- * A header without the fields that only this border may write: Authentication-Results under an id of ours (REC-2,
- * RFC 8601 §5), flag and the like; perhaps with something before its subject. All other octets stay as they came, so
- * signatures over them hold.
+ * What a header loses that only this border may write: Authentication-Results under an id of ours (REC-2, RFC 8601 §5),
+ * flag and the like; and what goes before its subject. All other octets stay as they came, so signatures over them hold.
  */
-export function editHeader(
+export function borderEdits(
   header: Header,
-  { authservIds, ours, subjectPrefix: prefix }: HeaderEdits,
-): Uint8Array {
+  { authservIds, ours, subjectPrefix: prefix }: BorderEdits,
+): HeaderEdit[] {
   const { octets, fields } = header;
   const subject = prefix === null ? undefined : fields.find(({ name }) => name === "subject");
-  const kept: Uint8Array[] = [];
-  let from = 0;
+  const edits: HeaderEdit[] = [];
   for (const field of fields) {
     if (field === subject && prefix !== null) {
-      kept.push(octets.subarray(from, field.valueStart), subjectPrefix(header, field, prefix));
-      from = field.valueStart;
+      const value = [subjectPrefix(header, field, prefix), octets.subarray(field.valueStart, field.end)];
+      edits.push({ kind: "replace", field, value: Buffer.concat(value) });
     } else if (ours.has(field.name) || claims(header, field, authservIds)) {
-      kept.push(octets.subarray(from, field.start));
-      from = field.end;
+      edits.push({ kind: "remove", field });
     }
   }
-  if (prefix !== null && subject === undefined) kept.unshift(Buffer.from(`Subject: ${prefix}\r\n`));
-  if (kept.length === 0) return octets;
-  return Buffer.concat([...kept, octets.subarray(from)]);
+  if (prefix !== null && subject === undefined) {
+    edits.push({ kind: "prepend", octets: Buffer.from(`Subject: ${prefix}\r\n`) });
+  }
+  return edits;
 }
 
 function claims(header: Header, field: HeaderField, authservIds: readonly string[]): boolean {

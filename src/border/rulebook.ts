@@ -1,7 +1,7 @@
 import { fitsDomain, type PolicySettings, type SenderRule } from "../config/index.ts";
 import { MAX_FROM_DOMAINS } from "../signature/index.ts";
 import type { Override, Rules } from "../verification/index.ts";
-import type { DomainSettings } from "./mx-options.ts";
+import type { DomainSettings } from "./domain-settings.ts";
 
 /** What the operator wants of mail (ACT-8). */
 export class Rulebook {
