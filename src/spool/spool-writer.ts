@@ -18,7 +18,7 @@ export interface SpoolWriter {
    * SpoolError.
    */
   read(): AsyncIterable<Uint8Array>;
-  /** All is there: a file is synced, and its folder too. Rejects with a SpoolError; then nothing is left behind. */
+  /** All is there: a file is synced, and its folder too, in a durable spool. Rejects with a SpoolError; then nothing is left behind. */
   finish(): Promise<SpooledOctets>;
   /** Never rejects. */
   discard(): Promise<void>;
@@ -29,8 +29,8 @@ export interface SpoolWriterOptions {
   readonly newPath: () => string;
   /** What is larger goes to the file. */
   readonly memoryOctets: number;
-  /** Syncs the folder. */
-  readonly syncFolder: () => Promise<void>;
+  /** Syncs the folder; null: nothing is synced, for what need not outlive the process. */
+  readonly syncFolder: (() => Promise<void>) | null;
 }
 
 /** So much waits for the disk before a writer is asked to wait too. */
@@ -84,10 +84,11 @@ export class FileSpoolWriter implements SpoolWriter {
       return inMemory(this.#waiting.take(), this.#octets);
     await this.#written();
     try {
-      await this.#handle?.datasync();
+      const { syncFolder } = this.#options;
+      if (syncFolder !== null) await this.#handle?.datasync();
       await this.#handle?.close();
       this.#handle = null;
-      await this.#options.syncFolder();
+      await syncFolder?.();
     } catch (cause) {
       await this.#fail(cause);
       throw this.#failure;

@@ -43,6 +43,15 @@ describe("Spool", () => {
     deepEqual(await readdir(folder), []);
   });
 
+  test("what need not outlive the process is the same without a sync", async () => {
+    const folder = join(base, `${folders++}`, "spool");
+    const spool = await Spool.open(folder, { memoryOctets: 10, durable: false });
+    const received = await spooled(spool, Buffer.from("more than "), Buffer.from("ten octets"));
+    equal((await readAll(received)).toString(), "more than ten octets");
+    await received.file?.remove();
+    deepEqual(await readdir(folder), []);
+  });
+
   test("256 KiB are small, one octet more is a file that only its owner reads", async () => {
     const { spool, folder } = await newSpool();
     const limit = 256 << 10;

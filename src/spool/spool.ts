@@ -14,14 +14,24 @@ export class Spool {
   /** What is larger than this goes to a file. */
   readonly memoryOctets: number;
   readonly #folder: string;
+  readonly #durable: boolean;
 
-  private constructor(folder: string, memoryOctets: number) {
+  private constructor(folder: string, memoryOctets: number, durable: boolean) {
     this.#folder = folder;
     this.memoryOctets = memoryOctets;
+    this.#durable = durable;
   }
 
-  /** Makes the folder (mode 0700) where it is missing. @throws SpoolError when it cannot be written to */
-  static async open(folder: string, options: { readonly memoryOctets?: number } = {}): Promise<Spool> {
+  /**
+   * Makes the folder (mode 0700) where it is missing.
+   *
+   * @param options `durable: false` for what nobody was promised: files are not synced
+   * @throws SpoolError when it cannot be written to
+   */
+  static async open(
+    folder: string,
+    options: { readonly memoryOctets?: number; readonly durable?: boolean } = {},
+  ): Promise<Spool> {
     try {
       const made = await mkdir(folder, { recursive: true, mode: 0o700 });
       // A file is as safe as the entries of the folders that lead to it.
@@ -35,7 +45,7 @@ export class Spool {
     } catch (cause) {
       throw spoolError(cause);
     }
-    return new Spool(folder, options.memoryOctets ?? defaultMemoryOctets);
+    return new Spool(folder, options.memoryOctets ?? defaultMemoryOctets, options.durable ?? true);
   }
 
   /** What is larger than `memoryOctets` (256 KiB unless the spool was opened with another) goes to a file. */
@@ -43,7 +53,7 @@ export class Spool {
     return new FileSpoolWriter({
       newPath: () => join(this.#folder, randomUUID()),
       memoryOctets: this.memoryOctets,
-      syncFolder: () => syncFolder(this.#folder),
+      syncFolder: this.#durable ? () => syncFolder(this.#folder) : null,
     });
   }
 
