@@ -32,6 +32,7 @@ export const layers: Layers = {
   signature: { layer: 1, only: ["message"], pure: true },
   "key-protocol": { layer: 1, only: ["message", "signature"] },
   smtp: { layer: 1, only: ["message"] },
+  milter: { layer: 1, only: ["message"] },
   "transport-security": { layer: 1, only: ["dns", "memory-file"] },
   neighbours: { layer: 1, only: ["dns", "message"] },
   sasl: { layer: 1, only: ["message"], pure: true },
