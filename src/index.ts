@@ -1,7 +1,31 @@
 // The library: what the package "vsmtp" exports. Sign and verify messages with account keys; find keys where their domains
 // keep them; decide as a receiver does; read others' reports.
 
-export { CachingResolver, type Resolver, StubResolver, systemResolver } from "./dns/index.ts";
+export {
+  type Arrival,
+  Border,
+  type BorderOptions,
+  type DomainSettings,
+  forAllDomains,
+  type Judged,
+} from "./border/index.ts";
+export {
+  type Action,
+  type Actions,
+  defaultPolicy,
+  type PolicyResult,
+  type PolicySettings,
+  readPolicy,
+  type Stage,
+} from "./config/index.ts";
+export {
+  CachingResolver,
+  NetworkList,
+  PolicyMemory,
+  type Resolver,
+  StubResolver,
+  systemResolver,
+} from "./dns/index.ts";
 export {
   describeStep,
   KeyLookup,
@@ -23,13 +47,28 @@ export {
   type Address,
   type AddressResult,
   type AuthenticationResult,
+  addressText,
+  applyEdits,
   canonicalAddress,
   decodeAddress,
   encodeAddress,
+  fieldText,
   formatAddress,
   formatAuthenticationResults,
+  type Header,
+  type HeaderEdit,
+  type HeaderField,
   parseAddress,
+  parseHeader,
 } from "./message/index.ts";
+export { type NeighbourCheck, openNeighbourCheck } from "./neighbours/index.ts";
+export {
+  contentOf,
+  type ReceivedMessage,
+  Reception,
+  receivedFrom,
+  receivedInMemory,
+} from "./reception/index.ts";
 export {
   type AggregateReport,
   type ReportRow,
@@ -73,8 +112,34 @@ export {
   verify,
 } from "./signature/index.ts";
 export {
+  type Copy,
+  type Login,
+  type LoginContext,
+  type LoginExchange,
+  type LoginStep,
+  type Refused,
+  RemoteVault,
+  type SignedCopy,
+  type SignedSubmission,
+  type SubmissionToSign,
+  signSubmission,
+  splitIntoCopies,
+  type Unavailable,
+  type Vault,
+} from "./signing/index.ts";
+export { Spool, SpoolError } from "./spool/index.ts";
+export {
+  openVault,
+  VaultClient,
+  type VaultClientOptions,
+  type VaultPlace,
+} from "./vault-protocol/index.ts";
+export {
   type ActionContext,
   authenticationResult,
+  BounceCheck,
   type Decision,
   decideAction,
+  Verification,
+  type VerificationOptions,
 } from "./verification/index.ts";

@@ -30,6 +30,7 @@ export {
   type TrustedSource,
 } from "./policy-settings.ts";
 export { formatProblem, type Problem } from "./problems.ts";
+export { type PolicyResult, readPolicy } from "./read-policy.ts";
 export type { QuarantineSettings } from "./receiving-settings.ts";
 export type { ReportSettings } from "./report-settings.ts";
 export { usesQueue } from "./uses-queue.ts";

@@ -6,6 +6,7 @@ import {
   fitsDomain,
   loadConfig,
   type PolicySettings,
+  readPolicy,
 } from "./index.ts";
 
 const least = `roles = ["mx", "delivery"]
@@ -137,4 +138,25 @@ test("what needs SPF, DKIM, DMARC or ARC is refused where these are not asked", 
   assert.match(dkim ?? "", /policy\.trusted\[0\]\.dkim needs/);
   accepted(`${off}trusted = [{ name = "x", client = ["192.0.2.1"] }]\n`);
   assert.match(refused('[neighbours]\ndeadline = "10m"\n')[0] ?? "", /at most 5m/);
+});
+
+test("a program with a settings file of its own takes the same table", () => {
+  assert.deepEqual(readPolicy(undefined), { ok: true, policy: defaultPolicy });
+  const read = readPolicy({ stage: "observe", actions: { revoked: "tag" }, tag: { subject: "[?]" } });
+  assert.ok(read.ok);
+  const { stage, actions, tag, replays } = read.policy;
+  assert.deepEqual([stage, actions.revoked, tag.subject, replays], ["observe", "tag", "[?]", "drop"]);
+  assert.deepEqual(readPolicy({ stage: "enforced", actions: { revokd: "tag" } }), {
+    ok: false,
+    problems: [
+      'policy.stage must be "observe", "enforce" or "require", not "enforced"; did you mean "enforce"?',
+      'there is no setting "revokd" in policy.actions; did you mean "revoked"?',
+    ],
+  });
+  const forged = readPolicy({ tag: { fields: { Subject: "x" } } });
+  assert.ok(!forged.ok);
+  assert.match(
+    forged.problems.join(),
+    /^policy\.tag\.fields\.Subject must be a field name that begins with "X-"/,
+  );
 });

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { MessageScanner } from "../signature/index.ts";
 import { type DataSink, type Reply, reply } from "../smtp/index.ts";
 import { inMemory, Spool, SpoolError, type SpooledOctets } from "../spool/index.ts";
-import { contentOf, type ReceivedMessage, Reception, receivedInMemory } from "./index.ts";
+import { contentOf, type ReceivedMessage, Reception, receivedFrom, receivedInMemory } from "./index.ts";
 
 const base = mkdtempSync(join(tmpdir(), "vsmtp-reception-"));
 after(() => rmSync(base, { recursive: true }));
@@ -236,4 +236,45 @@ test("contentOf puts small messages together and leaves large ones apart", () =>
   const body = inMemory([Buffer.from("a\r\n"), Buffer.from("b\r\n")], 6);
   assert.equal(contentOf(header, body).inline.toString(), `${HEADER}\r\na\r\nb\r\n`);
   assert.equal(contentOf(header, inMemory([], 0), false).inline.toString(), HEADER);
+});
+
+test("a message that somebody else keeps is scanned as if it had come here, and read again for its body", async () => {
+  const line = fc.stringMatching(/^[\x20-\x7e\xa0-\xff]{0,80}$/);
+  const message = fc
+    .tuple(fc.array(line, { maxLength: 20 }), fc.constantFrom("", "\r\n", "\r\n\r\n"))
+    .map(([lines, gap]) => Buffer.from(`${HEADER}${gap}${gap && lines.join("\r\n")}`, "latin1"));
+  const inPieces = (octets: Buffer, size: number) =>
+    async function* () {
+      for (let at = 0; at < octets.length; at += size) yield octets.subarray(at, at + size);
+    };
+  await fc.assert(
+    fc.asyncProperty(message, fc.integer({ min: 1, max: 700 }), async (octets, size) => {
+      const kept = await receivedFrom(inPieces(octets, size));
+      const held = receivedInMemory(octets);
+      for (const key of ["bodyOctets", "hasEmptyLine", "eightBitBody"] as const)
+        assert.equal(kept[key], held[key]);
+      assert.equal(kept.scanned.bodyHashBase64, held.scanned.bodyHashBase64);
+      assert.deepEqual(kept.scanned.header.octets, held.scanned.header.octets);
+      assert.deepEqual(kept.eightBit?.plan ?? null, held.eightBit?.plan ?? null);
+      assert.equal(await text(kept.readBody()), await text(held.readBody()));
+      const taken = await kept.takeBody();
+      assert.deepEqual([taken.memory, taken.file, taken.octets], [null, null, held.bodyOctets]);
+      assert.equal(await text(taken.read()), await text(held.readBody()));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("its header may be too large, and whoever keeps it may fail", async () => {
+  let pieces = 0;
+  const wide = async function* () {
+    for (; ; pieces++) yield Buffer.from(`X: ${LINE}`.repeat(1000));
+  };
+  assert.equal((await receivedFrom(wide)).scanned.fault?.kind, "header-too-large");
+  assert.ok(pieces < 20, "it was read on");
+  const broken = async function* () {
+    yield Buffer.from(HEADER);
+    throw new Error("gone");
+  };
+  await assert.rejects(receivedFrom(broken), /gone/);
 });
