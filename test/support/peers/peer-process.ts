@@ -15,6 +15,8 @@ export interface PeerProgram {
   readonly env?: NodeJS.ProcessEnv;
   /** Where it must greet before it counts as started. */
   readonly ports: readonly number[];
+  /** The same for ports where it does not speak first: it must take connections. */
+  readonly silentPorts?: readonly number[];
   /** Files in `folder` that it writes about its work, besides what it prints. */
   readonly logs?: readonly string[];
   /** What ends it; SIGKILL where nothing is lost by it. */
@@ -46,11 +48,12 @@ export class PeerProcess {
     });
   }
 
-  /** Resolves when it greets on all of its ports; rejects, with its log, when it does not in time. */
+  /** Resolves when it answers on all of its ports; rejects, with its log, when it does not in time. */
   static async start(program: PeerProgram): Promise<PeerProcess> {
     const peer = new PeerProcess(program);
     try {
-      for (const port of program.ports) await peer.#greeted(port);
+      for (const port of program.ports) await peer.#answered(port, "greets");
+      for (const port of program.silentPorts ?? []) await peer.#answered(port, "listens");
       return peer;
     } catch (error) {
       await peer.stop();
@@ -76,9 +79,9 @@ export class PeerProcess {
     rmSync(this.#program.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
-  async #greeted(port: number): Promise<void> {
+  async #answered(port: number, how: "greets" | "listens"): Promise<void> {
     const deadline = Date.now() + startMs;
-    while (!(await greets(port))) {
+    while (!(await answers(port, how))) {
       const { exitCode, signalCode, pid } = this.#child;
       const gone = pid === undefined || exitCode !== null || signalCode !== null;
       if (gone || Date.now() > deadline) {
@@ -96,7 +99,7 @@ function underShell(command: readonly string[]): string[] {
   return ["sh", "-c", script, "sh", ...command];
 }
 
-function greets(port: number): Promise<boolean> {
+function answers(port: number, how: "greets" | "listens"): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     const answer = (greeted: boolean): void => {
@@ -104,6 +107,7 @@ function greets(port: number): Promise<boolean> {
       resolve(greeted);
     };
     socket.setTimeout(5000, () => answer(false));
+    if (how === "listens") socket.once("connect", () => answer(true));
     socket.once("data", (data) => answer(data.toString("latin1").startsWith("220")));
     socket.once("error", () => answer(false));
     socket.once("close", () => resolve(false));
