@@ -1,5 +1,6 @@
-// The library: what the package "vsmtp" exports. Sign and verify messages with account keys; find keys where their domains
-// keep them; decide as a receiver does; read others' reports.
+// The library: what the package "vsmtp" exports. Sign and verify messages with account keys, of one's own or in a vault; find
+// keys where their domains keep them; decide as a receiver does; read others' reports. docs/library.md shows how.
+/// <reference types="node" preserve="true" />
 
 export {
   type Arrival,
@@ -20,8 +21,10 @@ export {
 } from "./config/index.ts";
 export {
   CachingResolver,
+  dnsPolicySource,
   NetworkList,
   PolicyMemory,
+  type PolicySource,
   type Resolver,
   StubResolver,
   systemResolver,
@@ -32,9 +35,9 @@ export {
   type KeyLookupOptions,
   type LookupQuestion,
   type LookupReport,
+  type StapleKeySource,
   type TrailStep,
 } from "./key-lookup/index.ts";
-
 export {
   type KeyStatement,
   parseStatement,
@@ -61,11 +64,15 @@ export {
   parseAddress,
   parseHeader,
 } from "./message/index.ts";
-export { type NeighbourCheck, openNeighbourCheck } from "./neighbours/index.ts";
+export {
+  type NeighbourCheck,
+  openNeighbourCheck,
+} from "./neighbours/index.ts";
 export {
   contentOf,
   type ReceivedMessage,
   Reception,
+  type ReceptionOptions,
   receivedFrom,
   receivedInMemory,
 } from "./reception/index.ts";
@@ -79,6 +86,8 @@ export {
   type Algorithm,
   type Alignment,
   type CustodyLevel,
+  type DkimOptions,
+  DkimSigner,
   type DraftOptions,
   type Explanation,
   explain,
@@ -89,6 +98,9 @@ export {
   type KeyQuery,
   type KeySource,
   keyId,
+  loadDkimKey,
+  loadSigningKey,
+  MessageScanner,
   MessageSigner,
   MessageVerifier,
   nextCustodyLevel,
@@ -101,6 +113,7 @@ export {
   type ScannedMessage,
   type SignatureDraft,
   type SigningKey,
+  type SigningKeyResult,
   type SignOptions,
   type SignResult,
   sign,
@@ -113,6 +126,8 @@ export {
 } from "./signature/index.ts";
 export {
   type Copy,
+  type DkimSigners,
+  KeyLogin,
   type Login,
   type LoginContext,
   type LoginExchange,
@@ -127,7 +142,16 @@ export {
   type Unavailable,
   type Vault,
 } from "./signing/index.ts";
-export { Spool, SpoolError } from "./spool/index.ts";
+export {
+  type Reply,
+  reply,
+} from "./smtp/index.ts";
+export {
+  Spool,
+  SpoolError,
+  type SpooledOctets,
+  type SpoolFile,
+} from "./spool/index.ts";
 export {
   openVault,
   VaultClient,
@@ -142,4 +166,5 @@ export {
   decideAction,
   Verification,
   type VerificationOptions,
+  type Verified,
 } from "./verification/index.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { createSecureContext } from "node:tls";
 import { DnsServer } from "../src/dns/index.ts";
@@ -7,12 +8,16 @@ import {
   CachingResolver,
   decideAction,
   formatAuthenticationResults,
+  KeyLogin,
   KeyLookup,
+  loadSigningKey,
+  receivedInMemory,
   StubResolver,
+  signSubmission,
   verify,
 } from "../src/index.ts";
 import { KeyServer } from "../src/key-server/index.ts";
-import { bob, KeyList, nowSeconds } from "./support/authors.ts";
+import { addressOf, bob, KeyList, newKey, nowSeconds } from "./support/authors.ts";
 import { createAuthority } from "./support/certificates.ts";
 
 test("a program verifies a message with nothing but the library, and does what a receiver does", async (t) => {
@@ -58,4 +63,44 @@ test("a program verifies a message with nothing but the library, and does what a
     forgedBounce: false,
   });
   assert.deepEqual([forged.reason, decision.action, decision.reply?.code], ["body", "reject", 550]);
+});
+
+test("a private key in a file signs what its owner writes, and nothing else", async () => {
+  const { signing } = newKey("allice@someisp.test");
+  const pem = signing.privateKey.export({ format: "pem", type: "pkcs8" });
+  const loaded = loadSigningKey(pem);
+  assert.deepEqual(loaded.ok && [loaded.key.kid, loaded.key.algorithm], [signing.kid, "ed25519-sha256"]);
+  const login = new KeyLogin(addressOf("allice@someisp.test"), [signing]);
+  const submit = (from: string) =>
+    signSubmission(
+      {
+        message: receivedInMemory(Buffer.from(`From: ${from}\r\nBcc: x@y.test\r\n\r\nNoon?\r\n`)),
+        recipients: ["bob@dest.test", "x@y.test"],
+        smtputf8: false,
+        authservIds: [],
+        staple: false,
+        now: Date.now(),
+      },
+      login,
+    );
+  const signed = await submit("allice@someisp.test");
+  assert.ok(signed.kind === "signed");
+  assert.deepEqual([signed.kids, signed.copies.length], [[signing.kid], 2]);
+  assert.doesNotMatch(Buffer.from(signed.content.inline).toString(), /^Bcc:/im);
+  const refused = await submit("eve@someisp.test");
+  assert.deepEqual(refused.kind === "refused" && refused.reply.code, 550);
+});
+
+test("what cannot sign is told apart from a key, and RSA does not sign alone (SIG-35)", () => {
+  const pem = (type: "x25519" | "rsa") =>
+    (type === "rsa"
+      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
+      : generateKeyPairSync("x25519")
+    ).privateKey.export({ format: "pem", type: "pkcs8" });
+  assert.match(JSON.stringify(loadSigningKey("nothing")), /no private key/);
+  assert.match(JSON.stringify(loadSigningKey(pem("x25519"))), /type x25519 cannot sign/);
+  const rsa = loadSigningKey(pem("rsa"));
+  assert.ok(rsa.ok);
+  assert.throws(() => new KeyLogin(bob, [rsa.key]), RangeError);
+  assert.throws(() => new KeyLogin(bob, []), RangeError);
 });

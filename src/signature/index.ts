@@ -14,6 +14,7 @@ export { grantHash, keyId, recipientHash } from "./hashes.ts";
 export { isId16 } from "./id16.ts";
 export { judge, MessageVerifier, type VerifyContext, verify } from "./judge.ts";
 export type { KeyAnswer, KeyQuery, KeySource } from "./key-source.ts";
+export { loadSigningKey, type SigningKeyResult } from "./load-signing-key.ts";
 export { fromMailboxes } from "./responsible-identity.ts";
 export { judgeReturnedHeader, type ReturnedHeaderContext } from "./returned-header.ts";
 export { MessageScanner, type ScannedMessage, withHashedBody } from "./scanned-message.ts";

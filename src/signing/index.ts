@@ -1,5 +1,6 @@
 // From a submission to signed copies: who may send as whom, header edits, recipient binding; keys are a vault's.
 export { type Copy, splitIntoCopies } from "./copies.ts";
+export { KeyLogin } from "./key-login.ts";
 export { noUse } from "./refusal-reply.ts";
 export type { Refused } from "./refused.ts";
 export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
