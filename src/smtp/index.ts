@@ -18,6 +18,7 @@ export {
 export type { Failure, RecipientOutcome, Stage } from "./client/outcome.ts";
 export type { PeerCertificates } from "./client/peer-certificates.ts";
 export type { SmtpClient } from "./client/smtp-client.ts";
+export type { OutgoingEnvelope, StepOutcome, StepwiseTransaction } from "./client/stepwise.ts";
 export { isDomainOrLiteral, type Mailbox, parseMailbox } from "./mailbox.ts";
 export { formatReceivedField, type ReceivedFieldOptions } from "./received-field.ts";
 export { formatReply, isPositive, type Reply, reply } from "./reply.ts";
@@ -41,6 +42,7 @@ export type {
   SessionInfo,
   SmtpHandler,
   TlsInfo,
+  Withheld,
 } from "./server/handler.ts";
 export { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./server/limits.ts";
 export type { CloseReason, ServerEvent, SmtpServerOptions, TlsMode } from "./server/options.ts";

@@ -78,6 +78,27 @@ test("commands out of order and what each is answered (RFC 5321 §4.1.4, §4.3.2
   for (const [line, expected] of dialogue) assert.match(await talker.ask(line), expected, line);
 });
 
+test("what the handler says a session cannot have is not offered, and refused where it is used", async (t) => {
+  let messageOctets: number | null = 5000;
+  const extensions = new Set(["8BITMIME", "SMTPUTF8", "DSN"] as const);
+  const { server, port } = await startServer({
+    methods: { withholds: () => ({ extensions, messageOctets }) },
+  });
+  t.after(() => server.close(0));
+  const talker = await Talker.connect(port);
+  await talker.reply();
+  const offered = await talker.ask("EHLO client.test");
+  assert.match(offered, /\|250-SIZE 5000\|/);
+  assert.doesNotMatch(offered, /8BITMIME|SMTPUTF8|DSN/);
+  for (const parameter of ["BODY=8BITMIME", "SMTPUTF8", "RET=FULL"]) {
+    assert.match(await talker.ask(`MAIL FROM:<a@b.test> ${parameter}`), /^555 5\.5\.4/);
+  }
+  messageOctets = null;
+  extensions.clear();
+  assert.match(await talker.ask("EHLO client.test"), /\|250-SIZE 52428800\|.*\|250-8BITMIME\|250-SMTPUTF8\|/);
+  assert.match(await talker.ask("MAIL FROM:<a@b.test> BODY=8BITMIME SMTPUTF8"), /^250/);
+});
+
 test("DSN and REQUIRETLS: into the envelope where offered, 555 where not (RFC 3461, RFC 8689)", async (t) => {
   const { server, port, messages } = await startServer();
   const withholding = await startServer({ withheld: ["DSN", "REQUIRETLS"] });

@@ -2,6 +2,7 @@ import type { AgreedTls } from "./agreed-tls.ts";
 import type { Agreed } from "./mail-command.ts";
 import type { ClientDeadlines, OutgoingMessage } from "./options.ts";
 import { ownFailure, type RecipientOutcome } from "./outcome.ts";
+import { type OutgoingEnvelope, StepwiseTransaction } from "./stepwise.ts";
 import { Transaction } from "./transaction.ts";
 import { type Wire, WireError } from "./wire.ts";
 
@@ -43,6 +44,11 @@ export class SmtpClient {
       if (!(error instanceof WireError)) throw error;
       return transaction.outcomes(ownFailure(transaction.stage, "4.4.2", error.message));
     }
+  }
+
+  /** A transaction whose commands are given one by one: nothing is sent yet. */
+  begin(envelope: OutgoingEnvelope): StepwiseTransaction {
+    return new StepwiseTransaction(this.#wire, this, this.#deadlines, envelope);
   }
 
   /** Says QUIT and closes (RFC 5321 §4.1.1.10). */

@@ -1,5 +1,6 @@
 import type { Mailbox } from "../mailbox.ts";
 import type { Reply } from "../reply.ts";
+import type { OptionalExtension } from "./parse-parameters.ts";
 
 /** A handler may answer at once or later; the session waits, and the client with it. */
 export type Awaitable<T> = T | Promise<T>;
@@ -16,6 +17,8 @@ export type Awaitable<T> = T | Promise<T>;
 export interface SmtpHandler<User = unknown> {
   /** Before the greeting. A reply (554 or 421) refuses the client and closes the connection. */
   connect?(session: SessionInfo<User>): Awaitable<Reply | null>;
+  /** What this session cannot have, where the handler depends on others. Nothing is withheld without this method. */
+  withholds?(session: SessionInfo<User>): Withheld;
   /**
    * SASL mechanisms for the reply to EHLO inside TLS, the strongest first. Those that bind to the TLS session (`-PLUS`,
    * RFC 5801 §4) are left out where that is not possible. Without this method AUTH is not offered.
@@ -44,6 +47,13 @@ export interface SmtpHandler<User = unknown> {
   data(session: SessionInfo<User>, envelope: Envelope): Awaitable<DataSink | Reply>;
   /** The session has ended. Called once for every session for which `connect` was asked. Must not throw. */
   disconnect?(session: SessionInfo<User>): void;
+}
+
+/** Extensions that are not offered, and the largest message that is taken where that is less than the server's limit. */
+export interface Withheld {
+  readonly extensions: ReadonlySet<OptionalExtension>;
+  /** Announced only; null: as the server has it. */
+  readonly messageOctets: number | null;
 }
 
 /**

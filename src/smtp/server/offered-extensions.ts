@@ -8,13 +8,14 @@ export function offeredExtensions<User>(
   conversation: Conversation<User>,
   settings: ServerSettings<User>,
 ): string[] {
-  const { limits } = settings;
-  const lines = ["PIPELINING", `SIZE ${limits.messageOctets}`];
+  const { limits, handler } = settings;
+  const most = handler.withholds?.(conversation).messageOctets ?? limits.messageOctets;
+  const lines = ["PIPELINING", `SIZE ${Math.min(most, limits.messageOctets)}`];
   if (conversation.tls === null && settings.tlsMode !== "plain") lines.push("STARTTLS");
   const mechanisms = offeredMechanisms(conversation, settings);
   if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.join(" ")}`);
-  lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8");
-  for (const extension of ["CHUNKING", "DSN", "REQUIRETLS"] as const) {
+  lines.push("ENHANCEDSTATUSCODES");
+  for (const extension of ["8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "REQUIRETLS"] as const) {
     if (offers(extension, conversation, settings)) lines.push(extension);
   }
   // RFC 9422: a client that has more recipients need not try.
@@ -28,5 +29,7 @@ export function offers<User>(
   conversation: Conversation<User>,
   settings: ServerSettings<User>,
 ): boolean {
-  return !settings.withheld.has(extension) && (extension !== "REQUIRETLS" || conversation.tls !== null);
+  if (settings.withheld.has(extension) || (extension === "REQUIRETLS" && conversation.tls === null))
+    return false;
+  return settings.handler.withholds?.(conversation).extensions.has(extension) !== true;
 }

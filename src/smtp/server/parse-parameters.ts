@@ -4,7 +4,7 @@ import { parseEnvelopeId, parseNotify, parseOriginalRecipient, parseReturned } f
 import type { Notify } from "./handler.ts";
 
 /** Extensions that are not offered in every session. */
-export type OptionalExtension = "CHUNKING" | "DSN" | "REQUIRETLS";
+export type OptionalExtension = "8BITMIME" | "SMTPUTF8" | "CHUNKING" | "DSN" | "REQUIRETLS";
 
 /** Parameters of a command. */
 interface Parameters {
@@ -64,10 +64,12 @@ export function parseMailParameters(text: string): MailParameters | Reply {
         break;
       case "BODY":
         if (!/^(?:7BIT|8BITMIME)$/i.test(value ?? "")) return bad("BODY is 7BIT or 8BITMIME");
+        needs.set("8BITMIME", keyword);
         body = value?.toUpperCase() === "8BITMIME" ? "8bitmime" : "7bit";
         break;
       case "SMTPUTF8":
         if (value !== null) return bad("SMTPUTF8 takes no value");
+        needs.set("SMTPUTF8", keyword);
         smtputf8 = true;
         break;
       case "REQUIRETLS":
