@@ -45,7 +45,7 @@ export type {
   Withheld,
 } from "./server/handler.ts";
 export { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./server/limits.ts";
+export type { OptionalExtension } from "./server/optional-extension.ts";
 export type { CloseReason, ServerEvent, SmtpServerOptions, TlsMode } from "./server/options.ts";
-export type { OptionalExtension } from "./server/parse-parameters.ts";
 export { SmtpServer } from "./server/server.ts";
 export { decodeUtf8Address, decodeXtext, encodeUtf8Address } from "./xtext.ts";

@@ -1,6 +1,6 @@
 import type { Mailbox } from "../mailbox.ts";
 import type { Reply } from "../reply.ts";
-import type { OptionalExtension } from "./parse-parameters.ts";
+import type { OptionalExtension } from "./optional-extension.ts";
 
 /** A handler may answer at once or later; the session waits, and the client with it. */
 export type Awaitable<T> = T | Promise<T>;

@@ -1,7 +1,7 @@
 import { offeredMechanisms } from "./authentication.ts";
 import type { Conversation } from "./conversation.ts";
+import type { OptionalExtension } from "./optional-extension.ts";
 import type { ServerSettings } from "./options.ts";
-import type { OptionalExtension } from "./parse-parameters.ts";
 
 /** What the reply to EHLO lists (RFC 5321 §4.1.1.1). */
 export function offeredExtensions<User>(

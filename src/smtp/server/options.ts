@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import type { SessionInfo, SmtpHandler } from "./handler.ts";
 import { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./limits.ts";
-import type { OptionalExtension } from "./parse-parameters.ts";
+import type { OptionalExtension } from "./optional-extension.ts";
 
 /**
  * `plain`: no TLS. `starttls`: TLS is offered (RFC 3207). `starttls-required`: and nothing but EHLO, NOOP, QUIT

@@ -2,9 +2,7 @@ import { type Reply, reply } from "../reply.ts";
 import { isXtext } from "../xtext.ts";
 import { parseEnvelopeId, parseNotify, parseOriginalRecipient, parseReturned } from "./dsn-parameters.ts";
 import type { Notify } from "./handler.ts";
-
-/** Extensions that are not offered in every session. */
-export type OptionalExtension = "8BITMIME" | "SMTPUTF8" | "CHUNKING" | "DSN" | "REQUIRETLS";
+import type { OptionalExtension } from "./optional-extension.ts";
 
 /** Parameters of a command. */
 interface Parameters {
