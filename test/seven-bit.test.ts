@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { isAscii } from "node:buffer";
 import { join } from "node:path";
 import { test } from "node:test";
-import { convertToSevenBit, EightBitScanner, HeaderReader, parseHeader } from "../src/message/index.ts";
+import {
+  applyEdits,
+  convertToSevenBit,
+  EightBitScanner,
+  HeaderReader,
+  parseHeader,
+} from "../src/message/index.ts";
 import { missingProgram, runClient } from "./support/client-program.ts";
 import { missingCorpus, readCorpus } from "./support/corpus.ts";
 import { Tally } from "./support/tally.ts";
@@ -26,8 +32,8 @@ async function convert(octets: Buffer): Promise<Converted> {
   scanner.write(body);
   const { plan, staysEightBit } = scanner.finish();
   if (plan === null) return { octets, outcome: staysEightBit ? "left as it is" : "needs nothing" };
-  const converted = convertToSevenBit(plan, header.octets, [body]);
-  const chunks: Uint8Array[] = [converted.header, Buffer.from("\r\n")];
+  const converted = convertToSevenBit(plan, header, [body]);
+  const chunks: Uint8Array[] = [applyEdits(header, converted.edits), Buffer.from("\r\n")];
   for await (const chunk of converted.body) chunks.push(chunk);
   return { octets: Buffer.concat(chunks), outcome: staysEightBit ? "8-bit in part still" : "7-bit now" };
 }

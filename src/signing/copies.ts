@@ -57,7 +57,7 @@ export function splitIntoCopies(recipients: readonly string[], header: Header): 
 }
 
 /** A To or Cc that cannot be read names nobody: all are then blind, which discloses nothing. */
-function visibleRecipients(header: Header): Set<string> {
+export function visibleRecipients(header: Header): Set<string> {
   const visible = new Set<string>();
   for (const field of header.fields) {
     if (field.name !== "to" && field.name !== "cc") continue;

@@ -6,6 +6,8 @@ export type { Refused } from "./refused.ts";
 export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
 export { type SignedAs, signAs, type ToSignAs } from "./sign-as.ts";
 export type { DkimSigners, SignedCopy } from "./sign-copies.ts";
+export { type SignedInPlace, signInPlace, type ToSignInPlace } from "./sign-in-place.ts";
+export type { MessageToSign } from "./sign-message.ts";
 export {
   type SignedSubmission,
   type SubmissionToSign,

@@ -1,3 +1,5 @@
+import type { Header } from "../header.ts";
+import type { HeaderEdit } from "../header-edits.ts";
 import { Base64Encoder } from "./base64-encoder.ts";
 import { QuotedPrintableEncoder } from "./quoted-printable-encoder.ts";
 import type { Edit, SevenBitPlan } from "./seven-bit-plan.ts";
@@ -14,14 +16,25 @@ const MAX_SLICE_OCTETS = 1 << 16;
  */
 export function convertToSevenBit(
   plan: SevenBitPlan,
-  header: Uint8Array,
+  header: Header,
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): { header: Buffer; body: AsyncIterable<Uint8Array> } {
-  const editor = new Editor(plan.headerEdits);
-  return {
-    header: Buffer.concat([...editor.write(header), ...editor.finish()]),
-    body: convertBody(plan, body),
-  };
+): { edits: HeaderEdit[]; body: AsyncIterable<Uint8Array> } {
+  return { edits: headerEdits(plan, header), body: convertBody(plan, body) };
+}
+
+/** Fields that the header lacks go above all others, where a milter can put them as well. */
+function headerEdits(plan: SevenBitPlan, { fields }: Header): HeaderEdit[] {
+  const added: Buffer[] = [];
+  const edits: HeaderEdit[] = [];
+  for (const edit of plan.headerEdits) {
+    if (!("replacement" in edit)) continue;
+    const { start, end, replacement } = edit;
+    const field = start === end ? undefined : fields.find((one) => one.start === start && one.end === end);
+    if (field === undefined) added.push(replacement);
+    else edits.push({ kind: "replace", field, value: replacement.subarray(replacement.indexOf(":") + 1) });
+  }
+  if (added.length > 0) edits.push({ kind: "prepend", octets: Buffer.concat(added) });
+  return edits;
 }
 
 async function* convertBody(

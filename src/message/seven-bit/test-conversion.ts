@@ -1,5 +1,6 @@
 // Messages as a whole, scanned and converted in chunks.
 import { parseHeader } from "../header.ts";
+import { applyEdits } from "../header-edits.ts";
 import { convertToSevenBit } from "./convert-to-seven-bit.ts";
 import { type EightBitScan, EightBitScanner } from "./eight-bit-scanner.ts";
 import { messageOf } from "./test-mime-trees.ts";
@@ -20,11 +21,15 @@ export function scan(message: Buffer, lengths: readonly number[] = []): EightBit
 export async function convert(message: Buffer, lengths: readonly number[] = []): Promise<Buffer> {
   const { plan } = scan(message, lengths);
   if (plan === null) return message;
-  const { header, body } = messageOf(message);
+  const { header: octets, body } = messageOf(message);
+  const header = parseHeader(octets);
   const converted = convertToSevenBit(plan, header, cut(body, lengths));
   const chunks: Uint8Array[] = [];
   for await (const chunk of converted.body) chunks.push(chunk);
-  return Buffer.concat([converted.header, Buffer.from("\r\n"), ...chunks]);
+  // The cases have what is added behind the other fields.
+  const added = converted.edits.flatMap((edit) => (edit.kind === "prepend" ? [edit.octets] : []));
+  const others = converted.edits.filter(({ kind }) => kind !== "prepend");
+  return Buffer.concat([applyEdits(header, others), ...added, Buffer.from("\r\n"), ...chunks]);
 }
 
 function* cut(octets: Buffer, lengths: readonly number[]): Iterable<Buffer> {

@@ -7,12 +7,11 @@ import {
   formatAddress,
   formatMailDate,
   type Header,
-  type HeaderField,
-  parseHeader,
+  type HeaderEdit,
 } from "../message/index.ts";
 import { SIGNATURE_FIELD } from "../signature/index.ts";
 
-export interface HeaderEditOptions {
+export interface SubmissionEditOptions {
   /** Authentication-Results fields that claim one of these ids are forged and go (REC-2). */
   readonly authservIds: readonly string[];
   /** Unix milliseconds, for a missing Date. */
@@ -26,8 +25,8 @@ export interface HeaderEditOptions {
  * The same of a message that a user passes on: nothing that its signatures cover, which stay. Only what names blind
  * recipients and forged results go.
  */
-export function editResent(header: Header, authservIds: readonly string[]): Header {
-  return without(header, "", ({ name }, value) => goes(name, value, authservIds, BLIND));
+export function resentEdits(header: Header, authservIds: readonly string[]): HeaderEdit[] {
+  return removals(header, authservIds, BLIND);
 }
 
 /**
@@ -36,9 +35,8 @@ export function editResent(header: Header, authservIds: readonly string[]): Head
  * Added fields stand first; all other octets stay as they were.
  *
  * @param header without fault
- * @returns the same one where nothing is to be changed
  */
-export function editHeader(header: Header, options: HeaderEditOptions): Header {
+export function submissionEdits(header: Header, options: SubmissionEditOptions): HeaderEdit[] {
   const has = (name: string): boolean => header.fields.some((field) => field.name === name);
   let added = "";
   if (!has("date")) added += `Date: ${formatMailDate(options.now)}\r\n`;
@@ -46,38 +44,28 @@ export function editHeader(header: Header, options: HeaderEditOptions): Header {
     added += `Message-ID: <${randomBytes(18).toString("base64url")}@${options.identity.domain}>\r\n`;
   }
   if (options.addSender) added += `Sender: ${formatAddress(options.identity)}\r\n`;
-  return without(header, added, ({ name }, value) => goes(name, value, options.authservIds, REMOVED));
-}
-
-/** @returns the same one where nothing is to be changed */
-function without(
-  header: Header,
-  added: string,
-  isRemoved: (field: HeaderField, value: () => string) => boolean,
-): Header {
-  const pieces: Uint8Array[] = [Buffer.from(added)];
-  let keptFrom = 0;
-  for (const field of header.fields) {
-    if (!isRemoved(field, () => fieldText(header, field))) continue;
-    pieces.push(header.octets.subarray(keptFrom, field.start));
-    keptFrom = field.end;
-  }
-  if (added === "" && keptFrom === 0) return header;
-  pieces.push(header.octets.subarray(keptFrom));
-  return parseHeader(Buffer.concat(pieces));
+  const edits = removals(header, options.authservIds, REMOVED);
+  if (added !== "") edits.push({ kind: "prepend", octets: Buffer.from(added) });
+  return edits;
 }
 
 const BLIND: ReadonlySet<string> = new Set(["bcc", "resent-bcc"]);
 const REMOVED: ReadonlySet<string> = new Set([...BLIND, SIGNATURE_FIELD, STAPLE_FIELD]);
 
-function goes(
-  name: string,
-  value: () => string,
+function removals(
+  header: Header,
   authservIds: readonly string[],
   removed: ReadonlySet<string>,
-): boolean {
-  if (removed.has(name)) return true;
-  if (name !== "authentication-results") return false;
-  const text = value();
-  return authservIds.some((id) => claimsAuthservId(text, id));
+): HeaderEdit[] {
+  const edits: HeaderEdit[] = [];
+  for (const field of header.fields) {
+    const isForged = () => {
+      const text = fieldText(header, field);
+      return authservIds.some((id) => claimsAuthservId(text, id));
+    };
+    if (removed.has(field.name) || (field.name === "authentication-results" && isForged())) {
+      edits.push({ kind: "remove", field });
+    }
+  }
+  return edits;
 }
