@@ -103,7 +103,10 @@ for (const peer of relayPeers) {
         await withLogs(peer, async () => {
           await submit();
           for (const domain of domains) {
-            const says = (text: string) => text.includes(`@${domain}`) && /\b55\d 5|\b5\.6\.7/.test(text);
+            const says = (text: string) =>
+              text.includes(`@${domain}`) &&
+              text.includes(`Subject: ${message.name}\r\n`) &&
+              /\b55\d 5|\b5\.6\.7/.test(text);
             assert.equal((await hosts.arrived(author, says)).result, spoilt ? "none" : "pass");
           }
         });

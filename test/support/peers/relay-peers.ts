@@ -3,6 +3,7 @@ import { missingHaraka, startHaraka } from "./haraka.ts";
 import { missingOpenSmtpd, startOpenSmtpd } from "./opensmtpd.ts";
 import { missingPostfix, startPostfix } from "./postfix.ts";
 import type { Relay, RelaySettings } from "./relay.ts";
+import { missingSendmail, startSendmail } from "./sendmail.ts";
 
 /** A mail server that tests can start, and what is known to end at it, by the names of hop-messages.ts. */
 export interface RelayPeer {
@@ -25,6 +26,16 @@ const sound = { takesNo: [], spoils: [], tlsServer: true, dsn: true };
 export const relayPeers: readonly RelayPeer[] = [
   { name: "Postfix", skip: missingPostfix(), start: startPostfix, ...sound },
   { name: "Exim", skip: missingExim(), start: startExim, ...sound },
+  {
+    name: "Sendmail",
+    skip: missingSendmail(),
+    start: startSendmail,
+    takesNo: ["a UTF-8 address and header"], // Debian builds it without SMTPUTF8
+    // It breaks lines of more than 990 octets.
+    spoils: ["lines of 998 octets"],
+    tlsServer: true,
+    dsn: true,
+  },
   {
     name: "OpenSMTPD",
     skip: missingOpenSmtpd(),
