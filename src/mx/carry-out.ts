@@ -1,4 +1,4 @@
-import type { Border, Judged } from "../border/index.ts";
+import { type Border, type Judged, replayKeys } from "../border/index.ts";
 import { QueueStoreError } from "../queue/index.ts";
 import { storageReply } from "../reception/index.ts";
 import { reply } from "../smtp/index.ts";
@@ -11,7 +11,6 @@ import type { MxOptions } from "./mx-options.ts";
 import { quarantineNote } from "./quarantine-note.ts";
 import type { Recipients } from "./recipients.ts";
 import { record } from "./record.ts";
-import { replayKeys } from "./replay-keys.ts";
 
 export interface CarryingOut extends Pick<MxOptions, "hostname" | "queue" | "policy" | "quarantine"> {
   readonly border: Border;

@@ -1,4 +1,5 @@
 import { isAscii } from "node:buffer";
+import type { ReplayKeys } from "../border/index.ts";
 import {
   type NewMessage,
   type NewRecipient,
@@ -11,7 +12,6 @@ import { contentOf } from "../reception/index.ts";
 import type { Decision } from "../verification/index.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Recorded } from "./record.ts";
-import type { ReplayKeys } from "./replay-keys.ts";
 
 export interface Enqueueing {
   readonly recipients: readonly NewRecipient[];

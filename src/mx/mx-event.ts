@@ -1,4 +1,4 @@
-import type { Address } from "../message/index.ts";
+import type { DescribedMessage } from "../border/index.ts";
 import type { MessageId } from "../queue/index.ts";
 import type { Envelope, Reply, SessionInfo } from "../smtp/index.ts";
 import type { Decision, Verified } from "../verification/index.ts";
@@ -9,13 +9,7 @@ export interface MxEvent extends Verified {
   readonly envelope: Envelope;
   /** The queue's where it was queued, else one of the same kind: sorts by time. */
   readonly id: MessageId;
-  readonly message: {
-    readonly octets: number;
-    /** The mailboxes of From as far as they can be read, canonical; at most 8. */
-    readonly from: readonly Address[];
-    /** As it stands in the header, at most 200 characters; null where there is none. */
-    readonly messageId: string | null;
-  };
+  readonly message: DescribedMessage;
   /** Delivered already (RPL-1). */
   readonly repeated: boolean;
   readonly decision: Decision;

@@ -1,4 +1,11 @@
-import { Border, type DomainSettings, forAllDomains, sameSettings } from "../border/index.ts";
+import {
+  arrivalBySmtp,
+  Border,
+  type DomainSettings,
+  describeMessage,
+  forAllDomains,
+  sameSettings,
+} from "../border/index.ts";
 import { type ReceivedMessage, Reception } from "../reception/index.ts";
 import {
   type DataSink,
@@ -10,7 +17,7 @@ import {
   type SmtpHandler,
 } from "../smtp/index.ts";
 import { carryOut } from "./carry-out.ts";
-import { arrivalOf, described, incoming } from "./incoming.ts";
+import { incoming } from "./incoming.ts";
 import type { MxOptions } from "./mx-options.ts";
 import { Recipients } from "./recipients.ts";
 
@@ -75,7 +82,7 @@ export class MxHandler implements SmtpHandler {
     const receivedAt = this.#clock.now();
     const { began, domain } = this.#underWay.get(envelope) ?? { began: receivedAt, domain: forAllDomains };
     const came = incoming({ session, envelope, message, receivedAt }, began);
-    const arrival = arrivalOf(came);
+    const arrival = arrivalBySmtp(session, envelope);
     const judged = await this.#border.judge(message, arrival);
     const verifiedAt = this.#clock.now();
     const handled = await carryOut(came, judged, {
@@ -90,7 +97,7 @@ export class MxHandler implements SmtpHandler {
       session,
       envelope,
       id: came.id,
-      message: described(came),
+      message: describeMessage(message),
       ...judged,
       ...handled,
       receivedAt,

@@ -1,7 +1,8 @@
+import { describeMessage } from "../border/index.ts";
 import { addressText, fieldText } from "../message/index.ts";
 import type { QuarantineNote } from "../queue/index.ts";
 import type { Decision, Verified } from "../verification/index.ts";
-import { described, type Incoming } from "./incoming.ts";
+import type { Incoming } from "./incoming.ts";
 
 /** What people will know a message by that is kept from its recipients, and why it is. @param until Unix milliseconds */
 export function quarantineNote(
@@ -10,7 +11,7 @@ export function quarantineNote(
   { decidedBy, because }: Decision,
   until: number,
 ): QuarantineNote {
-  const { from, messageId } = described(came);
+  const { from, messageId } = describeMessage(came.message);
   return {
     until,
     result: verdict.result,

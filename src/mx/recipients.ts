@@ -1,4 +1,4 @@
-import { type Address, canonicalDomain, parseAddress } from "../message/index.ts";
+import { canonicalDomain, parseAddress } from "../message/index.ts";
 import type { NewRecipient } from "../queue/index.ts";
 import type { Envelope, Mailbox } from "../smtp/index.ts";
 import type { MailboxAnswer, MxOptions } from "./mx-options.ts";
@@ -40,10 +40,4 @@ export class Recipients {
     if (localPart.toLowerCase() !== POSTMASTER) return text;
     return domain === "" || canonicalDomain(domain) === this.#hostname ? this.#postmaster : text;
   }
-}
-
-/** As it may have been signed (VER-14); null for one that is no eligible address. */
-export function signedAddress(recipient: Mailbox): Address | null {
-  const parsed = parseAddress(recipient.text);
-  return parsed.ok ? parsed.address : null;
 }
