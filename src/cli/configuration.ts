@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { userInfo } from "node:os";
 import type { Command } from "commander";
-import { type Config, formatProblem, loadConfig } from "../config/index.ts";
+import { type Config, formatProblem, loadConfig, signsForUsers } from "../config/index.ts";
 import { auditKeyOf, Keyring, type KeyringStore, loadMasterKey, MasterKeyError } from "../keyring/index.ts";
 import { keyringLocation, openKeyringStore, StoreMismatchError } from "../store/index.ts";
 import { readNamedFile } from "./arguments.ts";
@@ -65,9 +65,10 @@ export async function openKeyring(config: Config): Promise<OpenKeyring> {
 }
 
 /** Where none is used, an empty one would be made, and hide that this is the wrong host. */
-export function usesKeyStore({ roles, submission, keyServer }: Config): boolean {
-  const submitsHere = roles.has("submission") && submission.vault === null;
-  return submitsHere || roles.has("vault") || (roles.has("key-server") && keyServer.redirect === null);
+export function usesKeyStore(config: Config): boolean {
+  const { roles, submission, keyServer } = config;
+  const signsHere = signsForUsers(config) && submission.vault === null;
+  return signsHere || roles.has("vault") || (roles.has("key-server") && keyServer.redirect === null);
 }
 
 /** For the audit log (PRV-20). In a container the user may have no name. */

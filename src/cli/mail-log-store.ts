@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { type Config, usesQueue } from "../config/index.ts";
+import { type Config, usesMailLog } from "../config/index.ts";
 import type { MailLogStore } from "../mail-log/index.ts";
 import { mailLogLocation, openMailLogStore } from "../store/index.ts";
 
@@ -8,7 +8,7 @@ const BUSY_MS = 5_000;
 
 /** Whether these settings are of a host whose mail log was ever written; a file is not made to find it empty. */
 export function hasMailLog({ store: { log }, roles }: Config): boolean {
-  return log.kind === "file" ? existsSync(log.path) : usesQueue(roles);
+  return log.kind === "file" ? existsSync(log.path) : usesMailLog(roles);
 }
 
 /** The mail log's storage, beside the servers that write it. */

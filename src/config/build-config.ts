@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { buildDomain } from "./build-domain.ts";
+import { buildMilter } from "./build-milter.ts";
 import { buildNextHop } from "./build-next-hop.ts";
 import { buildPolicy, checkNeighbours } from "./build-policy.ts";
 import { buildReports } from "./build-reports.ts";
@@ -100,6 +101,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
         exempt: keyServer.limits.exempt,
       },
     },
+    milter: buildMilter(settings.milter, folder, report),
     domains: settings.domains.map((_, index) =>
       buildDomain(settings, index, { folder, dataDirectory }, report),
     ),

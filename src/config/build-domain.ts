@@ -29,8 +29,9 @@ export function buildDomain(
   const lists = buildLists(written, path, folder, report);
   const hasMaildirs = root !== null || mailboxes.listed.size > 0 || mailboxes.catchAll !== null;
   const onward = (["next_hop", "lmtp"] as const).filter((name) => written[name] !== undefined);
-  // A domain may have nothing but forwards and lists.
-  const isElsewhere = forwards.size + lists.size > 0 && onward.length === 0;
+  // A domain may have nothing but forwards and lists, or only say how its mail is judged where another server has it.
+  const delivers = settings.roles.includes("mx") || settings.roles.includes("delivery");
+  const isElsewhere = (forwards.size + lists.size > 0 || !delivers) && onward.length === 0;
   if (hasMaildirs === onward.length > 0 && !isElsewhere) {
     const problem = hasMaildirs ? `has both Maildirs and ${onward[0]}` : "has no place for its mail";
     report(

@@ -76,6 +76,18 @@ test("the least configuration gets every default", () => {
       processes: 1,
       limits: { connections: 2000, connectionsPerPrefix: 100, requestsPerMinute: 60_000, exempt: [] },
     },
+    milter: {
+      listeners: [{ kind: "unix", path: "/run/vsmtp/milter.sock", mode: 0o660 }],
+      jobs: new Set(["sign", "verify"]),
+      logins: { domain: null, exceptions: new Map() },
+      unknownUsers: "accept",
+      onTrouble: "defer",
+      local: "unsigned",
+      localUsers: new Map(),
+      certificates: [],
+      clients: [],
+      progressMs: 10_000,
+    },
     domains: [
       {
         name: "dest.test",
@@ -435,12 +447,14 @@ test("the example file is accepted, and so is each of its settings that are comm
 test("the defaults that the example file shows are the defaults", () => {
   const shown = (text: string) => {
     // Left out: what has no default, where the file shows an example.
-    const { routes, domains, policy, network, keyServer, submission, vault, ...rest } = accepted(text);
+    const { routes, domains, policy, network, keyServer, submission, vault, milter, ...rest } =
+      accepted(text);
     return {
       ...rest,
       keyServer: { ...keyServer, redirect: null, overflow: null },
       submission: { ...submission, dkim: [], vault: null },
       vault: { ...vault, socketDirectory: null },
+      milter: { ...milter, logins: null, localUsers: null, certificates: null, clients: null },
     };
   };
   assert.deepEqual(shown(exampleText.replace(/^#(?=[a-z_]+ = )/gm, "")), shown(exampleText));

@@ -1,4 +1,5 @@
 import type { HostedDomain } from "./hosted-domain.ts";
+import type { MilterSettings } from "./milter-settings.ts";
 import type { NextHop, SecretSource } from "./next-hop.ts";
 import type { PolicySettings } from "./policy-settings.ts";
 import type {
@@ -10,7 +11,7 @@ import type {
 import type { ReportSettings } from "./report-settings.ts";
 
 /** What `vsmtp serve` runs in one process. */
-export type Role = "submission" | "mx" | "key-server" | "vault" | "delivery";
+export type Role = "submission" | "mx" | "key-server" | "vault" | "delivery" | "milter";
 
 /** The settings of `vsmtp serve`, checked and complete. Paths are absolute, names canonical. */
 export interface Config {
@@ -59,6 +60,7 @@ export interface Config {
     readonly processes: number;
     readonly limits: KeyServerLimits;
   };
+  readonly milter: MilterSettings;
   /** Domains whose mail this host receives. */
   readonly domains: readonly HostedDomain[];
   /** Where mail for other domains goes instead of to their MX hosts. */

@@ -20,6 +20,8 @@ export type {
 export { type Expansion, findExpansion } from "./find-expansion.ts";
 export type { Forward, HostedDomain, Mailboxes, MailingList } from "./hosted-domain.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
+export { accountOf, type LoginNames } from "./login-names.ts";
+export type { MilterSettings } from "./milter-settings.ts";
 export type { NextHop, NextHopCredentials, SecretSource } from "./next-hop.ts";
 export {
   type DomainPolicySettings,
@@ -33,5 +35,5 @@ export { formatProblem, type Problem } from "./problems.ts";
 export { type PolicyResult, readPolicy } from "./read-policy.ts";
 export type { QuarantineSettings } from "./receiving-settings.ts";
 export type { ReportSettings } from "./report-settings.ts";
-export { usesQueue } from "./uses-queue.ts";
+export { signsForUsers, usesMailLog, usesQueue } from "./uses-queue.ts";
 export { parseRedirectTarget } from "./values.ts";

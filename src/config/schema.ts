@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { milter } from "./milter-schema.ts";
 import { domainPolicy, policy } from "./policy-schema.ts";
 import {
   bindAddress,
@@ -78,7 +79,7 @@ const list = z.strictObject({
 });
 
 export const schema = z.strictObject({
-  roles: z.array(z.enum(["submission", "mx", "key-server", "vault", "delivery"])).min(1),
+  roles: z.array(z.enum(["submission", "mx", "key-server", "vault", "delivery", "milter"])).min(1),
   hostname: domainName,
   data_directory: filePath.default("/var/lib/vsmtp"),
   log_level: z.enum(["error", "warn", "info", "debug"]).default("info"),
@@ -158,6 +159,7 @@ export const schema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  milter,
   domains: z
     .array(
       z.strictObject({

@@ -1,6 +1,16 @@
-import type { Role } from "./config.ts";
+import type { Config, Role } from "./config.ts";
 
 /** Whether one of these roles puts messages into the queue, or takes them out. */
 export function usesQueue(roles: ReadonlySet<Role>): boolean {
   return roles.has("submission") || roles.has("mx") || roles.has("delivery");
+}
+
+/** Whether one of these roles has to do with mail, and so something to write into the mail log. */
+export function usesMailLog(roles: ReadonlySet<Role>): boolean {
+  return usesQueue(roles) || roles.has("milter");
+}
+
+/** Whether mail of users is signed here, and so needs a vault. */
+export function signsForUsers({ roles, milter }: Pick<Config, "roles" | "milter">): boolean {
+  return roles.has("submission") || (roles.has("milter") && milter.jobs.has("sign"));
 }

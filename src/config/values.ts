@@ -23,11 +23,13 @@ function textOf<T>(wanted: string, read: (text: string) => T | null) {
 export const domainName = textOf('a domain name such as "example.org"', parseDomain);
 
 /** A mail address that needs no quotes. The domain becomes A-labels in lower case. */
-export const mailAddress = textOf('an address such as "alice@example.org"', (text) => {
+export const mailAddress = textOf('an address such as "alice@example.org"', parseMailAddress);
+
+function parseMailAddress(text: string): string | null {
   const [, localPart = "", written = ""] = /^([^\s\p{Cc}()<>[\]:;@\\,"]{1,64})@(.+)$/u.exec(text) ?? [];
   const domain = parseDomain(written);
   return localPart === "" || domain === null ? null : `${localPart}@${domain}`;
-});
+}
 
 /** What stands before subjects. */
 export const subjectPrefix = textOf('printable ASCII of at most 60 characters such as "[team]"', (text) =>
@@ -104,6 +106,29 @@ export const bindAddress = textOf(
     if (found.host === "*") return { address: null, port: found.port };
     return isIP(found.host) ? { address: found.host, port: found.port } : null;
   },
+);
+
+/** Where a milter listens: whoever reaches it has mail signed, so it is never all interfaces. */
+export const milterPlace = textOf(
+  '"unix:/run/vsmtp/milter.sock" or ADDRESS:PORT such as "127.0.0.1:8759"; all interfaces ("*") would let anybody sign',
+  (text) => {
+    const [, path] = /^unix:([^\0]+)$/.exec(text) ?? [];
+    if (path !== undefined) return { kind: "unix" as const, path };
+    const found = parseHostAndPort(text, 0);
+    if (!found || !isIP(found.host) || /^[0.:]+$/.test(found.host)) return null;
+    return { kind: "tcp" as const, ...found };
+  },
+);
+
+/** Who may open a Unix socket. */
+export const octalMode = textOf('octal digits as for chmod, such as "0660"', (text) =>
+  /^0?[0-7]{3}$/.test(text) ? text : null,
+);
+
+/** Whose a client's mail is. */
+export const accountOrReversePath = textOf(
+  'an address such as "printer@example.org", or "reverse-path"',
+  (text) => (text === "reverse-path" ? text : parseMailAddress(text)),
 );
 
 /** A name server. */

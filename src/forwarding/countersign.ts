@@ -45,7 +45,7 @@ export async function countersign(
     now - message.enqueuedAt < WITHOUT_AFTER_MS ? { kind: "later" } : plain("the vault was away for a day");
   const login = await vault.assert(receivedAs, { client: "", channelBinding: null });
   if (login === null) return plain(`${addressText(receivedAs)} is no account's`);
-  if ("kind" in login) return later();
+  if ("kind" in login) return login.kind === "denied" ? plain("this host may not assert accounts") : later();
   try {
     const { level } = next;
     const order = { message: scanned, identity: receivedAs, level, copies: unsigned, staple, now };

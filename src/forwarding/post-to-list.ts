@@ -146,7 +146,7 @@ async function sign(
 ): Promise<"nobody" | "later" | SignedPost> {
   const login = await vault?.assert(identity, { client: "", channelBinding: null });
   if (login == null) return "nobody";
-  if ("kind" in login) return "later";
+  if ("kind" in login) return login.kind === "denied" ? "nobody" : "later";
   try {
     const order = {
       message,

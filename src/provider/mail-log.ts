@@ -1,4 +1,4 @@
-import { type Config, usesQueue } from "../config/index.ts";
+import { type Config, usesMailLog } from "../config/index.ts";
 import {
   beginForgetting,
   LateMailLogStore,
@@ -29,7 +29,7 @@ export async function openMailLog(
   log: Log,
 ): Promise<OpenedMailLog> {
   const store = new LateMailLogStore(async () => openMailLogStore(await mailLogLocation(source)));
-  if (!settings.enabled || !usesQueue(roles)) return { log: nothing, store, close: () => store.close() };
+  if (!settings.enabled || !usesMailLog(roles)) return { log: nothing, store, close: () => store.close() };
   await mailLogLocation(source);
   const away = (err: unknown) => log.warn({ err }, "the mail log cannot be written now: entries wait");
   let isAway = false;

@@ -9,7 +9,7 @@ import { type Network, trustOf } from "./network.ts";
 
 /**
  * What is remembered of other domains, in files of the data directory. All roles of a process share it; what none of them
- * asks for is not even read. Each file is written by the processes of one role only: what others learn is little, and
+ * asks for is not even read. Each file is written by the processes of one kind of role only: what others learn is little, and
  * would take the place of all that is there.
  */
 export interface Memories {
@@ -26,6 +26,9 @@ export interface Memories {
   close(): Promise<void>;
 }
 
+/** Roles that verify others' mail. */
+const BORDERS: readonly Role[] = ["mx", "milter"];
+
 /** Domains that were seen lately cost nothing to see again. */
 const writeAfterMs = 60_000;
 
@@ -37,13 +40,13 @@ export function openMemories(
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Memories {
   const files: Pick<MemoryFile<never>, "close">[] = [];
-  const opened = <E>(writer: Role, file: MemoryFile<E>): MemoryFile<E> => {
-    if (readOnly || !roles.has(writer)) return { ...file, write: () => {} };
+  const opened = <E>(writers: readonly Role[], file: MemoryFile<E>): MemoryFile<E> => {
+    if (readOnly || !writers.some((role) => roles.has(role))) return { ...file, write: () => {} };
     files.push(file);
     return file;
   };
   const openFile = <E>(name: string, isEntry: (value: unknown) => value is E, what: string): MemoryFile<E> =>
-    opened("mx", openMemoryFile({ path: path(name), isEntry, onFailure: unwritten(what), writeAfterMs }));
+    opened(BORDERS, openMemoryFile({ path: path(name), isEntry, onFailure: unwritten(what), writeAfterMs }));
   const { resolver, dialer } = network;
   const path = (name: string) => join(dataDirectory, name);
   const unwritten = (what: string) => (err: unknown) => log.warn({ err }, `${what} cannot be written`);
@@ -66,7 +69,7 @@ export function openMemories(
     },
     mtaSts: () => {
       const open = () => openMtaStsFile(path("mta-sts.json"), unwritten("MTA-STS policies"));
-      mtaSts ??= new MtaStsPolicies({ resolver, fetch: fetcher(), file: opened("delivery", open()) });
+      mtaSts ??= new MtaStsPolicies({ resolver, fetch: fetcher(), file: opened(["delivery"], open()) });
       return mtaSts;
     },
     keyServersMtaSts: () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { type Config, usesQueue } from "../config/index.ts";
+import { type Config, signsForUsers, usesQueue } from "../config/index.ts";
 import type { Keyring } from "../keyring/index.ts";
 import { Queue, RetrySchedule } from "../queue/index.ts";
 import type { Vault } from "../signing/index.ts";
@@ -62,10 +62,10 @@ export async function startProvider(
     if (keyring && access && config.roles.has("vault")) {
       started.push(await startVault(shared, keyring.store, access));
     }
-    const vault = queue && (await openSubmissionVault(shared, access));
+    const vault = await openSubmissionVault(shared, access);
     if (vault) closers.push(() => vault.close());
     // An MX that signs nothing does not even read them.
-    const signs = config.roles.has("submission") || config.roles.has("delivery");
+    const signs = signsForUsers(config) || config.roles.has("delivery");
     const dkim = await openDkim(signs ? config.submission.dkim : []);
     if (mail && config.roles.has("delivery")) {
       // Where the vault is elsewhere, so are the keys that sign, whatever a key server here has.
@@ -96,10 +96,11 @@ function retryOf({ delivery }: Config): RetrySchedule {
  * The public interface needs one for its decoys; `mx` alone never has it, nor does a submission server whose vault is
  * elsewhere, or an MX host whose key server is.
  */
-function needsKeyring({ roles, keyServer, submission }: Config): boolean {
-  const submitsHere = roles.has("submission") && submission.vault === null;
+function needsKeyring(config: Config): boolean {
+  const { roles, keyServer, submission } = config;
+  const signsHere = signsForUsers(config) && submission.vault === null;
   const makesDecoys = keyServer.exposure === "decoy" && keyServer.redirect === null;
-  return submitsHere || roles.has("vault") || (roles.has("key-server") && makesDecoys);
+  return signsHere || roles.has("vault") || (roles.has("key-server") && makesDecoys);
 }
 
 /** Where users log in, and who signs reports; null where nobody does. */
@@ -108,7 +109,7 @@ async function openSubmissionVault(
   access: KeyringAccess | null,
 ): Promise<Vault | null> {
   const { vault, staple } = config.submission;
-  if (!config.roles.has("submission") && !config.roles.has("delivery")) return null;
+  if (!signsForUsers(config) && !config.roles.has("delivery")) return null;
   if (vault !== null) return openRemoteVault(vault, log);
   return access && new KeyringVault(staple ? access : { ...access, statementOf: null });
 }

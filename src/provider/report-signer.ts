@@ -82,7 +82,8 @@ export class RoleReportSigner implements ReportSigner {
   async #signAs(role: Address, order: ReportOrder, vault: Vault): Promise<Attempt> {
     const login = await vault.assert(role, { client: "", channelBinding: null });
     if (login === null) return { kind: "nobody" };
-    if ("kind" in login) return { kind: "later", cause: login.cause };
+    if ("kind" in login)
+      return login.kind === "denied" ? { kind: "nobody" } : { kind: "later", cause: login.cause };
     try {
       return await this.#signWith(login, role, order);
     } finally {

@@ -14,6 +14,7 @@ export {
   signSubmission,
 } from "./submission-signing.ts";
 export type {
+  Denied,
   Ended,
   Identification,
   KeyName,

@@ -25,6 +25,8 @@ const now = Date.UTC(2026, 0, 1);
 
 /** Lets anybody in, and says this to each SIGN. */
 let said: ErrorReply = errorReply("TEMP", "");
+/** Null: a ticket. */
+let assertReply: ErrorReply | null = null;
 
 function serve(socket: Socket): void {
   const session = new VaultServerSession(
@@ -32,6 +34,7 @@ function serve(socket: Socket): void {
       capabilities: () => ({ mechanisms: ["PLAIN"], modes: ["SIGN"], mayAssert: true }),
       logIn: () => errorReply("UNSUPP", ""),
       answer: async ({ verb }) => {
+        if (verb === "ASSERT" && assertReply !== null) return assertReply;
         if (verb === "ASSERT") return { kind: "ticket", ticket: id16, primary: address, accountId: "1" };
         if (verb !== "ID") return { kind: "done" };
         const key = { kid: id16, algorithm: "ed25519-sha256", statement: null } as const;
@@ -48,6 +51,27 @@ function serve(socket: Socket): void {
   socket.on("data", (octets) => session.receive(octets)).on("error", () => {});
   socket.write("+OK VSMTP-VAULT/1\r\n");
 }
+
+test("PRV-9 nobody's address, and no right to ask, are told apart: one is known, the other to be mended", async (t) => {
+  const path = join(folder, "assert.sock");
+  const server = createServer(serve).listen(path);
+  await once(server, "listening");
+  const client = new VaultClient({ open: () => openVault({ kind: "unix", path }) });
+  const vault = new RemoteVault({ client, mode: "sign" });
+  t.after(() => {
+    assertReply = null;
+    client.close();
+    server.close();
+  });
+  const ask = async (reply: ErrorReply) => {
+    assertReply = reply;
+    const answer = await vault.assert(address, { client: "", channelBinding: null });
+    return answer && "kind" in answer ? answer.kind : answer;
+  };
+  assert.equal(await ask(errorReply("POLICY", "no account has this address")), null);
+  assert.equal(await ask(errorReply("DENIED", "")), "denied");
+  assert.equal(await ask(errorReply("TEMP", "")), "unavailable");
+});
 
 test("PRV-15, PRV-28, PRV-29 what users are told when a vault does not sign", async (t) => {
   const path = join(folder, "vault.sock");

@@ -1,8 +1,8 @@
 import type { Address } from "../message/index.ts";
 import type { VaultClient } from "../vault-protocol/index.ts";
 import { RemoteLogin } from "./remote-login.ts";
-import type { Login, LoginContext, LoginExchange, LoginStep, Unavailable, Vault } from "./vault.ts";
-import { unavailable } from "./vault-answer.ts";
+import type { Denied, Login, LoginContext, LoginExchange, LoginStep, Unavailable, Vault } from "./vault.ts";
+import { isError, unavailable } from "./vault-answer.ts";
 
 export interface RemoteVaultOptions {
   readonly client: VaultClient;
@@ -56,15 +56,15 @@ export class RemoteVault implements Vault {
     };
   }
 
-  async assert(address: Address, { client }: LoginContext): Promise<Login | null | Unavailable> {
+  async assert(address: Address, { client }: LoginContext): Promise<Login | null | Denied | Unavailable> {
     const answer = await this.#client.request({
       verb: "ASSERT",
       address,
       client: client === "" ? null : client,
     });
     if (answer.kind === "ticket") return this.#login(answer);
-    const isRefusal = answer.kind === "error" && ["POLICY", "DENIED", "DISABLED"].includes(answer.code);
-    return isRefusal ? null : unavailable(answer);
+    if (isError(answer, "DENIED")) return { kind: "denied" };
+    return isError(answer, "POLICY") || isError(answer, "DISABLED") ? null : unavailable(answer);
   }
 
   async close(): Promise<void> {

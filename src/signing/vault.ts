@@ -17,6 +17,11 @@ export interface Unavailable {
   readonly cause: unknown;
 }
 
+/** This server may not assert anybody: its enrolment has not the right (PRV-9). */
+export interface Denied {
+  readonly kind: "denied";
+}
+
 /** Who asks, for the audit log, and what binds the exchange to the client's TLS connection. */
 export interface LoginContext {
   /** The user's network address. */
@@ -55,10 +60,11 @@ export interface Vault {
   /** Null for a mechanism it does not have. */
   logIn(mechanism: string, context: LoginContext): LoginExchange | null;
   /**
-   * A login without a password, for mail of the system itself such as reports (PRV-9): for `mailer-daemon@` a hosted
-   * domain the account is made when there is none. Null when the address is nobody's or that is not allowed.
+   * A login without a password, for mail of the system itself such as reports, and of users whom somebody else has
+   * authenticated (PRV-9): for `mailer-daemon@` a hosted domain the account is made when there is none. Null when the
+   * address is nobody's, or not one that this server may act for.
    */
-  assert(address: Address, context: LoginContext): Promise<Login | null | Unavailable>;
+  assert(address: Address, context: LoginContext): Promise<Login | null | Denied | Unavailable>;
   close(): Promise<void>;
 }
 
