@@ -63,6 +63,7 @@ export const layers: Layers = {
 
   // What the package "vsmtp" offers to other programs.
   library: { layer: 6, entry: "src/index.ts" },
+  nodemailer: { layer: 6, neverLoads: ["keyring", "store", "vault"] },
 
   // The databases. They implement what keyring, queue and mail-log declare, and only the programs construct them.
   store: { layer: 7, only: ["message", "signature", "keyring", "queue", "mail-log", "spool"] },

@@ -53,6 +53,7 @@ export {
   addressText,
   applyEdits,
   canonicalAddress,
+  crlfLines,
   decodeAddress,
   encodeAddress,
   fieldText,
@@ -126,6 +127,7 @@ export {
 } from "./signature/index.ts";
 export {
   type Copy,
+  type Denied,
   type DkimSigners,
   KeyLogin,
   type Login,

@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { createSecureContext } from "node:tls";
+import { createTransport } from "nodemailer";
 import { DnsServer } from "../src/dns/index.ts";
 import {
+  type Address,
   authenticationResult,
   CachingResolver,
   decideAction,
   formatAuthenticationResults,
   KeyLogin,
   KeyLookup,
+  type KeySource,
   loadSigningKey,
   receivedInMemory,
   StubResolver,
@@ -17,8 +23,11 @@ import {
   verify,
 } from "../src/index.ts";
 import { KeyServer } from "../src/key-server/index.ts";
+import { PublicKeyView } from "../src/keyring/index.ts";
+import { signing } from "../src/nodemailer/index.ts";
 import { addressOf, bob, KeyList, newKey, nowSeconds } from "./support/authors.ts";
 import { createAuthority } from "./support/certificates.ts";
+import { openLocalVault } from "./support/local-vault.ts";
 
 test("a program verifies a message with nothing but the library, and does what a receiver does", async (t) => {
   const authority = await createAuthority();
@@ -103,4 +112,32 @@ test("what cannot sign is told apart from a key, and RSA does not sign alone (SI
   assert.ok(rsa.ok);
   assert.throws(() => new KeyLogin(bob, [rsa.key]), RangeError);
   assert.throws(() => new KeyLogin(bob, []), RangeError);
+});
+
+test("a program whose users are a vault's signs what it composes for them, with the keys they have there", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "vsmtp-library-"));
+  const { store, keyring, vault } = await openLocalVault(join(folder, "keyring.db"));
+  t.after(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  assert.ok((await keyring.addDomain("someisp.test")).ok);
+  assert.ok((await keyring.addAccount({ address: "allice@someisp.test" })).ok);
+  const login = (author: Address) => vault.assert(author, { client: "127.0.0.1", channelBinding: null });
+  const transporter = createTransport({ streamTransport: true, buffer: true, newline: "windows" });
+  transporter.use("stream", signing({ login }));
+  const mail = { from: "allice@someisp.test", to: "bob@dest.test", subject: "Lunch?", text: "Noon?" };
+  const { message } = await transporter.sendMail(mail);
+  assert.ok(Buffer.isBuffer(message));
+  const publicKeys = new PublicKeyView(store);
+  const keys: KeySource = {
+    lookUp: async ({ identity, now }) => {
+      const [key] = await publicKeys.keys(identity, now);
+      assert.ok(key?.spki);
+      return { kind: "key", spki: key.spki, grants: [], trust: "host" };
+    },
+  };
+  const verdict = await verify(message, { now: nowSeconds(), recipients: [bob], keys });
+  assert.deepEqual([verdict.result, verdict.rcpt], ["pass", "match"], verdict.detail);
+  await assert.rejects(transporter.sendMail({ ...mail, from: "eve@someisp.test" }), /none of the addresses/);
 });
