@@ -490,9 +490,10 @@ test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", ()
     requireTls: false,
     returned: null,
     envelopeId: null,
+    submitter: null,
   };
   const options = { hostname: "mx.dest.test", date: new Date(Date.UTC(2004, 0, 5, 9, 5, 7)) };
-  session.helo = "client.test";
+  session.saidHelo = "client.test";
   assert.equal(
     formatReceivedField(session, envelope, options),
     "Received: from client.test ([192.0.2.1])\r\n by mx.dest.test with SMTP\r\n id s1.1\r\n for <b@dest.test>;\r\n Mon, 05 Jan 2004 09:05:07 +0000\r\n",
@@ -501,7 +502,7 @@ test("Received (RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314 §4.3)", ()
   session.user = "u";
   session.tls = { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256" };
   session.transaction = { ...envelope, recipients: [], transfer: null, smtputf8: true };
-  session.helo = "DESKTOP_7";
+  session.saidHelo = "DESKTOP_7";
   const two = { ...envelope, recipients: [mailbox("b@dest.test"), mailbox("c@dest.test")] };
   assert.equal(
     formatReceivedField(session, two, options),

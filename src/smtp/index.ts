@@ -2,6 +2,7 @@
 // done with the mail.
 
 export type { AgreedTls } from "./client/agreed-tls.ts";
+export { xclientCommands, xforwardCommands } from "./client/identity-commands.ts";
 export { type OpenResult, openSmtp } from "./client/open.ts";
 export {
   type ClientDeadlines,
@@ -19,7 +20,9 @@ export type { Failure, RecipientOutcome, Stage } from "./client/outcome.ts";
 export type { PeerCertificates } from "./client/peer-certificates.ts";
 export type { SmtpClient } from "./client/smtp-client.ts";
 export type { OutgoingEnvelope, StepOutcome, StepwiseTransaction } from "./client/stepwise.ts";
+export type { ClientIdentity, SocketPlace } from "./client-identity.ts";
 export { isDomainOrLiteral, type Mailbox, parseMailbox } from "./mailbox.ts";
+export type { ProxyHeaderOptions } from "./proxy-header.ts";
 export { formatReceivedField, type ReceivedFieldOptions } from "./received-field.ts";
 export { formatReply, isPositive, type Reply, reply } from "./reply.ts";
 export {
@@ -30,6 +33,7 @@ export {
 } from "./server/buffered-sink.ts";
 export type {
   AbortReason,
+  Assertion,
   AuthExchange,
   AuthStep,
   Awaitable,
@@ -48,4 +52,5 @@ export { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimit
 export type { OptionalExtension } from "./server/optional-extension.ts";
 export type { CloseReason, ServerEvent, SmtpServerOptions, TlsMode } from "./server/options.ts";
 export { SmtpServer } from "./server/server.ts";
+export type { TrustedHosts } from "./server/trusted-hosts.ts";
 export { decodeUtf8Address, decodeXtext, encodeUtf8Address } from "./xtext.ts";

@@ -134,8 +134,8 @@ export class Talker {
     this.#listen();
   }
 
-  static async connect(port: number): Promise<Talker> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  static async connect(port: number, localAddress = "127.0.0.1"): Promise<Talker> {
+    const socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
     await once(socket, "connect");
     return new Talker(socket);
   }

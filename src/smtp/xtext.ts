@@ -7,6 +7,15 @@ export function isXtext(text: string): boolean {
   return xtext.test(text);
 }
 
+/** Any text as xtext (RFC 3461 §4), its UTF-8 as if it were ASCII. */
+export function encodeXtext(text: string): string {
+  const octets = Buffer.from(text).toString("latin1");
+  return octets.replaceAll(
+    /[^!-*,-<>-~]/g,
+    (octet) => `+${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
+}
+
 /** The text that xtext stands for (RFC 3461 §4): printable ASCII; null when it is none, or stands for something else. */
 export function decodeXtext(encoded: string): string | null {
   if (!xtext.test(encoded)) return null;

@@ -45,7 +45,11 @@ async function start(): Promise<{ server: SmtpServer; port: number }> {
   const server = new SmtpServer({
     hostname: "mx.test",
     tlsMode: "plain",
+    // Hosts that say whose mail they bring are no better at SMTP than others.
+    trusted: { xclient: () => true, xforward: () => true, mailAuth: () => true },
     handler: {
+      assert: (_session, login) =>
+        login.startsWith("a") ? { kind: "accepted", user: login } : { kind: "refused" },
       mail: (_session, envelope) => receiver.mail(envelope),
       rcpt: () => receiver.rcpt(),
       data: () => receiver.data(),
@@ -206,6 +210,8 @@ async function tryHostile(random: Random): Promise<number> {
       "HELP\r\n",
     ],
     ...["MAIL FROM:<ä@b.test> SMTPUTF8 RET=HDRS ENVID=a+2Bb\r\n", "RCPT TO:<c@d.test> NOTIFY=NEVER\r\n"],
+    ...["XCLIENT ADDR=192.0.2.1 LOGIN=a HELO=x\r\n", "XCLIENT LOGIN=b\r\n", "XCLIENT ADDR=[UNAVAILABLE]\r\n"],
+    ...["XFORWARD ADDR=IPV6:2001:db8::1 IDENT=4+2B\r\n", "XFORWARD SOURCE=LOCAL NAME=+20\r\n"],
     ...["x\r\n.\r\n", "\r\n.\n", "GET / HTTP/1.1\r\n"],
     "EHLO a\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<b@c.test>\r\nDATA\r\nhi\r\n.\r\n",
     "EHLO a\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<b@c.test>\r\nBDAT 4\r\nhi\r\nBDAT 4 LAST\r\nho\r\n",

@@ -1,5 +1,5 @@
 import { parseMailbox } from "../mailbox.ts";
-import { asciiUtf8Address } from "../xtext.ts";
+import { asciiUtf8Address, encodeXtext } from "../xtext.ts";
 import type { AgreedTls } from "./agreed-tls.ts";
 import type { OutgoingMessage, OutgoingRecipient } from "./options.ts";
 import { type Failure, ownFailure } from "./outcome.ts";
@@ -63,7 +63,14 @@ export function formatMailCommand(message: OutgoingMessage, extensions: Extensio
   const utf8 = smtputf8 === true ? " SMTPUTF8" : "";
   const requireTls = message.requireTls === true ? " REQUIRETLS" : "";
   const dsn = extensions.has("DSN") ? dsnOfMail(message) : "";
-  return `MAIL FROM:<${reversePath}>${size}${body}${utf8}${requireTls}${dsn}`;
+  const auth =
+    message.submitter != null && extensions.has("AUTH") ? ` AUTH=${submitter(message.submitter)}` : "";
+  return `MAIL FROM:<${reversePath}>${size}${body}${utf8}${requireTls}${dsn}${auth}`;
+}
+
+/** RFC 4954 §5 */
+function submitter(address: string): string {
+  return address === "" ? "<>" : encodeXtext(address);
 }
 
 /** RFC 3461 §4.3, §4.4 */

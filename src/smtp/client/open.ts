@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
+import { formatProxyHeader } from "../proxy-header.ts";
 import type { AgreedTls } from "./agreed-tls.ts";
+import { takes, xclientCommands } from "./identity-commands.ts";
 import { logIn } from "./log-in.ts";
 import {
   type ClientDeadlines,
@@ -41,6 +43,7 @@ export async function openSmtp(
     return { ok: false, failure: ownFailure("connect", "4.4.1", text) };
   }
   socket.setNoDelay(true);
+  if (options.proxyHeader !== undefined) socket.write(formatProxyHeader(options.proxyHeader));
   const wire = new Wire(socket, options.transcript ?? null);
   const opening = new Opening(wire, options, deadlines);
   let failure: Failure | null;
@@ -86,20 +89,25 @@ class Opening {
     this.stage = "greeting";
     const greeting = await this.#wire.reply(this.#deadlines.greetingMs);
     if (greeting.code !== 220) return replyFailure("greeting", greeting);
-    return (await this.#hello()) ?? (await this.#startTls(tls)) ?? (await this.#authenticate());
+    return (
+      (await this.#hello()) ??
+      (await this.#startTls(tls)) ??
+      (await this.#tellClient()) ??
+      (await this.#authenticate())
+    );
   }
 
-  async #hello(): Promise<Failure | null> {
+  async #hello(name = this.#options.hostname): Promise<Failure | null> {
     this.stage = "ehlo";
     const verb = this.protocol === "lmtp" ? "LHLO" : "EHLO";
-    const ehlo = await this.#ask(`${verb} ${this.#options.hostname}`, this.#deadlines.ehloMs);
+    const ehlo = await this.#ask(`${verb} ${name}`, this.#deadlines.ehloMs);
     if (ehlo.code === 250) {
       this.extensions = parseExtensions(ehlo);
       return null;
     }
     // RFC 5321 §3.2: a server that refuses EHLO as unknown may still know HELO.
     if (ehlo.code < 500 || verb === "LHLO") return replyFailure("ehlo", ehlo);
-    const helo = await this.#ask(`HELO ${this.#options.hostname}`, this.#deadlines.ehloMs);
+    const helo = await this.#ask(`HELO ${name}`, this.#deadlines.ehloMs);
     return helo.code === 250 ? null : replyFailure("ehlo", helo);
   }
 
@@ -135,6 +143,24 @@ class Opening {
     const problem = judge.findProblem(secured);
     // RFC 3463 X.7.5. Another day, or another host of the domain, may do better.
     return problem === null ? null : ownFailure("starttls", "4.7.5", problem);
+  }
+
+  async #tellClient(): Promise<Failure | null> {
+    const { xclient } = this.#options;
+    if (xclient === undefined) return null;
+    this.stage = "xclient";
+    const announced = this.extensions.get("XCLIENT") ?? "";
+    if (!takes(announced, "ADDR") || (xclient.login !== null && !takes(announced, "LOGIN"))) {
+      return ownFailure("xclient", "4.7.1", "the server takes no XCLIENT from this host");
+    }
+    for (const command of xclientCommands(xclient, announced)) {
+      const answer = await this.#ask(command, this.#deadlines.greetingMs);
+      if (answer.code !== 220) return replyFailure("xclient", answer);
+    }
+    // XCLIENT_README: a new session has begun. Postfix takes the name from its EHLO.
+    this.extensions = new Map();
+    const { helo } = xclient;
+    return this.#hello(helo !== null && /^[\w.:[\]-]+$/.test(helo) ? helo : undefined);
   }
 
   async #authenticate(): Promise<Failure | null> {

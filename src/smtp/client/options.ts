@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import type { ClientIdentity } from "../client-identity.ts";
+import type { ProxyHeaderOptions } from "../proxy-header.ts";
 import type { Notify } from "../server/handler.ts";
 import type { Credentials } from "./log-in.ts";
 import type { PeerCertificates } from "./peer-certificates.ts";
@@ -63,6 +65,13 @@ export interface SmtpClientOptions {
   readonly protocol?: "smtp" | "lmtp";
   /** For AUTH PLAIN or LOGIN, whatever is offered; only ever sent inside TLS. */
   readonly credentials?: Credentials;
+  /** Sent before anything else, TLS too: the server has to expect it (haproxy.org, proxy-protocol.txt). */
+  readonly proxyHeader?: ProxyHeaderOptions;
+  /**
+   * Whose mail all of this connection's is. A server that does not announce XCLIENT, for the address or the login, gets
+   * no mail: it would take the client's for ours.
+   */
+  readonly xclient?: ClientIdentity;
   readonly deadlines?: Partial<ClientDeadlines>;
   /** The dialogue line by line, as `S: 250 2.1.0 Ok` and `C: QUIT`; message data and passwords are summed up. */
   readonly transcript?: (line: string) => void;
@@ -122,6 +131,10 @@ export interface OutgoingMessage {
   readonly envelopeId?: string | null;
   /** REQUIRETLS (RFC 8689): refused here, 5.7.30, where the server does not offer it. */
   readonly requireTls?: boolean;
+  /** Whose message it is, for servers that announce XFORWARD. */
+  readonly xforward?: ClientIdentity | null;
+  /** AUTH of MAIL (RFC 4954 §5), for servers that announce AUTH: an address, or empty for nobody known. */
+  readonly submitter?: string | null;
   /** CRLF line ends only, no NUL, no line over 998 octets (MSG-1 to MSG-4): anything else is refused, not repaired. */
   readonly content: Uint8Array | AsyncIterable<Uint8Array>;
   /** Octets of the content, where known: for SIZE (RFC 1870). */

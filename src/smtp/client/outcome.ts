@@ -9,6 +9,7 @@ export type Stage =
   | "greeting"
   | "ehlo"
   | "starttls"
+  | "xclient"
   | "auth"
   | "mail"
   | "rcpt"

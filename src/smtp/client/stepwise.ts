@@ -1,5 +1,6 @@
 import type { ContentFault } from "../server/handler.ts";
 import { DotStuffer } from "./dot-stuffer.ts";
+import { xforwardCommands } from "./identity-commands.ts";
 import { type Agreed, findObstacle, formatMailCommand, formatRcptCommand } from "./mail-command.ts";
 import type { ClientDeadlines, OutgoingMessage, OutgoingRecipient } from "./options.ts";
 import { type Failure, ownFailure, replyFailure, type Stage } from "./outcome.ts";
@@ -41,9 +42,16 @@ export class StepwiseTransaction {
     const obstacle = this.#obstacle([]);
     if (obstacle !== null) return { ok: false, failure: obstacle };
     const line = formatMailCommand({ ...this.#envelope, ...nobody }, this.#agreed.extensions);
+    // What it is told of the client is for its log: mail does not depend on how it likes that.
+    for (const command of this.#whose()) await this.#ask("mail", command, this.#deadlines.mailMs, [250]);
     const outcome = await this.#ask("mail", line, this.#deadlines.mailMs, [250]);
     if (outcome.ok) this.#state = "open";
     return outcome;
+  }
+
+  #whose(): string[] {
+    const { xforward } = this.#envelope;
+    return xforward == null ? [] : xforwardCommands(xforward, this.#agreed.extensions.get("XFORWARD") ?? "");
   }
 
   async rcpt(recipient: OutgoingRecipient): Promise<StepOutcome> {

@@ -1,5 +1,6 @@
 import type { ContentFault } from "../server/handler.ts";
 import { DotStuffer } from "./dot-stuffer.ts";
+import { xforwardCommands } from "./identity-commands.ts";
 import { type Agreed, findObstacle, formatMailCommand, formatRcptCommand } from "./mail-command.ts";
 import type { ClientDeadlines, OutgoingMessage } from "./options.ts";
 import {
@@ -51,15 +52,23 @@ export class Transaction {
     const { extensions } = this.#agreed;
     const mail = formatMailCommand(this.#message, extensions);
     const rcpts = recipients.map((recipient) => formatRcptCommand(recipient, smtputf8 === true, extensions));
+    const { xforward } = this.#message;
+    const whose = xforward == null ? [] : xforwardCommands(xforward, extensions.get("XFORWARD") ?? "");
     const refused = extensions.has("PIPELINING")
-      ? await this.#pipelined(mail, rcpts)
-      : await this.#stepByStep(mail, rcpts);
+      ? await this.#pipelined(whose, mail, rcpts)
+      : await this.#stepByStep(whose, mail, rcpts);
     return this.outcomes(refused ?? (await this.#send(whole)));
   }
 
   /** All commands in one piece. Null when the server waits for the content. */
-  async #pipelined(mail: string, rcpts: readonly string[]): Promise<Failure | null> {
-    this.#wire.send([mail, ...rcpts, "DATA"]);
+  async #pipelined(
+    whose: readonly string[],
+    mail: string,
+    rcpts: readonly string[],
+  ): Promise<Failure | null> {
+    this.#wire.send([...whose, mail, ...rcpts, "DATA"]);
+    // What it is told of the client is for its log: mail does not depend on how it likes that.
+    for (const _ of whose) await this.#wire.reply(this.#deadlines.mailMs);
     const sender = await this.#wire.reply(this.#deadlines.mailMs);
     this.stage = "rcpt";
     for (const index of rcpts.keys()) this.#judge(index, await this.#wire.reply(this.#deadlines.rcptMs));
@@ -75,7 +84,12 @@ export class Transaction {
   }
 
   /** Each command after the reply to the one before. */
-  async #stepByStep(mail: string, rcpts: readonly string[]): Promise<Failure | null> {
+  async #stepByStep(
+    whose: readonly string[],
+    mail: string,
+    rcpts: readonly string[],
+  ): Promise<Failure | null> {
+    for (const command of whose) await this.#ask(command, this.#deadlines.mailMs);
     const sender = await this.#ask(mail, this.#deadlines.mailMs);
     if (sender.code !== 250) return replyFailure("mail", sender);
     this.stage = "rcpt";

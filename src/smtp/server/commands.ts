@@ -11,6 +11,7 @@ import type { ServerSettings } from "./options.ts";
 import { type Outcome, say } from "./outcome.ts";
 import type { Command } from "./parse-command.ts";
 import { type MailParameters, type RcptParameters, unknownParameter } from "./parse-parameters.ts";
+import { xclient, xforward } from "./tell-identity.ts";
 
 /** Carries out one command (RFC 5321 §4.1.1, order of commands §4.1.4). Rejects when the handler does. */
 export function execute<User>(
@@ -25,7 +26,8 @@ export function execute<User>(
   if (
     settings.tlsMode === "starttls-required" &&
     conversation.tls === null &&
-    !verbsInClear.has(command.verb)
+    !verbsInClear.has(command.verb) &&
+    !needsNoTls(conversation, command)
   ) {
     return say(530, "5.7.0", "Must issue a STARTTLS command first");
   }
@@ -52,6 +54,10 @@ export function execute<User>(
       return startTls(conversation, settings);
     case "AUTH":
       return authenticate(conversation, command.mechanism, command.initial, settings);
+    case "XCLIENT":
+      return xclient(conversation, command.argument, settings);
+    case "XFORWARD":
+      return xforward(conversation, command.argument, settings);
     case "NOOP":
       return say(250, "2.0.0", "Ok");
     case "HELP":
@@ -79,6 +85,8 @@ const idleVerbs: ReadonlySet<Command["verb"]> = new Set([
   "EXPN",
   "EHLO",
   "HELO",
+  "XCLIENT",
+  "XFORWARD",
 ]);
 
 /** Very small chunks too: they would cost us more than the client. */
@@ -98,6 +106,11 @@ const verbsInClear: ReadonlySet<Command["verb"]> = new Set([
   "foreign",
 ]);
 
+/** A trusted host needs no TLS to say who it is, nor those whom it has named: no password is sent. */
+function needsNoTls<User>({ trust, asserted }: Conversation<User>, { verb }: Command): boolean {
+  return (verb === "XCLIENT" && trust.xclient) || (asserted && verb !== "AUTH");
+}
+
 function hello<User>(
   conversation: Conversation<User>,
   verb: "EHLO" | "HELO",
@@ -106,7 +119,7 @@ function hello<User>(
 ): Outcome {
   // RFC 5321 §4.1.4: EHLO in the middle of a session has the effect of RSET.
   conversation.endTransaction("reset");
-  conversation.helo = name;
+  conversation.saidHelo = name;
   conversation.extended = verb === "EHLO";
   if (verb === "HELO") return say(250, null, settings.hostname);
   const lines = [`${settings.hostname} greets ${name}`, ...offeredExtensions(conversation, settings)];
@@ -133,7 +146,9 @@ function mail<User>(
   parameters: MailParameters,
   settings: ServerSettings<User>,
 ): Awaitable<Outcome> {
-  if (conversation.helo === null) return say(503, "5.5.1", "Send EHLO first");
+  if (conversation.saidHelo === null) return say(503, "5.5.1", "Send EHLO first");
+  const notTold = conversation.refusal ?? conversation.messageRefusal;
+  if (notTold !== null) return { reply: notTold };
   if (settings.requireAuth && conversation.user === null) return say(530, "5.7.0", "Authentication required");
   if (conversation.transaction !== null) return say(503, "5.5.1", "A transaction is under way already");
   const refused = refuseParameters(conversation, parameters, settings);
@@ -152,6 +167,7 @@ function mail<User>(
     envelopeId: parameters.envelopeId,
     body: parameters.body,
     smtputf8: parameters.smtputf8,
+    submitter: conversation.trust.mailAuth ? parameters.submitter : null,
   };
   return chain(settings.handler.mail?.(conversation, transaction) ?? null, (answer) => {
     if (answer === null || isPositive(answer)) conversation.transaction = transaction;
@@ -192,6 +208,8 @@ function rcpt<User>(
 function startTls<User>(conversation: Conversation<User>, settings: ServerSettings<User>): Outcome {
   if (settings.tlsMode === "plain") return say(502, "5.5.1", "STARTTLS is not offered");
   if (conversation.tls !== null) return say(503, "5.5.1", "TLS is active already");
+  // Only XCLIENT names a user outside TLS. What follows the handshake may be anybody's (RFC 3207 §4.2).
+  if (conversation.user !== null) return say(503, "5.5.1", "Logged in already");
   return { reply: reply(220, "2.0.0", "Ready to start TLS"), next: { kind: "tls" } };
 }
 

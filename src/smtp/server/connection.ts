@@ -32,6 +32,8 @@ export class Connection<User> implements SessionPort {
     this.#socket = socket;
     this.#attach();
     this.#session.start();
+    // Behind a PROXY header it is paused. A TLS socket takes itself what is there.
+    if (this.#socket === socket) socket.resume();
   }
 
   get congested(): boolean {

@@ -1,3 +1,4 @@
+import type { ClientIdentity } from "../client-identity.ts";
 import type { Mailbox } from "../mailbox.ts";
 import type { Reply } from "../reply.ts";
 import type { OptionalExtension } from "./optional-extension.ts";
@@ -35,6 +36,11 @@ export interface SmtpHandler<User = unknown> {
     mechanism: string,
     channelBinding: Uint8Array | null,
   ): AuthExchange<User> | null;
+  /**
+   * LOGIN of XCLIENT: a trusted host says who has logged in there. Without this method it cannot. Asked behind `connect`,
+   * and again where XCLIENT tells more.
+   */
+  assert?(session: SessionInfo<User>, login: string): Awaitable<Assertion<User>>;
   /** MAIL. The envelope has no recipients yet. */
   mail?(session: SessionInfo<User>, envelope: Envelope): Awaitable<Reply | null>;
   /** RCPT. The envelope holds the recipients accepted so far, not this one. */
@@ -45,7 +51,10 @@ export interface SmtpHandler<User = unknown> {
   ): Awaitable<Reply | null>;
   /** DATA or the first BDAT, with at least one recipient. A reply (4xx or 5xx) refuses before any content is read. */
   data(session: SessionInfo<User>, envelope: Envelope): Awaitable<DataSink | Reply>;
-  /** The session has ended. Called once for every session for which `connect` was asked. Must not throw. */
+  /**
+   * The session has ended, or XCLIENT ends it and `connect` is asked again. Called once for each time that `connect` was
+   * asked. Must not throw.
+   */
   disconnect?(session: SessionInfo<User>): void;
 }
 
@@ -92,15 +101,21 @@ export interface TlsInfo {
 export interface SessionInfo<User = unknown> {
   /** Unguessable: names the session in logs and to the client without telling anything. */
   readonly id: string;
+  /** Of the client whose mail it is: the one that is connected, or whom a trusted host has named. */
   readonly remoteAddress: string;
+  /** 0 where it was not named. */
   readonly remotePort: number;
   readonly localPort: number;
-  /** The name in EHLO or HELO, syntax checked only; null before. */
+  /** The name in EHLO or HELO, syntax checked only; null before, and where it was not named. */
   readonly helo: string | null;
+  /** The trusted host that has named the client, by PROXY, XCLIENT or XFORWARD; null: the client itself is connected. */
+  readonly proxiedBy: string | null;
+  /** All that XCLIENT has told of the client, or XFORWARD of this message's; null: nothing. */
+  readonly told: ClientIdentity | null;
   /** Transmission type for Received (RFC 3848, RFC 6531 §3.7.3) as far as it is known now. */
   readonly protocol: Protocol;
   readonly tls: TlsInfo | null;
-  /** Who logged in by AUTH; null before. */
+  /** Who logged in by AUTH, or whom XCLIENT has named; null before. */
   readonly user: User | null;
 }
 
@@ -146,7 +161,18 @@ export interface Envelope {
   readonly body: "7bit" | "8bitmime";
   /** SMTPUTF8 of MAIL (RFC 6531). */
   readonly smtputf8: boolean;
+  /**
+   * AUTH of MAIL (RFC 4954 §5), where it is trusted: who has submitted the message elsewhere, `unknown` for `<>`; else
+   * null.
+   */
+  readonly submitter: Mailbox | "unknown" | null;
 }
+
+/** Who is behind the name that a trusted host gave. */
+export type Assertion<User> =
+  | { readonly kind: "accepted"; readonly user: User }
+  /** Without a reply: 550 5.7.1. It is said to MAIL, too. */
+  | { readonly kind: "refused"; readonly reply?: Reply };
 
 /** A SASL exchange under way (RFC 4954 §4). One question at a time. */
 export interface AuthExchange<User> {

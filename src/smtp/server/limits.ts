@@ -35,6 +35,8 @@ export interface ServerDeadlines {
   readonly dataTotalMs: number;
   /** For the TLS handshake. */
   readonly tlsMs: number;
+  /** For a PROXY header, which is sent at once. */
+  readonly proxyHeaderMs: number;
   /** For one answer of the handler; below the 10 minutes that clients wait (RFC 5321 §4.5.3.2.6). */
   readonly handlerMs: number;
   /** For a session: afterwards the next MAIL is answered 421, so that no connection lives for ever. */
@@ -55,6 +57,7 @@ export const defaultDeadlines: ServerDeadlines = {
   dataBlockMs: 3 * 60_000,
   dataTotalMs: 60 * 60_000,
   tlsMs: 60_000,
+  proxyHeaderMs: 10_000,
   handlerMs: 9 * 60_000,
   sessionMs: 6 * 60 * 60_000,
   crowdedMs: 10_000,

@@ -2,6 +2,7 @@ import { offeredMechanisms } from "./authentication.ts";
 import type { Conversation } from "./conversation.ts";
 import type { OptionalExtension } from "./optional-extension.ts";
 import type { ServerSettings } from "./options.ts";
+import { offeredAttributes } from "./tell-identity.ts";
 
 /** What the reply to EHLO lists (RFC 5321 §4.1.1.1). */
 export function offeredExtensions<User>(
@@ -17,6 +18,11 @@ export function offeredExtensions<User>(
   lines.push("ENHANCEDSTATUSCODES");
   for (const extension of ["8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "REQUIRETLS"] as const) {
     if (offers(extension, conversation, settings)) lines.push(extension);
+  }
+  const { trust } = conversation;
+  for (const command of ["XCLIENT", "XFORWARD"] as const) {
+    const isTrusted = command === "XCLIENT" ? trust.xclient : trust.xforward;
+    if (isTrusted) lines.push(`${command} ${offeredAttributes(command, settings.handler).join(" ")}`);
   }
   // RFC 9422: a client that has more recipients need not try.
   lines.push(`LIMITS RCPTMAX=${limits.recipients}`, "HELP", ...settings.extensions);

@@ -3,6 +3,7 @@ import type { SecureContext } from "node:tls";
 import type { SessionInfo, SmtpHandler } from "./handler.ts";
 import { defaultDeadlines, defaultLimits, type ServerDeadlines, type ServerLimits } from "./limits.ts";
 import type { OptionalExtension } from "./optional-extension.ts";
+import type { TrustedHosts } from "./trusted-hosts.ts";
 
 /**
  * `plain`: no TLS. `starttls`: TLS is offered (RFC 3207). `starttls-required`: and nothing but EHLO, NOOP, QUIT
@@ -24,6 +25,8 @@ export interface SmtpServerOptions<User = unknown> {
    * that the message travels on by authenticated TLS only (REQUIRETLS, RFC 8689). By default all are offered.
    */
   readonly withheld?: readonly OptionalExtension[];
+  /** Hosts that say whose mail they bring; nobody unless given. */
+  readonly trusted?: TrustedHosts;
   /** Further EHLO lines: keyword and parameters, such as `VSMTP enforce`. */
   readonly extensions?: readonly string[];
   readonly limits?: Partial<ServerLimits>;
@@ -48,6 +51,8 @@ export type ServerEvent<User = unknown> =
       readonly remoteAddress: string;
       readonly reason: "connections" | "connections-per-address";
     }
+  /** A host of which a PROXY header is required sent none in time, or not a good one. */
+  | { readonly kind: "proxy-header-missing"; readonly remoteAddress: string; readonly detail: string }
   | { readonly kind: "tls-failed"; readonly session: SessionInfo<User>; readonly cause: unknown }
   /** A listener stopped working after it had begun to listen. */
   | { readonly kind: "listener-failed"; readonly cause: unknown }
@@ -94,6 +99,7 @@ export interface ServerSettings<User = unknown> {
   readonly secureContext: (() => SecureContext) | null;
   readonly requireAuth: boolean;
   readonly withheld: ReadonlySet<OptionalExtension>;
+  readonly trusted: TrustedHosts;
   readonly extensions: readonly string[];
   readonly limits: ServerLimits;
   readonly deadlines: ServerDeadlines;
@@ -121,6 +127,7 @@ export function resolveOptions<User>(options: SmtpServerOptions<User>): ServerSe
     secureContext: options.secureContext ?? null,
     requireAuth: options.requireAuth ?? false,
     withheld: new Set(options.withheld),
+    trusted: options.trusted ?? {},
     extensions: options.extensions ?? [],
     limits: { ...defaultLimits, ...options.limits },
     deadlines: { ...defaultDeadlines, ...options.deadlines },

@@ -1,6 +1,7 @@
-import { isDomainOrLiteral, type Mailbox, parsePath } from "../mailbox.ts";
+import { type Mailbox, parsePath } from "../mailbox.ts";
 import { type Reply, reply } from "../reply.ts";
 import { authOctets, commandOctets, pathCommandOctets } from "./limits.ts";
+import { isHeloName } from "./parse-identity.ts";
 import {
   type MailParameters,
   parseMailParameters,
@@ -15,6 +16,8 @@ export type Command =
   | { readonly verb: "RCPT"; readonly recipient: Mailbox; readonly parameters: RcptParameters }
   | { readonly verb: "BDAT"; readonly octets: number; readonly last: boolean }
   | { readonly verb: "AUTH"; readonly mechanism: string; readonly initial: string | null }
+  /** Parsed once the client is known to be one that may say it. */
+  | { readonly verb: "XCLIENT" | "XFORWARD"; readonly argument: string }
   | { readonly verb: "DATA" | "RSET" | "QUIT" | "STARTTLS" | "NOOP" | "HELP" | "VRFY" | "EXPN" }
   | { readonly verb: "wrong"; readonly reply: Reply }
   /** HTTP requests, and BDAT that says no size: what follows is content, which must never be read as commands. */
@@ -56,6 +59,9 @@ export function parseCommand(line: Buffer): Command {
     case "STARTTLS":
       // RFC 5321 §4.1.1.4–10, RFC 3207 §4: no parameters.
       return argument === "" ? { verb } : wrong(501, "5.5.4", `${verb} takes no parameters`);
+    case "XCLIENT":
+    case "XFORWARD":
+      return { verb, argument };
     case "NOOP":
     case "HELP":
       return { verb };
@@ -67,9 +73,12 @@ export function parseCommand(line: Buffer): Command {
   }
 }
 
+/** Of XCLIENT and XFORWARD 512 octets are said to be the most, but two of their values may have 255 each. */
+const longVerbs: ReadonlySet<string> = new Set(["MAIL", "RCPT", "XCLIENT", "XFORWARD"]);
+
 function lineLimit(verb: string): number {
   if (verb === "AUTH") return authOctets;
-  return verb === "MAIL" || verb === "RCPT" ? pathCommandOctets : commandOctets;
+  return longVerbs.has(verb) ? pathCommandOctets : commandOctets;
 }
 
 /**
@@ -78,8 +87,7 @@ function lineLimit(verb: string): number {
  * any token that is safe in a Received field passes.
  */
 function parseHello(verb: "EHLO" | "HELO", name: string): Command {
-  const safe = /^[\w.:-]{1,255}$/.test(name) || (name.startsWith("[") && isDomainOrLiteral(name));
-  return safe ? { verb, name } : wrong(501, "5.5.4", `Syntax: ${verb} hostname`);
+  return isHeloName(name) ? { verb, name } : wrong(501, "5.5.4", `Syntax: ${verb} hostname`);
 }
 
 function parseMail(argument: string): Command {
@@ -135,7 +143,7 @@ function parseUnknown(text: string): Command {
     return { verb: "foreign", reply: reply(500, "5.5.1", "This is a mail server") };
   }
   // RFC 5321 §4.2.4: 502 for a command that is known but not implemented.
-  if (/^(?:TURN|ETRN|ATRN|SEND|SOML|SAML|XCLIENT)(?: |$)/i.test(text)) {
+  if (/^(?:TURN|ETRN|ATRN|SEND|SOML|SAML)(?: |$)/i.test(text)) {
     return wrong(502, "5.5.1", "Command not implemented");
   }
   return wrong(500, "5.5.1", "Command not recognized");

@@ -1,5 +1,6 @@
+import { type Mailbox, parseMailbox } from "../mailbox.ts";
 import { type Reply, reply } from "../reply.ts";
-import { isXtext } from "../xtext.ts";
+import { decodeUtf8Xtext, isXtext } from "../xtext.ts";
 import { parseEnvelopeId, parseNotify, parseOriginalRecipient, parseReturned } from "./dsn-parameters.ts";
 import type { Notify } from "./handler.ts";
 import type { OptionalExtension } from "./optional-extension.ts";
@@ -25,6 +26,8 @@ export interface MailParameters extends Parameters {
   readonly returned: "full" | "headers" | null;
   /** ENVID (RFC 3461 §4.4); null when not given. */
   readonly envelopeId: string | null;
+  /** AUTH (RFC 4954 §5), `unknown` for `<>` and what is no mailbox; null when not given. */
+  readonly submitter: Mailbox | "unknown" | null;
 }
 
 export interface RcptParameters extends Parameters {
@@ -43,6 +46,7 @@ const noMailParameters: MailParameters = {
   requireTls: false,
   returned: null,
   envelopeId: null,
+  submitter: null,
 };
 
 const noRcptParameters: RcptParameters = { any: false, needs: null, notify: null, originalRecipient: null };
@@ -53,7 +57,7 @@ export function parseMailParameters(text: string): MailParameters | Reply {
   const pairs = parsePairs(text);
   if (!(pairs instanceof Map)) return pairs;
   const needs = new Map<OptionalExtension, string>();
-  let { declaredOctets, body, smtputf8, requireTls, returned, envelopeId } = noMailParameters;
+  let { declaredOctets, body, smtputf8, requireTls, returned, envelopeId, submitter } = noMailParameters;
   for (const [keyword, value] of pairs) {
     switch (keyword) {
       case "SIZE":
@@ -90,14 +94,15 @@ export function parseMailParameters(text: string): MailParameters | Reply {
         break;
       }
       case "AUTH":
-        // RFC 4954 §5: who submitted the message elsewhere. Its syntax is checked and no trust put in it.
+        // RFC 4954 §5: who submitted the message elsewhere. Whether that counts is not said here.
         if (value !== "<>" && !isXtext(value ?? "")) return bad("AUTH wants xtext or <>");
+        submitter = parseMailbox(decodeUtf8Xtext(value ?? "") ?? "") ?? "unknown";
         break;
       default:
         return unknownParameter(keyword);
     }
   }
-  return { any: true, needs, declaredOctets, body, smtputf8, requireTls, returned, envelopeId };
+  return { any: true, needs, declaredOctets, body, smtputf8, requireTls, returned, envelopeId, submitter };
 }
 
 /** Parses what stands behind the forward path. */

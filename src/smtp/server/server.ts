@@ -1,9 +1,12 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from "node:net";
+import { unmapped } from "../client-identity.ts";
 import { formatReply, reply } from "../reply.ts";
 import { Connection } from "./connection.ts";
 import type { Endpoints } from "./conversation.ts";
 import { resolveOptions, type ServerSettings, type SmtpServerOptions } from "./options.ts";
+import { takeProxyHeader } from "./proxied-socket.ts";
+import { trustIn } from "./trusted-hosts.ts";
 
 /**
  * The receiving side of SMTP (RFC 5321): listens, and has a session with every client that the limits admit.
@@ -13,6 +16,8 @@ export class SmtpServer<User = unknown> {
   readonly #settings: ServerSettings<User>;
   readonly #listeners: Server[] = [];
   readonly #connections = new Set<Connection<User>>();
+  /** Connections of which a PROXY header is awaited. They have no session yet, but a place. */
+  readonly #unnamed = new Set<Socket>();
   readonly #perAddress = new Map<string, number>();
   #emptied: (() => void) | null = null;
 
@@ -56,6 +61,7 @@ export class SmtpServer<User = unknown> {
       listener.close();
       return done;
     });
+    for (const socket of this.#unnamed) socket.destroy();
     for (const connection of [...this.#connections]) connection.shutdown();
     if (this.#connections.size > 0) {
       const timer = setTimeout(() => {
@@ -70,19 +76,68 @@ export class SmtpServer<User = unknown> {
   }
 
   #admit(socket: Socket, localPort: number): void {
-    const endpoints = endpointsOf(socket, localPort);
-    if (endpoints === null) {
+    const { remoteAddress, remotePort } = socket;
+    // It may be gone already.
+    if (remoteAddress === undefined || remotePort === undefined) {
       socket.destroy();
       return;
     }
+    const place = { remoteAddress: unmapped(remoteAddress), remotePort, localPort };
+    const { trusted } = this.#settings;
+    if (trusted.proxyProtocol?.(place.remoteAddress) !== true) {
+      this.#receive(socket, { ...place, trust: trustIn(place.remoteAddress, trusted) });
+    } else if (this.#hasPlace()) void this.#awaitName(socket, place);
+    else this.#refuse(socket, place, "connections");
+  }
+
+  /** A proxy says first whose connection it is. */
+  async #awaitName(socket: Socket, place: Endpoints): Promise<void> {
+    const { trusted, deadlines, onEvent } = this.#settings;
+    const { remoteAddress } = place;
+    this.#unnamed.add(socket);
+    const arrival = await takeProxyHeader(socket, deadlines.proxyHeaderMs);
+    this.#unnamed.delete(socket);
+    if (arrival?.ok !== true || socket.destroyed) {
+      if (arrival?.ok === false) {
+        onEvent({ kind: "proxy-header-missing", remoteAddress, detail: arrival.detail });
+      }
+      socket.destroy();
+      return;
+    }
+    const { header } = arrival;
+    // Who is not named may be anybody: the address is the proxy's then, and what the proxy may do is not for him.
+    if (header.kind !== "client") this.#receive(socket, place);
+    else {
+      const { address, port } = header.source;
+      const trust = trustIn(address, trusted);
+      this.#receive(socket, {
+        ...place,
+        remoteAddress: address,
+        remotePort: port,
+        proxiedBy: remoteAddress,
+        trust,
+      });
+    }
+  }
+
+  #receive(socket: Socket, endpoints: Endpoints): void {
     const { limits } = this.#settings;
-    const key = addressKey(endpoints.remoteAddress);
-    const fromAddress = this.#perAddress.get(key) ?? 0;
-    if (fromAddress >= limits.connectionsPerAddress) {
+    const { remoteAddress, trust } = endpoints;
+    // Who brings everybody's mail needs more connections than a client.
+    const key = trust?.xclient || trust?.xforward ? null : addressKey(remoteAddress);
+    if (key !== null && this.#countOf(key) >= limits.connectionsPerAddress) {
       this.#refuse(socket, endpoints, "connections-per-address");
-    } else if (this.#connections.size < limits.connections || this.#makeRoom()) {
-      this.#accept(socket, endpoints, key);
-    } else this.#refuse(socket, endpoints, "connections");
+    } else if (this.#hasPlace()) this.#accept(socket, endpoints, key);
+    else this.#refuse(socket, endpoints, "connections");
+  }
+
+  #hasPlace(): boolean {
+    const { connections } = this.#settings.limits;
+    return this.#connections.size + this.#unnamed.size < connections || this.#makeRoom();
+  }
+
+  #countOf(key: string): number {
+    return this.#perAddress.get(key) ?? 0;
   }
 
   /** Whoever holds a place for nothing gives it up: so many slow clients keep nobody out. */
@@ -102,13 +157,28 @@ export class SmtpServer<User = unknown> {
     return true;
   }
 
-  #accept(socket: Socket, endpoints: Endpoints, key: string): void {
-    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
-    const connection = new Connection(socket, endpoints, this.#settings, () => {
+  /** @param counted what it counts as; null: nobody's, until its host names somebody */
+  #accept(socket: Socket, endpoints: Endpoints, counted: string | null): void {
+    let key = counted;
+    const count = (change: 1 | -1) => {
+      if (key === null) return;
+      const count = this.#countOf(key) + change;
+      if (count === 0) this.#perAddress.delete(key);
+      else this.#perAddress.set(key, count);
+    };
+    const countAs = (address: string): boolean => {
+      const other = addressKey(address);
+      if (other === key) return true;
+      if (this.#countOf(other) >= this.#settings.limits.connectionsPerAddress) return false;
+      count(-1);
+      key = other;
+      count(1);
+      return true;
+    };
+    count(1);
+    const connection = new Connection(socket, { ...endpoints, countAs }, this.#settings, () => {
       this.#connections.delete(connection);
-      const left = (this.#perAddress.get(key) ?? 1) - 1;
-      if (left === 0) this.#perAddress.delete(key);
-      else this.#perAddress.set(key, left);
+      count(-1);
       if (this.#connections.size === 0) this.#emptied?.();
     });
     this.#connections.add(connection);
@@ -122,13 +192,6 @@ export class SmtpServer<User = unknown> {
     }
     socket.destroySoon();
   }
-}
-
-/** Null when the client is gone already. */
-function endpointsOf({ remoteAddress, remotePort }: Socket, localPort: number): Endpoints | null {
-  if (remoteAddress === undefined || remotePort === undefined) return null;
-  // A listener on :: sees IPv4 clients under mapped addresses.
-  return { remoteAddress: remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ""), remotePort, localPort };
 }
 
 /** What counts as one client: an IPv4 address, or the /64 that one IPv6 customer has at least. */
