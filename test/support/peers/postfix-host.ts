@@ -1,46 +1,31 @@
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Certificate } from "../certificates.ts";
 import { freePorts } from "../free-ports.ts";
+import type { HostService, MilterHost, MilterHostSettings, MilterPlace } from "./milter-host.ts";
 import type { PeerProcess } from "./peer-process.ts";
 import { makePostfixFolder, startPostfixMaster } from "./postfix-master.ts";
 
-export interface PostfixHostSettings<Name extends string> {
-  readonly hostname: string;
+export interface PostfixHostSettings<Name extends string> extends MilterHostSettings<Name> {
   readonly services: Readonly<Record<Name, PostfixService>>;
-  /** Where the mail for a domain goes: ports of 127.0.0.1. It takes mail for no others from who has not logged in. */
-  readonly nextHops: Readonly<Record<string, number>>;
-  /** Asked who may log in. */
-  readonly dovecotSocket?: string;
-  /** For TLS, and the authority of clients' certificates. */
-  readonly tls?: Certificate & { readonly authority: string };
   /** Milters of mail that comes from `sendmail(1)`. */
   readonly localMilters?: readonly MilterPlace[];
 }
 
-/** A place where it listens, with milters of its own. */
-export interface PostfixService {
-  /** In the order in which they see mail. */
-  readonly milters: readonly MilterPlace[];
-  /** Who may use it: to log in takes no TLS, to show a certificate does. */
-  readonly clients: "anybody" | "logins" | "certificates";
+export interface PostfixService extends HostService {
   /** The highest version of the milter protocol that it offers. */
   readonly milterProtocol?: number;
 }
 
-/** A port of 127.0.0.1, or a Unix socket. */
-export type MilterPlace = number | string;
-
-/** A host with Postfix, where users hand in mail and others' mail comes in, and milters see it. */
-export class PostfixHost<Name extends string> {
+/** Debian's Postfix with milters. */
+export class PostfixHost<Name extends string> implements MilterHost<Name> {
   readonly ports: Readonly<Record<Name, number>>;
-  readonly #configuration: string;
+  readonly #folder: string;
   readonly #process: PeerProcess;
 
-  private constructor(ports: Record<Name, number>, configuration: string, process: PeerProcess) {
+  private constructor(ports: Record<Name, number>, folder: string, process: PeerProcess) {
     this.ports = ports;
-    this.#configuration = configuration;
+    this.#folder = folder;
     this.#process = process;
   }
 
@@ -53,10 +38,11 @@ export class PostfixHost<Name extends string> {
       Name,
       number
     >;
-    const { tls } = settings;
-    if (tls) {
-      writeFileSync(join(configuration, "chain.pem"), tls.key + tls.cert, { mode: 0o600 });
-      writeFileSync(join(configuration, "ca.pem"), tls.authority);
+    if (settings.account) {
+      const { authority } = settings.account;
+      const { cert, key } = await authority.issue([settings.hostname]);
+      writeFileSync(join(configuration, "chain.pem"), key + cert, { mode: 0o600 });
+      writeFileSync(join(configuration, "ca.pem"), authority.cert);
     }
     const listeners = names.map((name) => listener(ports[name], settings.services[name]));
     const process = await startPostfixMaster({
@@ -65,14 +51,19 @@ export class PostfixHost<Name extends string> {
       listeners: listeners.join(""),
       ports: numbers,
     });
-    return new PostfixHost(ports, configuration, process);
+    return new PostfixHost(ports, folder, process);
   }
 
   /** Hands a message in on the host itself, as a user's programs do. */
   sendmail(from: string, recipients: readonly string[], message: Uint8Array): void {
-    execFileSync("/usr/sbin/sendmail", ["-C", this.#configuration, "-i", "-f", from, ...recipients], {
+    const configuration = join(this.#folder, "etc");
+    execFileSync("/usr/sbin/sendmail", ["-C", configuration, "-i", "-f", from, ...recipients], {
       input: message,
     });
+  }
+
+  quarantined(): number {
+    return readdirSync(join(this.#folder, "queue/hold")).length;
   }
 
   log(): string {
@@ -112,7 +103,7 @@ function miltersValue(milters: readonly MilterPlace[]): string {
 
 function hostSettings(
   configuration: string,
-  { hostname, nextHops, dovecotSocket, tls, localMilters }: PostfixHostSettings<string>,
+  { hostname, nextHops, account, localMilters }: PostfixHostSettings<string>,
 ): string {
   const transports = Object.entries(nextHops).map(
     ([domain, port]) => `{ ${domain} = relay:[127.0.0.1]:${port} }`,
@@ -124,9 +115,11 @@ message_size_limit = 104857600
 smtpd_client_connection_count_limit = 0
 non_smtpd_milters = ${miltersValue(localMilters ?? [])}
 milter_default_action = tempfail
-${dovecotSocket === undefined ? "" : `smtpd_sasl_type = dovecot\nsmtpd_sasl_path = ${dovecotSocket}\n`}${
-  tls
-    ? `smtpd_tls_chain_files = ${configuration}/chain.pem
+${
+  account
+    ? `smtpd_sasl_type = dovecot
+smtpd_sasl_path = ${account.dovecotSocket}
+smtpd_tls_chain_files = ${configuration}/chain.pem
 smtpd_tls_CAfile = ${configuration}/ca.pem
 `
     : ""
