@@ -107,11 +107,11 @@ export class Border {
   }
 
   /** What becomes of the fields that came: those that only we may write go (REC-2), and tagged mail may have a word in its subject. */
-  edits(header: Header, decision: Decision): HeaderEdit[] {
+  edits(header: Header, { action }: Pick<Decision, "action">): HeaderEdit[] {
     return borderEdits(header, {
       authservIds: this.#authservIds,
       ours: this.#ours,
-      subjectPrefix: decision.action === "tag" ? this.#options.policy.tag.subject : null,
+      subjectPrefix: action === "tag" ? this.#options.policy.tag.subject : null,
     });
   }
 

@@ -14,6 +14,10 @@ export const commandTable: Readonly<Record<string, Readonly<Record<string, Comma
       load: () => import("./playground.ts"),
     },
     serve: { summary: "run the roles that a configuration file names", load: () => import("./serve.ts") },
+    milter: {
+      summary: "sign and verify for a mail server that you have: Postfix, Sendmail",
+      load: () => import("./milter.ts"),
+    },
     "key-server": {
       summary: "send clients away from this host's key server, and take them again",
       load: () => import("./key-server/index.ts"),

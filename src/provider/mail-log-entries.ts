@@ -1,3 +1,4 @@
+import type { DescribedMessage } from "../border/index.ts";
 import { type DeliveryEvent, describe, type RecipientResult } from "../delivery/index.ts";
 import type { DeliveredEntry, MailLog, ReceivedEntry } from "../mail-log/index.ts";
 import { addressText } from "../message/index.ts";
@@ -5,9 +6,10 @@ import type { MxEvent } from "../mx/index.ts";
 import type { NeighbourResults } from "../neighbours/index.ts";
 import type { ExpiredMessage, MessageId } from "../queue/index.ts";
 import type { SubmissionEvent } from "../submission/index.ts";
+import type { Decision, Verified } from "../verification/index.ts";
 
 export function receivedEntry(event: MxEvent): ReceivedEntry {
-  const { session, envelope, message, verdict, policy, decision, neighbours, reply, took } = event;
+  const { session, envelope, message, reply, took } = event;
   return {
     id: event.id,
     at: event.receivedAt,
@@ -16,6 +18,42 @@ export function receivedEntry(event: MxEvent): ReceivedEntry {
     helo: session.helo ?? "",
     reversePath: envelope.reversePath?.text ?? "",
     recipients: envelope.recipients.map(({ text }) => text),
+    ...judgementWords(message, event, event.decision),
+    repeated: event.repeated,
+    code: reply.code,
+    enhanced: reply.enhanced ?? "",
+    took,
+  };
+}
+
+type Words =
+  | "from"
+  | "messageId"
+  | "octets"
+  | "result"
+  | "reason"
+  | "identity"
+  | "kid"
+  | "align"
+  | "rcpt"
+  | "trust"
+  | "forwarder"
+  | "stapled"
+  | "detail"
+  | "policy"
+  | "policyDomain"
+  | "stage"
+  | "action"
+  | "decidedBy"
+  | "because";
+
+/** What was found out of a message, and what is done about it, whoever brought it here. */
+export function judgementWords(
+  message: DescribedMessage,
+  { verdict, policy, stapled, neighbours }: Verified,
+  decision: Decision,
+): Pick<ReceivedEntry, Words | keyof NeighbourWords> {
+  return {
     from: message.from.map(addressText),
     messageId: message.messageId,
     octets: message.octets,
@@ -27,7 +65,7 @@ export function receivedEntry(event: MxEvent): ReceivedEntry {
     rcpt: verdict.rcpt,
     trust: verdict.trust,
     forwarder: verdict.forwarder,
-    stapled: event.stapled,
+    stapled,
     detail: verdict.detail,
     ...neighbourWords(neighbours),
     policy: policy.wanted,
@@ -36,10 +74,6 @@ export function receivedEntry(event: MxEvent): ReceivedEntry {
     action: decision.action,
     decidedBy: decision.decidedBy,
     because: decision.because,
-    repeated: event.repeated,
-    code: reply.code,
-    enhanced: reply.enhanced ?? "",
-    took,
   };
 }
 

@@ -16,6 +16,7 @@ import type { Log } from "./log.ts";
 import { openMailLog } from "./mail-log.ts";
 import { logExpired } from "./mail-log-entries.ts";
 import { openMemories } from "./memories.ts";
+import { startMilter } from "./milter-role.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
 import type { MailStore, Running, Shared, Waits, Watchers } from "./role.ts";
@@ -80,6 +81,7 @@ export async function startProvider(
     if (mail && vault && config.roles.has("submission")) {
       started.push(await startSubmission(shared, mail, vault, dkim));
     }
+    if (config.roles.has("milter")) started.push(await startMilter(shared, vault, dkim));
     const places = started.flatMap((running) => running.places);
     return { places, keyring: keyring?.keyring ?? null, queue, stop };
   } catch (error) {

@@ -1,0 +1,13 @@
+// Behind a milter: signs what users of a mail server submit, and verifies what others bring it.
+export { Filter, type FilterOptions } from "./filter.ts";
+export type {
+  FilterEvent,
+  PassedUnsigned,
+  RefusedOutgoing,
+  SignedOutgoing,
+  Unjudged,
+  VerifiedIncoming,
+} from "./filter-event.ts";
+export type { SettingsOf, VerifyingOptions } from "./incoming.ts";
+export type { Proof, Submitters } from "./origin.ts";
+export type { SigningOptions } from "./outgoing.ts";

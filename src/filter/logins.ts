@@ -1,0 +1,64 @@
+import { LRUCache } from "lru-cache";
+import { type Address, addressText } from "../message/index.ts";
+import type { Denied, Login, Unavailable, Vault } from "../signing/index.ts";
+
+export type Answer = Login | null | Denied | Unavailable;
+
+const MOST = 10_000;
+const REMEMBER_MS = 5 * 60_000;
+
+/**
+ * Logins of users whom the mail server has authenticated. One serves all that a user sends from one place for some minutes:
+ * each costs an entry in the audit log, and with a vault elsewhere a ticket (PRV-9: SHOULD be rare). What the account may do
+ * is asked each time all the same.
+ */
+export class Logins {
+  readonly #vault: Pick<Vault, "assert">;
+  readonly #logins = new LRUCache<string, Promise<Answer>>({
+    max: MOST,
+    ttl: REMEMBER_MS,
+    dispose: (login) => void login.then(end, () => {}),
+  });
+
+  constructor(vault: Pick<Vault, "assert">) {
+    this.#vault = vault;
+  }
+
+  /** @param client the user's network address, for the audit log */
+  async of(account: Address, client: string): Promise<Answer> {
+    const name = nameOf(account, client);
+    const known = this.#logins.get(name);
+    if (known !== undefined) return known;
+    const asked = this.#vault.assert(account, { client, channelBinding: null });
+    this.#logins.set(name, asked);
+    let login: Answer = null;
+    try {
+      login = await asked;
+      return login;
+    } finally {
+      // Only a login is worth remembering: an account may be made, and a vault come back, at any time.
+      if (login === null || "kind" in login) this.#forget(name, asked);
+    }
+  }
+
+  /** The vault does not know it any more. */
+  forget(account: Address, client: string): void {
+    this.#logins.delete(nameOf(account, client));
+  }
+
+  close(): void {
+    this.#logins.clear();
+  }
+
+  #forget(name: string, asked: Promise<Answer>): void {
+    if (this.#logins.peek(name) === asked) this.#logins.delete(name);
+  }
+}
+
+function nameOf(account: Address, client: string): string {
+  return `${addressText(account)} ${client}`;
+}
+
+function end(login: Answer): void {
+  if (login !== null && !("kind" in login)) login.end();
+}

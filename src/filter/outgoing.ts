@@ -1,0 +1,251 @@
+import { isAscii } from "node:buffer";
+import type { Address } from "../message/index.ts";
+import type {
+  MilterAnswer,
+  MilterMessage,
+  MilterOutcome,
+  MilterReply,
+  MilterTransaction,
+} from "../milter/index.ts";
+import type { ReceivedMessage } from "../reception/index.ts";
+import type { KeySource } from "../signature/index.ts";
+import {
+  type DkimSigners,
+  type Login,
+  type Refused,
+  type SignedInPlace,
+  signInPlace,
+  type Vault,
+} from "../signing/index.ts";
+import { SpoolError } from "../spool/index.ts";
+import { beginMessage } from "./begin-message.ts";
+import { Logins } from "./logins.ts";
+import type { Origin } from "./origin.ts";
+import { milterReply, refuse, unchanged } from "./reply.ts";
+import { clientOf, isSmtpUtf8, queueIdOf, type Shared } from "./shared.ts";
+import { withinDeadline } from "./within-deadline.ts";
+
+export interface SigningOptions {
+  /** Where accounts and their keys are. It has to know users whom the mail server authenticated (PRV-9). */
+  readonly vault: Pick<Vault, "assert">;
+  /** What becomes of mail of users who have no account. */
+  readonly unknownUsers: "accept" | "reject";
+  /** Key statements are stapled to messages (STP-1). Default off. */
+  readonly staple?: boolean;
+  /** Bodies in 8 bits go out in 7, as far as they may (MSG-16 to MSG-19), or as they come. Default `convert`. */
+  readonly eightBit?: "convert" | "keep";
+  /** Who signs by DKIM after us (SIG-58); nobody unless given. */
+  readonly dkim?: DkimSigners;
+  /** Where the keys of authors are asked for whose mail users pass on (CUS-2); without this they may not. */
+  readonly keys?: KeySource | null;
+  /** How long the vault may take for a message; then 451 4.4.3. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+export type OutgoingOrigin = Origin & { readonly kind: "outgoing" };
+
+/** A message that is to be signed, and for whom. */
+interface ToSign {
+  readonly transaction: MilterTransaction;
+  readonly origin: OutgoingOrigin;
+  readonly account: Address;
+}
+
+const unavailable: MilterReply = {
+  code: 451,
+  enhanced: "4.4.3",
+  text: "The message cannot be signed now, so it is not sent; try again later",
+};
+const unknownUser: MilterReply = {
+  code: 550,
+  enhanced: "5.7.1",
+  text: "You have no account that signs your mail; ask your provider",
+};
+
+/** Mail of the mail server's users: one signature with the account's key, and what else a submission server changes (SUB-4). */
+export class Outgoing {
+  readonly #options: SigningOptions;
+  readonly #shared: Shared;
+  readonly #logins: Logins;
+
+  constructor(options: SigningOptions, shared: Shared) {
+    this.#options = options;
+    this.#shared = shared;
+    this.#logins = new Logins(options.vault);
+  }
+
+  /** Who has no account is told before the content comes, or let through. */
+  async begin(transaction: MilterTransaction, origin: OutgoingOrigin): Promise<MilterMessage | MilterAnswer> {
+    const { account } = origin;
+    if (account === null) return this.#unknown(transaction, origin);
+    const login = await this.#logins.of(account, clientOf(transaction));
+    if (login === null) return this.#unknown(transaction, origin);
+    if ("kind" in login) {
+      const cause =
+        login.kind === "denied" ? new Error("the enrolment has not the right ASSERT") : login.cause;
+      return refuse(this.#refused(transaction, origin, unavailable, cause));
+    }
+    const { eightBit = "convert" } = this.#options;
+    const converts = eightBit === "convert" && transaction.connection.allows.changeBody;
+    const begun = beginMessage(this.#shared.reception, {
+      scanEightBit: converts && !isSmtpUtf8(transaction),
+      filter: (message) => this.#filter({ transaction, origin, account }, message),
+      refused: (reply, cause) => void this.#refused(transaction, origin, reply, cause),
+    });
+    return "code" in begun ? refuse(this.#refused(transaction, origin, begun, null)) : begun;
+  }
+
+  close(): void {
+    this.#logins.close();
+  }
+
+  async #filter(toSign: ToSign, message: ReceivedMessage): Promise<MilterOutcome> {
+    const { transaction, origin } = toSign;
+    const { allows } = transaction.connection;
+    const began = this.#shared.clock.now();
+    if (!allows.addHeaders || !allows.changeHeaders) {
+      const cause = new Error("the mail server lets milters change no header fields");
+      return unchanged(refuse(this.#refused(transaction, origin, unavailable, cause)));
+    }
+    const kept: Kept = message.eightBit?.plan ? await keepBody(message) : message;
+    let passedOn = false;
+    try {
+      const signed = await this.#sign(toSign, kept);
+      if (signed.kind === "refused") {
+        const { reply, cause } = signed;
+        return unchanged(refuse(this.#refused(transaction, origin, milterReply(reply), cause)));
+      }
+      const { edits, body } = signed;
+      this.#signed(toSign, message, signed, began);
+      passedOn = body !== null;
+      const sent = body === null ? null : readOnce(body(), kept.forget);
+      return { answer: { kind: "continue" }, edits, body: sent, quarantine: null };
+    } finally {
+      if (!passedOn) await kept.forget?.();
+    }
+  }
+
+  #signed(
+    { transaction, origin: { proof } }: ToSign,
+    { scanned, hasEmptyLine, bodyOctets }: ReceivedMessage,
+    { account, identity, kids, messageIdHash, body }: Signed & { readonly kind: "signed" },
+    began: number,
+  ): void {
+    const { clock, onEvent } = this.#shared;
+    const at = clock.now();
+    onEvent({
+      kind: "signed",
+      transaction,
+      queueId: queueIdOf(transaction),
+      at,
+      proof,
+      account,
+      identity,
+      kids,
+      messageIdHash,
+      octets: scanned.header.octets.length + (hasEmptyLine ? 2 : 0) + bodyOctets,
+      isConverted: body !== null,
+      signingMs: at - began,
+    });
+  }
+
+  /** A login that was remembered may have ended meanwhile: then with another one. */
+  async #sign(toSign: ToSign, message: ReceivedMessage): Promise<Signed> {
+    const { transaction, account } = toSign;
+    const client = clientOf(transaction);
+    const signWith = async (): Promise<Signed> => {
+      const login = await this.#logins.of(account, client);
+      if (login === null || "kind" in login) {
+        const cause = login !== null && "cause" in login ? login.cause : new Error("the account is gone");
+        return { kind: "refused", reply: unavailable, cause };
+      }
+      const signed = await this.#signWith(login, toSign, message);
+      return signed.kind === "refused" ? signed : { ...signed, account: login.accountId };
+    };
+    const signed = await signWith();
+    if (signed.kind === "signed" || signed.reply.code !== 421) return signed;
+    this.#logins.forget(account, client);
+    return signWith();
+  }
+
+  async #signWith(login: Login, { transaction }: ToSign, message: ReceivedMessage): Promise<SignedInPlace> {
+    const { staple = false, dkim, keys = null, timeoutMs = 30_000 } = this.#options;
+    // What a program submits without SMTP says nothing of itself; its header shows it.
+    const isLocal = clientOf(transaction) === "" || transaction.connection.port === null;
+    const smtputf8 = isSmtpUtf8(transaction) || (isLocal && !isAscii(message.scanned.header.octets));
+    try {
+      const signing = signInPlace(
+        {
+          message,
+          recipients: transaction.recipients.map(({ address }) => forwardPath(address, login)),
+          smtputf8,
+          authservIds: this.#shared.authservIds,
+          staple,
+          keys,
+          convert: !smtputf8,
+          now: this.#shared.clock.now(),
+          ...(dkim ? { dkim } : {}),
+        },
+        login,
+      );
+      // A large body may be converted meanwhile.
+      return await withinDeadline(signing, timeoutMs + Math.ceil(message.bodyOctets / 1024));
+    } catch (error) {
+      if (!(error instanceof SpoolError)) throw error;
+      return { kind: "refused", reply: unavailable, cause: error };
+    }
+  }
+
+  /** SUB-6 is about accounts: who has none may have his mail sent as it is, while accounts are being made. */
+  #unknown(transaction: MilterTransaction, origin: OutgoingOrigin): MilterAnswer {
+    const { proof, name } = origin;
+    // What cron and the like send has to go out whoever has an account.
+    if (this.#options.unknownUsers === "reject" && proof !== "local") {
+      return refuse(this.#refused(transaction, origin, unknownUser, null));
+    }
+    const at = this.#shared.clock.now();
+    this.#shared.onEvent({ kind: "unsigned", transaction, queueId: queueIdOf(transaction), at, proof, name });
+    return { kind: "accept" };
+  }
+
+  #refused(
+    transaction: MilterTransaction,
+    { proof, name }: OutgoingOrigin,
+    reply: MilterReply,
+    cause: unknown,
+  ): MilterReply {
+    const at = this.#shared.clock.now();
+    const queueId = queueIdOf(transaction);
+    this.#shared.onEvent({ kind: "refused", transaction, queueId, at, proof, name, reply, cause });
+    return reply;
+  }
+}
+
+/** With whose key. */
+type Signed = Refused | ((SignedInPlace & { readonly kind: "signed" }) & { readonly account: string });
+
+/** RFC 5321 §4.5.1: `<Postmaster>` without a domain is the one of the sender's own domain. */
+function forwardPath(address: string, login: Login): string {
+  return address.includes("@") ? address : `${address}@${login.primary.domain}`;
+}
+
+type Kept = ReceivedMessage & { readonly forget?: () => Promise<void> };
+
+/** Its body is read again after it was signed. */
+async function keepBody(message: ReceivedMessage): Promise<Kept> {
+  const body = await message.takeBody();
+  const forget = async () => body.file?.remove();
+  return { ...message, readBody: () => body.read(), takeBody: async () => body, forget };
+}
+
+/** Forgets the body once the mail server has all of it, or wants no more. */
+async function* readOnce(
+  body: AsyncIterable<Uint8Array>,
+  forget: (() => Promise<void>) | undefined,
+): AsyncIterable<Uint8Array> {
+  try {
+    yield* body;
+  } finally {
+    await forget?.();
+  }
+}
