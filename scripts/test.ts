@@ -54,7 +54,7 @@ function readArguments(): { patterns: string[]; namePatterns: string[] } {
       options: { "test-name-pattern": { type: "string", multiple: true, default: [] } },
       allowPositionals: true,
     });
-    const all = ["{src,test,scripts}/**/*.test.ts"];
+    const all = ["{src,test,scripts}/**/*.test.ts", "packages/*/test/*.test.js"];
     return {
       patterns: positionals.length > 0 ? positionals : all,
       namePatterns: values["test-name-pattern"],

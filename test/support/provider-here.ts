@@ -85,8 +85,13 @@ ca_file = "ca.pem"
     return place.port;
   }
 
+  /** Ends it; its folder stays. */
+  end(): Promise<void> {
+    return this.#provider.stop();
+  }
+
   async stop(): Promise<void> {
-    await this.#provider.stop();
+    await this.end();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -1,5 +1,6 @@
 import { missingExim, startExim } from "./exim.ts";
-import { missingHaraka, startHaraka } from "./haraka.ts";
+import { startHaraka } from "./haraka.ts";
+import { missingHaraka } from "./haraka-program.ts";
 import { missingOpenSmtpd, startOpenSmtpd } from "./opensmtpd.ts";
 import { missingPostfix, startPostfix } from "./postfix.ts";
 import type { Relay, RelaySettings } from "./relay.ts";

@@ -1,0 +1,150 @@
+// VSMTP in Haraka: outgoing mail is signed with its author's own key, and of mail that comes in is said who sent it.
+// See README.
+
+const os = require("node:os");
+const path = require("node:path");
+const constants = require("haraka-constants");
+const answer = require("./lib/answer");
+const { copy_of, queue_copies } = require("./lib/copies");
+const { set_header } = require("./lib/kept-message");
+const settings = require("./lib/settings");
+const { Logins } = require("./lib/logins");
+const { sign_message } = require("./lib/sign");
+const { Vault } = require("./lib/vault");
+const { act, judge_message, open_border, open_world } = require("./lib/verify");
+
+exports.register = function () {
+  this.load_vsmtp_ini();
+  /** Transactions whose client has asked for SMTPUTF8. */
+  this.smtputf8 = new WeakSet();
+  /** What was signed of a transaction, until it is queued. */
+  this.signed = new WeakMap();
+  const file_of = (name) => path.resolve(process.env.HARAKA ?? "", "config", name);
+  const world = open_world(this.cfg, file_of);
+  this.keys = world.keys;
+  if (this.cfg.sign.enabled) {
+    this.vault = new Vault(this.cfg.sign, file_of, this);
+    this.logins = new Logins(this.vault);
+    this.register_hook("mail", "note_parameters");
+    // After all who may change the message or refuse it; here, not at queue_outbound, a hook can say 451.
+    this.register_hook("data_post", "sign", 90);
+    // Before DKIM, whose signature then covers ours, and before whoever queues.
+    this.register_hook("queue_outbound", "queue_signed", -50);
+    this.register_hook("disconnect", "end_logins");
+  }
+  if (this.cfg.verify.enabled) {
+    const failed = (error) => this.logerror(`SPF, DKIM, DMARC or ARC: ${error.message}`);
+    this.border = open_border(this.cfg, world, this.get_host_name(), failed);
+    this.register_hook("capabilities", "announce");
+    this.register_hook("data_post", "verify");
+    this.register_hook("queue", "discard", -50);
+  }
+};
+
+exports.load_vsmtp_ini = function () {
+  const ini = this.config.get("vsmtp.ini", { booleans: settings.booleans });
+  const { settings: cfg, problems } = settings.read(ini, this.timeout);
+  for (const problem of problems) this.logcrit(`vsmtp.ini: ${problem}`);
+  // Else mail might go out unsigned, or come in unverified, until somebody reads the log.
+  if (problems.length > 0) throw new Error(`vsmtp.ini: ${problems.join("; ")}`);
+  this.cfg = cfg;
+};
+
+/** As Haraka's, which names its Authentication-Results. */
+exports.get_host_name = function () {
+  return this.config.get("me") || os.hostname();
+};
+
+exports.shutdown = function () {
+  this.keys?.close();
+  this.vault?.close();
+};
+
+exports.note_parameters = function (next, connection, [, parameters]) {
+  if (parameters && "SMTPUTF8" in parameters) this.smtputf8.add(connection.transaction);
+  next();
+};
+
+exports.sign = function (next, connection) {
+  if (!connection.transaction || !connection.relaying) return next();
+  const late = { err: "signing took too long", answer: answer.not_signed_now };
+  this.finish(next, connection, sign_message(this, connection), late, ({ signed }) => {
+    const { transaction } = connection;
+    if (signed.stream !== null) {
+      transaction.message_stream.destroy();
+      transaction.message_stream = signed.stream;
+    }
+    set_header(transaction, signed.lines);
+    this.signed.set(transaction, signed);
+    const { identity, kids, copies } = signed;
+    transaction.results.add(this, { pass: identity, kid: kids.join(","), copies: copies.length, emit: true });
+    return [];
+  });
+};
+
+/** One copy goes the way of all mail; several are queued here. */
+exports.queue_signed = function (next, connection) {
+  const { transaction } = connection;
+  const signed = this.signed.get(transaction);
+  if (signed === undefined) return next();
+  const below = [...transaction.header.header_list];
+  const made = signed.copies.map(({ recipients, lines }) => ({ recipients, lines: [...lines, ...below] }));
+  if (made.length === 1) {
+    set_header(transaction, made[0].lines);
+    transaction.rcpt_to = made[0].recipients;
+    return next();
+  }
+  const copies = made.map((copy, index) => copy_of(this, transaction, index + 1, copy));
+  queue_copies(this, copies).then(
+    (given) => next(...given),
+    (error) => {
+      transaction.results.add(this, { err: error });
+      next(constants.denysoft, "The message cannot be queued now");
+    },
+  );
+};
+
+exports.end_logins = function (next, connection) {
+  this.logins.end(connection);
+  next();
+};
+
+/** ACT-7 */
+exports.announce = function (next, connection) {
+  const { announce, stage } = this.cfg.policy;
+  if (announce) connection.capabilities.push(`VSMTP ${stage}`);
+  next();
+};
+
+exports.verify = function (next, connection) {
+  if (!connection.transaction || connection.relaying) return next();
+  const unread = this.cfg.verify.on_trouble === "accept" ? [] : answer.not_read_now;
+  const late = { err: "verifying took too long", answer: unread };
+  const judging = this.border.then((border) => judge_message(border, connection));
+  this.finish(next, connection, judging, late, (found) => act(this, connection, found));
+};
+
+exports.discard = (next, connection) => {
+  if (connection.transaction?.notes.vsmtp?.action !== "discard") return next();
+  next(constants.ok, "Message accepted");
+};
+
+/**
+ * Waits for what was begun, no longer than Haraka waits for a hook, and goes on with it where the client still has the same
+ * transaction; otherwise nothing of it happens.
+ *
+ * @param late what counts where it takes too long, or fails: with `answer`, what is given to next()
+ * @param go_on takes an outcome that has no answer of its own, and gives it
+ */
+exports.finish = async function (next, connection, begun, late, go_on) {
+  const { transaction } = connection;
+  const safely = begun.catch((error) => ({ ...late, err: error }));
+  const outcome = await answer.in_time(safely, this.timeout, late);
+  const abandon = ({ signed }) => signed?.stream?.destroy();
+  if (outcome === late) safely.then(abandon);
+  if (connection.transaction !== transaction) return abandon(outcome);
+  if (outcome.answer === undefined) return next(...go_on(outcome));
+  const { err, fail, skip } = outcome;
+  transaction.results.add(this, { err, fail, skip, emit: err === undefined });
+  next(...outcome.answer);
+};

@@ -1,0 +1,70 @@
+// The way to the vault, where accounts and private keys are.
+
+const { readFileSync } = require("node:fs");
+const { createSecureContext } = require("node:tls");
+const { openVault, RemoteVault, VaultClient } = require("vsmtp");
+
+/**
+ * @param sign settings of [sign]
+ * @param file_of where a file of the settings is
+ * @param log notes when the vault is away, and when it is back
+ */
+exports.Vault = class Vault {
+  #client;
+  #vault;
+
+  constructor({ vault: place, mode }, file_of, log) {
+    const where = place.kind === "unix" ? place : tls_place(place, file_of);
+    let reachable = true;
+    const open = async () => {
+      try {
+        const opened = await openVault(where);
+        if (!reachable) log.lognotice("the vault answers again");
+        reachable = true;
+        return opened;
+      } catch (error) {
+        if (reachable) log.logerror(`the vault does not answer: ${error.message}`);
+        reachable = false;
+        throw error;
+      }
+    };
+    this.#client = new VaultClient({ open });
+    this.#vault = new RemoteVault({ client: this.#client, mode });
+  }
+
+  /**
+   * A login for whom Haraka, and not the vault, knows to be there (PRV-9).
+   *
+   * @returns the login; null: the vault knows no such account, or none that is this server's; or `unavailable`
+   */
+  async assert(address, client) {
+    const login = await this.#vault.assert(address, { client, channelBinding: null });
+    // Then it is null for everybody: a mistake, that must not send everybody's mail unsigned (SUB-6).
+    if (login === null && this.#client.lastCapabilities()?.mayAssert === false) {
+      const cause = new Error("this server is enrolled without --assert");
+      return { kind: "unavailable", cause };
+    }
+    return login;
+  }
+
+  close() {
+    return this.#vault.close();
+  }
+};
+
+function tls_place({ host, port, certificate, key, ca_file, server_spki }, file_of) {
+  return {
+    kind: "tcp",
+    host,
+    port,
+    spkiSha256: server_spki,
+    // Read for each connection, of which there are few: so renewed files count at once.
+    secureContext: () =>
+      createSecureContext({
+        cert: readFileSync(file_of(certificate)),
+        key: readFileSync(file_of(key)),
+        minVersion: "TLSv1.3",
+        ...(ca_file === null ? {} : { ca: readFileSync(file_of(ca_file)) }),
+      }),
+  };
+}
