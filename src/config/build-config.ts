@@ -61,6 +61,10 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       listeners: settings.submission.listen.map((written, index) =>
         listeners.buildSmtp("submission", written, ["submission", "listen", index]),
       ),
+      logins: {
+        domain: settings.submission.login_domain ?? null,
+        exceptions: new Map(Object.entries(settings.submission.logins)),
+      },
       staple: settings.submission.staple,
       stoppedMail: settings.submission.stopped_mail,
       eightBit: settings.submission.eight_bit,

@@ -29,6 +29,8 @@ function accepted(text: string): Config {
 const plainHop = { protocol: "smtp", tls: "opportunistic", credentials: null };
 const tcp = (host: string, port: number) => ({ kind: "tcp", host, port });
 
+const nobody = { proxyProtocol: [], xclient: [], xforward: [], mailAuth: [] };
+
 test("the least configuration gets every default", () => {
   const config = accepted(least);
   const tlsFiles = { certificate: "/etc/vsmtp/tls/chain.pem", key: "/etc/vsmtp/tls/key.pem" };
@@ -56,9 +58,10 @@ test("the least configuration gets every default", () => {
     },
     submission: {
       listeners: [
-        { address: null, port: 465, tls: "implicit", tlsFiles },
-        { address: null, port: 587, tls: "starttls", tlsFiles },
+        { address: null, port: 465, tls: "implicit", tlsFiles, trusted: nobody },
+        { address: null, port: 587, tls: "starttls", tlsFiles, trusted: nobody },
       ],
+      logins: { domain: null, exceptions: new Map() },
       staple: false,
       stoppedMail: "hold",
       eightBit: "convert",
@@ -66,7 +69,10 @@ test("the least configuration gets every default", () => {
       vault: null,
     },
     vault: { listeners: [{ address: "127.0.0.1", port: 8758, tlsFiles }], socketDirectory: null },
-    mx: { listeners: [{ address: null, port: 25, tls: "starttls", tlsFiles }], otherHosts: [] },
+    mx: {
+      listeners: [{ address: null, port: 25, tls: "starttls", tlsFiles, trusted: nobody }],
+      otherHosts: [],
+    },
     keyServer: {
       listeners: [{ address: null, port: 8757, tlsFiles }],
       exposure: "decoy",
@@ -272,6 +278,7 @@ idle_timeout = "90s"
     address: "::1",
     port: 2465,
     tls: "implicit",
+    trusted: nobody,
     tlsFiles: { certificate: "/c", key: "/k" },
   });
   assert.deepEqual(config.submission.listeners[0]?.address, "127.0.0.1");
@@ -282,7 +289,7 @@ idle_timeout = "90s"
     { domain: "xn--bcher-kva.example", selector: "2026", keyFile: "/dkim/ed25519.pem" },
   ]);
   assert.deepEqual(config.mx, {
-    listeners: [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null }],
+    listeners: [{ address: "127.0.0.1", port: 2525, tls: "plain", tlsFiles: null, trusted: nobody }],
     otherHosts: ["mx2.xn--bcher-kva.example"],
   });
   assert.deepEqual(config.keyServer, {
@@ -452,7 +459,7 @@ test("the defaults that the example file shows are the defaults", () => {
     return {
       ...rest,
       keyServer: { ...keyServer, redirect: null, overflow: null },
-      submission: { ...submission, dkim: [], vault: null },
+      submission: { ...submission, dkim: [], vault: null, logins: null },
       vault: { ...vault, socketDirectory: null },
       milter: { ...milter, logins: null, localUsers: null, certificates: null, clients: null },
     };
@@ -530,4 +537,27 @@ test("a submission server's vault is in this process, at a Unix socket, or behin
       mode: "getkey",
     },
   );
+});
+
+test("listeners name the hosts that may say whose mail they bring, and who is meant by their users' names", () => {
+  const config = accepted(`${least}
+[submission]
+listen = [{ address = "10.0.0.7:587", proxy_protocol = ["10.0.0.1", "2001:db8::/64"], xclient = ["10.0.0.2"] }]
+login_domain = "Bücher.example"
+logins = { al = "alice@dest.test" }
+[mx]
+listen = ["*:25", { address = "10.0.0.7:26", proxy_protocol = ["0.0.0.0/0"], xforward = ["10.0.0.3"] }]
+`);
+  assert.deepEqual(
+    [...config.submission.listeners, ...config.mx.listeners].map(({ trusted }) => trusted),
+    [
+      { ...nobody, proxyProtocol: ["10.0.0.1/32", "2001:db8::/64"], xclient: ["10.0.0.2/32"] },
+      nobody,
+      { ...nobody, proxyProtocol: ["0.0.0.0/0"], xforward: ["10.0.0.3/32"] },
+    ],
+  );
+  assert.deepEqual(config.submission.logins, {
+    domain: "xn--bcher-kva.example",
+    exceptions: new Map([["al", "alice@dest.test"]]),
+  });
 });

@@ -1,4 +1,5 @@
 import type { HostedDomain } from "./hosted-domain.ts";
+import type { LoginNames } from "./login-names.ts";
 import type { MilterSettings } from "./milter-settings.ts";
 import type { NextHop, SecretSource } from "./next-hop.ts";
 import type { PolicySettings } from "./policy-settings.ts";
@@ -24,6 +25,8 @@ export interface Config {
   readonly accounts: AccountSettings;
   readonly submission: {
     readonly listeners: readonly SmtpListener[];
+    /** Who is meant by the names that trusted hosts give of users who have logged in there (XCLIENT). */
+    readonly logins: LoginNames;
     /** Messages bring the key statements of their signatures along (STP-1). */
     readonly staple: boolean;
     /** What becomes of queued mail of accounts that were suspended, removed or re-keyed. */
@@ -191,6 +194,17 @@ export interface Listener {
 
 export interface SmtpListener extends Listener {
   readonly tls: "implicit" | "starttls" | "plain";
+  readonly trusted: TrustedNetworks;
+}
+
+/** Networks, as `192.0.2.0/24`, of hosts that may say whose mail they bring. */
+export interface TrustedNetworks {
+  /** By a PROXY header, which is required of them. */
+  readonly proxyProtocol: readonly string[];
+  readonly xclient: readonly string[];
+  readonly xforward: readonly string[];
+  /** By AUTH of MAIL (RFC 4954 §5). */
+  readonly mailAuth: readonly string[];
 }
 
 export interface TlsFiles {

@@ -16,6 +16,7 @@ export type {
   StoreSource,
   TlsFiles,
   TokenSettings,
+  TrustedNetworks,
 } from "./config.ts";
 export { type Expansion, findExpansion } from "./find-expansion.ts";
 export type { Forward, HostedDomain, Mailboxes, MailingList } from "./hosted-domain.ts";

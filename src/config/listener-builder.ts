@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Listener, Role, SmtpListener, TlsFiles } from "./config.ts";
+import type { Listener, Role, SmtpListener, TlsFiles, TrustedNetworks } from "./config.ts";
 import { formatPath, type Report } from "./problems.ts";
 import type { Settings } from "./schema.ts";
 import type { SettingPath } from "./toml-lines.ts";
@@ -24,10 +24,31 @@ export class ListenerBuilder {
 
   buildSmtp(role: Role, written: WrittenListener, path: SettingPath): SmtpListener {
     const tls = written.tls ?? (written.address.port === 465 ? "implicit" : "starttls");
-    return { ...this.build(role, written, path, tls !== "none"), tls: tls === "none" ? "plain" : tls };
+    return {
+      ...this.build(role, written, path, tls !== "none"),
+      tls: tls === "none" ? "plain" : tls,
+      trusted: this.#trusted(written, path),
+    };
   }
 
-  build(role: Role, written: Omit<WrittenListener, "tls">, path: SettingPath, needsTls = true): Listener {
+  #trusted(written: WrittenListener & { readonly mail_auth?: string[] }, path: SettingPath): TrustedNetworks {
+    for (const name of ["xclient", "xforward", "mail_auth"] as const) {
+      for (const [index, network] of (written[name] ?? []).entries()) {
+        if (!network.endsWith("/0")) continue;
+        const setting = [...path, name, index];
+        this.#report(setting, `${formatPath(setting)} is everybody: anyone could pass for anybody`);
+      }
+    }
+    const { proxy_protocol: proxyProtocol, xclient, xforward, mail_auth: mailAuth = [] } = written;
+    return { proxyProtocol, xclient, xforward, mailAuth };
+  }
+
+  build(
+    role: Role,
+    written: Pick<WrittenListener, "address" | "certificate" | "key">,
+    path: SettingPath,
+    needsTls = true,
+  ): Listener {
     const { address, port } = written.address;
     const tlsFiles = this.#tlsFiles(written, path) ?? this.#commonFiles;
     if (this.#roles.includes(role)) {

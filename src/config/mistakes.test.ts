@@ -140,6 +140,14 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
       `${least}[network]\nallow_private_addresses = "yes"`,
       '10: network.allow_private_addresses must be true or false, not "yes"',
     ],
+    [
+      `${least}[mx]\nlisten = [{ address = "*:25", xclient = ["10.0.0.1", "::/0"], xforward = ["10"] }]`,
+      '10: mx.listen[0].xforward[0] must be a network or an address such as "192.0.2.0/24" or "2001:db8::1", not "10"',
+    ],
+    [
+      `${least}[mx]\nlisten = [{ address = "*:25", xclient = ["10.0.0.1", "::/0"] }]`,
+      "10: mx.listen[0].xclient[1] is everybody: anyone could pass for anybody",
+    ],
     [`${least}[network]\nkey_port = 70000`, "10: network.key_port must be at most 65535, not 70000"],
     [
       `${least}[limits]\nrecipients = 50\nconnections = 1.5`,

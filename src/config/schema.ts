@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { milter } from "./milter-schema.ts";
+import { loginNames, milter } from "./milter-schema.ts";
 import { domainPolicy, policy } from "./policy-schema.ts";
+import { trustedHosts } from "./trusted-schema.ts";
 import {
   bindAddress,
   dkimSelector,
@@ -113,7 +114,12 @@ export const schema = z.strictObject({
     .prefault({}),
   submission: z
     .strictObject({
-      listen: listeners({ tls: z.enum(["implicit", "starttls"]).optional() }, ["*:465", "*:587"]),
+      listen: listeners({ tls: z.enum(["implicit", "starttls"]).optional(), ...trustedHosts }, [
+        "*:465",
+        "*:587",
+      ]),
+      login_domain: loginNames.login_domain,
+      logins: loginNames.logins,
       staple: z.boolean().default(false),
       stopped_mail: z.enum(["hold", "remove"]).default("hold"),
       eight_bit: z.enum(["convert", "keep"]).default("convert"),
@@ -136,7 +142,7 @@ export const schema = z.strictObject({
     .prefault({}),
   mx: z
     .strictObject({
-      listen: listeners({ tls: z.enum(["starttls", "none"]).default("starttls") }, ["*:25"]),
+      listen: listeners({ tls: z.enum(["starttls", "none"]).default("starttls"), ...trustedHosts }, ["*:25"]),
       other_hosts: z.array(domainName).default([]),
     })
     .prefault({}),

@@ -1,5 +1,6 @@
-import type { SmtpListener } from "../config/index.ts";
-import { SmtpServer, type SmtpServerOptions, type TlsMode } from "../smtp/index.ts";
+import type { SmtpListener, TrustedNetworks } from "../config/index.ts";
+import { NetworkList } from "../dns/index.ts";
+import { SmtpServer, type SmtpServerOptions, type TlsMode, type TrustedHosts } from "../smtp/index.ts";
 import type { Place, Running, Shared } from "./role.ts";
 import { secureContextOf } from "./tls-files.ts";
 
@@ -39,12 +40,16 @@ export async function listenSmtp<User>(
           connectionsPerAddress: limits.connectionsPerAddress,
         },
         deadlines: { commandMs: limits.idleTimeoutMs },
+        trusted: trustedHosts(listener.trusted),
         onEvent: ({ kind, ...event }) => {
           const session =
             "session" in event ? { session: event.session.id, remote: event.session.remoteAddress } : {};
           const cause = "cause" in event ? { err: event.cause } : {};
-          const level = kind === "handler-failed" ? "error" : "debug";
-          log[level]({ role, ...session, ...cause }, kind);
+          // A proxy that is set up differently: nobody comes through, and only we can tell why.
+          const proxy = "detail" in event ? { remote: event.remoteAddress, detail: event.detail } : {};
+          const level =
+            kind === "handler-failed" ? "error" : kind === "proxy-header-missing" ? "warn" : "debug";
+          log[level]({ role, ...session, ...cause, ...proxy }, kind);
         },
       });
       servers.push(server);
@@ -56,6 +61,22 @@ export async function listenSmtp<User>(
     throw error;
   }
   return { places, stop };
+}
+
+function trustedHosts({ proxyProtocol, xclient, xforward, mailAuth }: TrustedNetworks): TrustedHosts {
+  return {
+    proxyProtocol: memberOf(proxyProtocol),
+    xclient: memberOf(xclient),
+    xforward: memberOf(xforward),
+    mailAuth: memberOf(mailAuth),
+  };
+}
+
+function memberOf(networks: readonly string[]): ((address: string) => boolean) | undefined {
+  if (networks.length === 0) return undefined;
+  const list = new NetworkList(networks);
+  // A zone is this host's name for a link.
+  return (address) => list.has(address.replace(/%.*$/, ""));
 }
 
 /** Passwords never cross a network in clear text, so a submission listener demands TLS (RFC 8314). */

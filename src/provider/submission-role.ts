@@ -14,12 +14,13 @@ export async function startSubmission(
   dkim: DkimSigners,
 ): Promise<Running> {
   const { config, log, watchers } = shared;
-  const { staple, eightBit } = config.submission;
+  const { staple, eightBit, logins } = config.submission;
   let lookup: KeyLookup | null = null;
   const handler = new SubmissionHandler({
     hostname: config.hostname,
     otherHosts: config.mx.otherHosts,
     vault,
+    logins,
     queue,
     spool,
     staple,

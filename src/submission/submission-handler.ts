@@ -1,9 +1,11 @@
+import { accountOf, type LoginNames } from "../config/index.ts";
 import { parseAddress } from "../message/index.ts";
 import { type Queue, QueueStoreError } from "../queue/index.ts";
 import { type ReceivedMessage, Reception, storageReply } from "../reception/index.ts";
 import type { KeySource } from "../signature/index.ts";
 import { type DkimSigners, type Login, noUse, signSubmission, type Vault } from "../signing/index.ts";
 import {
+  type Assertion,
   type AuthExchange,
   type DataSink,
   type Envelope,
@@ -18,7 +20,7 @@ import {
 import type { Spool } from "../spool/index.ts";
 import { queueEntries, type Submitted } from "./queue-entries.ts";
 import type { SubmissionEvent } from "./submission-event.ts";
-import { beginLogin } from "./user-login.ts";
+import { assertLogin, beginLogin } from "./user-login.ts";
 import { withinDeadline } from "./within-deadline.ts";
 
 export interface SubmissionOptions {
@@ -27,7 +29,9 @@ export interface SubmissionOptions {
   /** The operator's MX hosts: results in their names are no user's to write either. None unless given. */
   readonly otherHosts?: readonly string[];
   /** Where users log in, and where their keys are. */
-  readonly vault: Pick<Vault, "mechanisms" | "logIn">;
+  readonly vault: Pick<Vault, "mechanisms" | "logIn" | "assert">;
+  /** Who is meant by the names that trusted hosts give (XCLIENT): only addresses unless given. */
+  readonly logins?: LoginNames;
   readonly queue: Pick<Queue, "enqueue">;
   /** Where the bodies of large messages go. */
   readonly spool: Pick<Spool, "receive" | "memoryOctets">;
@@ -80,6 +84,13 @@ export class SubmissionHandler implements SmtpHandler<Login> {
     channelBinding: Uint8Array | null,
   ): AuthExchange<Login> | null {
     return beginLogin(this.#options.vault, session, mechanism, channelBinding, this.#onEvent);
+  }
+
+  /** Another mail server of the operator's has logged the user in, as Dovecot does before it relays. */
+  assert(session: SessionInfo<Login>, login: string): Promise<Assertion<Login>> {
+    const { vault, logins } = this.#options;
+    const account = accountOf(logins ?? { domain: null, exceptions: new Map() }, login);
+    return assertLogin(vault, session, account, this.#onEvent);
   }
 
   disconnect(session: SessionInfo<Login>): void {

@@ -8,7 +8,7 @@ import { type Address, parseAddress } from "../message/index.ts";
 import { type LeasedMessage, piecesOf, Queue, type QueueStore, RetrySchedule } from "../queue/index.ts";
 import { verify } from "../signature/index.ts";
 import type { DkimSigners, Login } from "../signing/index.ts";
-import { type ServerLimits, SmtpServer, type TlsMode } from "../smtp/index.ts";
+import { type ServerLimits, SmtpServer, type TlsMode, type TrustedHosts } from "../smtp/index.ts";
 import { Spool } from "../spool/index.ts";
 import { openQueueStore } from "../store/index.ts";
 import { type SubmissionEvent, SubmissionHandler } from "./index.ts";
@@ -26,6 +26,9 @@ export interface SiteOptions {
   readonly folder?: string;
   readonly dkim?: DkimSigners;
   readonly limits?: Partial<ServerLimits>;
+  /** Hosts that say whose mail they bring; and whether the vault takes this server's word for it. */
+  readonly trusted?: TrustedHosts;
+  readonly mayAssert?: boolean;
 }
 
 export const BUFFER_OCTETS = 2 << 20;
@@ -66,6 +69,7 @@ export class Site {
       spool,
       clock,
       bufferOctets: BUFFER_OCTETS,
+      logins: { domain: "someisp.test", exceptions: new Map([["root", "boss@someisp.test"]]) },
       ...(options.dkim ? { dkim: options.dkim } : {}),
       signingTimeoutMs: 10_000,
       onEvent: (event) => this.events.push(event),
@@ -76,7 +80,12 @@ export class Site {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), "vsmtp-submission-"));
     const spool = await Spool.open(join(folder, "spool"));
     const store = await openQueueStore(queuePathIn(folder), spool, { busyTimeoutMs: 10 });
-    const mode = await Mode.start(name, { clock, limit: 100, replyMs: 1500 });
+    const mode = await Mode.start(name, {
+      clock,
+      limit: 100,
+      replyMs: 1500,
+      mayAssert: options.mayAssert ?? false,
+    });
     const site = new Site(mode, clock, { folder, spool, store }, options);
     const { keyring } = site.mode;
     assert.ok((await keyring.addDomain("someisp.test")).ok);
@@ -99,6 +108,7 @@ export class Site {
         secureContext: () => createSecureContext({ cert: certificate, key: certificateKey }),
         deadlines: { authFailureDelayMs: 0 },
         limits: options.limits ?? {},
+        trusted: options.trusted ?? {},
       });
       site.#servers.push(server);
       site.ports[tlsMode] = (await server.listen({ host: "127.0.0.1", port: 0 })).port;

@@ -1,5 +1,6 @@
+import { parseAddress } from "../message/index.ts";
 import { type Login, type LoginStep, noUse, type Vault } from "../signing/index.ts";
-import { type AuthExchange, type AuthStep, reply, type SessionInfo } from "../smtp/index.ts";
+import { type Assertion, type AuthExchange, type AuthStep, reply, type SessionInfo } from "../smtp/index.ts";
 import type { SubmissionEvent } from "./submission-event.ts";
 
 /**
@@ -44,6 +45,37 @@ export function beginLogin(
       exchange.cancel();
     },
   };
+}
+
+/**
+ * Who has logged in at a host that is trusted to say so.
+ *
+ * @param account the address; null: the name that was given is nobody's
+ */
+export async function assertLogin(
+  vault: Pick<Vault, "assert">,
+  session: SessionInfo<Login>,
+  account: string | null,
+  onEvent: (event: SubmissionEvent) => void,
+): Promise<Assertion<Login>> {
+  const parsed = account === null ? null : parseAddress(account);
+  const client = session.remoteAddress;
+  const answer = parsed?.ok ? await vault.assert(parsed.address, { client, channelBinding: null }) : null;
+  const failed = answer !== null && "kind" in answer ? answer : null;
+  const login = answer === null || "kind" in answer ? null : answer;
+  onEvent({
+    kind: "login",
+    session: session.id,
+    client,
+    mechanism: "XCLIENT",
+    account: login?.accountId ?? null,
+    outcome: login !== null ? "accepted" : failed === null ? "rejected" : "unavailable",
+    cause:
+      failed?.kind === "denied" ? new Error("this server's enrolment lacks ASSERT") : (failed?.cause ?? null),
+  });
+  if (login !== null) return { kind: "accepted", user: login };
+  if (failed === null) return { kind: "refused" };
+  return { kind: "refused", reply: reply(451, "4.4.3", "Users cannot be looked up now; try again later") };
 }
 
 function authStep(step: LoginStep): AuthStep<Login> {

@@ -106,9 +106,12 @@ const verbsInClear: ReadonlySet<Command["verb"]> = new Set([
   "foreign",
 ]);
 
-/** A trusted host needs no TLS to say who it is, nor those whom it has named: no password is sent. */
-function needsNoTls<User>({ trust, asserted }: Conversation<User>, { verb }: Command): boolean {
-  return (verb === "XCLIENT" && trust.xclient) || (asserted && verb !== "AUTH");
+/**
+ * A trusted host needs no TLS to say who it is, nor those whom it has named: no password is sent. Where it could not name
+ * them, they shall hear why.
+ */
+function needsNoTls<User>({ trust, asserted, refusal }: Conversation<User>, { verb }: Command): boolean {
+  return (verb === "XCLIENT" && trust.xclient) || ((asserted || refusal !== null) && verb !== "AUTH");
 }
 
 function hello<User>(

@@ -168,7 +168,12 @@ export class Session<User> {
   /** The connection is gone. */
   closed(): void {
     this.#dialogue.gone(this.#stopping ? "shutdown" : "disconnected");
-    if (this.#introduced) this.#settings.handler.disconnect?.(this.#conversation);
+    if (this.#introduced) {
+      const disconnect = () => this.#settings.handler.disconnect?.(this.#conversation);
+      // A login that comes too late has to be ended, too.
+      if (this.#conversation.asserting === null) disconnect();
+      else void this.#conversation.asserting.then(disconnect, disconnect);
+    }
     const reason = this.#dialogue.ended ?? "disconnected";
     this.#settings.onEvent({ kind: "closed", session: this.#conversation, reason });
   }

@@ -65,12 +65,15 @@ function askWho<User>(
   handler: SmtpHandler<User>,
 ): Awaitable<Reply | null> {
   if (login === null) return null;
-  return chain(handler.assert?.(conversation, login) ?? refused, (answer) => {
+  const refusal = chain(handler.assert?.(conversation, login) ?? refused, (answer) => {
+    conversation.asserting = null;
     if (answer.kind === "refused") return answer.reply ?? unknownLogin;
     conversation.user = answer.user;
     conversation.asserted = true;
     return null;
   });
+  if (refusal instanceof Promise) conversation.asserting = refusal;
+  return refusal;
 }
 
 const refused: Assertion<never> = { kind: "refused" };
