@@ -14,7 +14,7 @@ let trees = 0;
 function problemsOf(files: Record<string, string>): string[] {
   const root = join(folder, String(trees++));
   const all = {
-    "package.json": '{ "dependencies": { "pkg": "1" }, "devDependencies": { "dev-pkg": "1" } }',
+    "package.json": '{ "name": "us", "dependencies": { "pkg": "1" }, "devDependencies": { "dev-pkg": "1" } }',
     "src/message/index.ts": "export const message = 1;",
     "src/signature/index.ts": 'import { message } from "../message/index.ts"; export const s = message;',
     "src/keyring/index.ts": "export const keyring = 1;",
@@ -122,6 +122,15 @@ test("layer: vectors are not made by the code they test", () => {
     problemsOf({ "spec/vectors/generate.ts": 'import "./a.ts";', "spec/vectors/a.ts": "" }),
     [],
   );
+});
+
+test("layer: examples use the package as others do, and it does not use itself", () => {
+  refused(
+    { "examples/a.ts": 'import "../src/index.ts";', "src/index.ts": "" },
+    /layer: examples\/ imports nothing/,
+  );
+  assert.deepEqual(problemsOf({ "examples/a.ts": 'import "us/part"; import "dev-pkg";' }), []);
+  refused({ "src/mx/index.ts": 'import "us";' }, /package: us is not under/);
 });
 
 test("entry: nobody imports past another module's entry file", () => {

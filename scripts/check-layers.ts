@@ -9,14 +9,14 @@
 // A test beside its module (*.test.ts, with test-*.ts for what tests share) may import its own module's
 // files, the entry files of all modules but programs, and what the tests of other modules share. So may test/, and
 // programs too; bench/ and scripts/ the same but for what tests share. spec/ imports nothing from src/: vectors must
-// not be made by the code they test.
+// not be made by the code they test. Neither does examples/: they import the package by its name, as whoever uses it does.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, posix } from "node:path";
 import { type Import, listImports } from "./imports.ts";
 import { type Layers, layers } from "./layers.ts";
 
-const outsideFolders = ["bench", "scripts", "spec", "test"];
+const outsideFolders = ["bench", "examples", "scripts", "spec", "test"];
 const inputAndOutput =
   /^node:(?:child_process|cluster|dgram|dns|fs|http2?|https|net|os|readline|sqlite|tls|tty|wasi|worker_threads)(?:\/|$)/;
 
@@ -32,6 +32,8 @@ interface SourceImport extends Import {
 }
 
 interface Project {
+  /** The package's own name, by which only others import it. */
+  readonly name: string | null;
   readonly table: Layers;
   readonly files: ReadonlyMap<string, SourceFile>;
   readonly dependencies: readonly string[];
@@ -73,10 +75,13 @@ function readProject(root: string, table: Layers): Project {
     return { path, module: moduleOf(path), isTest: /(?:\.test|\/test-[^/]*)\.ts$/.test(path), imports };
   });
   const packageFile = join(root, "package.json");
-  const { dependencies = {}, devDependencies = {} } = existsSync(packageFile)
-    ? JSON.parse(readFileSync(packageFile, "utf8"))
-    : {};
+  const {
+    name = null,
+    dependencies = {},
+    devDependencies = {},
+  } = existsSync(packageFile) ? JSON.parse(readFileSync(packageFile, "utf8")) : {};
   return {
+    name,
     table,
     files: new Map(files.sort((a, b) => (a.path < b.path ? -1 : 1)).map((file) => [file.path, file])),
     dependencies: Object.keys(dependencies),
@@ -107,6 +112,8 @@ function checkImport(project: Project, file: SourceFile, { specifier, target }: 
 
   if (file.path.startsWith("spec/"))
     return ["layer: spec/ imports nothing from src/, whose code its vectors test"];
+  if (file.path.startsWith("examples/"))
+    return ["layer: examples/ imports nothing from src/; import the package by its name"];
 
   const problems: string[] = [];
   const entry = project.table[imported.module]?.entry ?? `src/${imported.module}/index.ts`;
@@ -126,7 +133,9 @@ function checkPackage(project: Project, file: SourceFile, pure: boolean, specifi
   if (project.dependencies.includes(name)) return [];
   const isProduct = file.module !== null && !file.isTest;
   if (isProduct) return [`package: ${name} is not under "dependencies" in package.json`];
-  return project.devDependencies.includes(name) ? [] : [`package: ${name} is not in package.json`];
+  return name === project.name || project.devDependencies.includes(name)
+    ? []
+    : [`package: ${name} is not in package.json`];
 }
 
 function refuseDirection(table: Layers, file: SourceFile, imported: string): string | null {

@@ -31,7 +31,7 @@ async function* signed(
   written: Readable,
   envelope: Envelope,
 ): AsyncGenerator<Uint8Array> {
-  const mail = await signatory.whole(written, envelope);
+  const mail = await signatory.sign(written, envelope, "one");
   try {
     for (const copy of mail.copies) yield* copy.octets();
   } finally {

@@ -75,7 +75,7 @@ export class SigningTransport<Info = unknown> {
   async #send(mail: ComposedMail): Promise<SentCopies<Info>> {
     const { from, to } = mail.message.getEnvelope();
     const envelope = { from, to: [...to] };
-    const signed = await this.#signatory.split(mail.message.createReadStream(), envelope);
+    const signed = await this.#signatory.sign(mail.message.createReadStream(), envelope, "split");
     try {
       const outcomes = await this.#sendCopies(mail, envelope, signed);
       return { envelope, messageId: mail.message.messageId(), ...gathered(outcomes) };

@@ -27,5 +27,6 @@ export async function openLocalVault(path: string, { scram = false, tokens = nul
   const keyring = await Keyring.open({ store, masterKey, limits, scram });
   const authenticator = new Authenticator({ store, masterKey, audit, scram, tokens });
   const keys = new UserKeys({ store, masterKey, audit, limits });
-  return { store, keyring, vault: new KeyringVault({ authenticator, keys }) };
+  const access = { authenticator, keys, audit };
+  return { store, keyring, access, vault: new KeyringVault(access) };
 }
