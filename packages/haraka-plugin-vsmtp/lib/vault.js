@@ -10,7 +10,6 @@ const { openVault, RemoteVault, VaultClient } = require("vsmtp");
  * @param log notes when the vault is away, and when it is back
  */
 exports.Vault = class Vault {
-  #client;
   #vault;
 
   constructor({ vault: place, mode }, file_of, log) {
@@ -28,8 +27,7 @@ exports.Vault = class Vault {
         throw error;
       }
     };
-    this.#client = new VaultClient({ open });
-    this.#vault = new RemoteVault({ client: this.#client, mode });
+    this.#vault = new RemoteVault({ client: new VaultClient({ open }), mode });
   }
 
   /**
@@ -39,12 +37,9 @@ exports.Vault = class Vault {
    */
   async assert(address, client) {
     const login = await this.#vault.assert(address, { client, channelBinding: null });
-    // Then it is null for everybody: a mistake, that must not send everybody's mail unsigned (SUB-6).
-    if (login === null && this.#client.lastCapabilities()?.mayAssert === false) {
-      const cause = new Error("this server is enrolled without --assert");
-      return { kind: "unavailable", cause };
-    }
-    return login;
+    if (login?.kind !== "denied") return login;
+    // Nobody's login would be asserted: a mistake, that must not send everybody's mail unsigned (SUB-6).
+    return { kind: "unavailable", cause: new Error("this server is enrolled without --assert") };
   }
 
   close() {
