@@ -24,6 +24,7 @@ export const layers: Layers = {
   dns: { layer: 0, only: [] },
   config: { layer: 0, only: [] },
   dialer: { layer: 0, only: [] },
+  deadline: { layer: 0, only: [], pure: true },
   changes: { layer: 0, only: [], pure: true },
   "group-commit": { layer: 0, only: [] },
   spool: { layer: 0, only: [] },
@@ -31,8 +32,8 @@ export const layers: Layers = {
 
   signature: { layer: 1, only: ["message"], pure: true },
   "key-protocol": { layer: 1, only: ["message", "signature"] },
-  smtp: { layer: 1, only: ["message"] },
-  milter: { layer: 1, only: ["message"] },
+  smtp: { layer: 1, only: ["deadline", "message"] },
+  milter: { layer: 1, only: ["deadline", "message"] },
   "transport-security": { layer: 1, only: ["dns", "memory-file"] },
   neighbours: { layer: 1, only: ["dns", "message"] },
   sasl: { layer: 1, only: ["message"], pure: true },

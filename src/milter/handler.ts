@@ -108,7 +108,10 @@ export interface MilterOutcome {
   readonly answer: MilterAnswer;
   /** Of the header as it was written to the message. */
   readonly edits: readonly HeaderEdit[];
-  /** In place of the body, CRLF lines; not empty. Null: the body stays. */
+  /**
+   * In place of the body, CRLF lines; not empty. It is asked for octets as the mail server takes them, or not at all, and
+   * holds nothing before. Null: the body stays.
+   */
   readonly body: AsyncIterable<Uint8Array> | null;
   /** Why the mail server is to keep the message from its recipients; null: it is not. */
   readonly quarantine: string | null;

@@ -37,8 +37,6 @@ export interface MilterServerOptions {
 export type MilterEvent =
   /** A mail server was turned away: there are too many connections. */
   | { readonly kind: "refused"; readonly peer: string }
-  /** A mail server and this milter have agreed. */
-  | { readonly kind: "negotiated"; readonly peer: string; readonly version: number }
   /** What came is not the milter protocol, or breaks one of its bounds: the connection was closed. */
   | {
       readonly kind: "broken";

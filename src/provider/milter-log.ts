@@ -71,7 +71,6 @@ export class MilterLog {
 
 const LEVELS: Record<MilterEvent["kind"], "debug" | "info" | "warn" | "error"> = {
   refused: "warn",
-  negotiated: "debug",
   broken: "warn",
   abandoned: "info",
   "message-refused": "info",

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
-import { Deadline } from "../deadline.ts";
+import { Deadline } from "../../deadline/index.ts";
 import { ReplyReader, type ServerReply } from "./reply-reader.ts";
 
 /** The connection cannot be used any more: lost, silent past a deadline, or no SMTP. Internal to the client. */

@@ -1,4 +1,4 @@
-import { Deadline } from "../deadline.ts";
+import { Deadline } from "../../deadline/index.ts";
 import { formatReply, type Reply, reply } from "../reply.ts";
 import { Conversation, type Endpoints } from "./conversation.ts";
 import type { AbortReason, Awaitable } from "./handler.ts";

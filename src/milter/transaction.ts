@@ -1,0 +1,57 @@
+import type {
+  Macros,
+  MilterAnswer,
+  MilterConnection,
+  MilterMessage,
+  MilterPath,
+  MilterTransaction,
+} from "./handler.ts";
+import type { HeaderRecord } from "./header-record.ts";
+
+/** From MAIL to the message's end. Handlers see the envelope of it, and the same object all the time. */
+export class Transaction implements MilterTransaction {
+  readonly connection: MilterConnection;
+  readonly sender: MilterPath;
+  readonly recipients: MilterPath[] = [];
+  readonly macros: Macros;
+  /** A recipient was left out for want of room. */
+  isFull = false;
+  /** What is answered to all that comes, since nobody looks at the message any more. */
+  verdict: MilterAnswer | null = null;
+  /** The content has begun, and this is its header as far as it has come. */
+  header: HeaderRecord | null = null;
+  /** The header is over. */
+  inBody = false;
+  /** Takes the content; null before, and behind a verdict. */
+  message: MilterMessage | null = null;
+
+  constructor(connection: MilterConnection, sender: MilterPath, macros: Macros) {
+    this.connection = connection;
+    this.sender = sender;
+    this.macros = macros;
+  }
+
+  /** Content is coming, and comes without waiting for the mail server's client. */
+  get inContent(): boolean {
+    return this.header !== null && (this.inBody || this.header.length > 0);
+  }
+
+  /** The message is not looked at any more; whoever takes it forgets it. */
+  decide(verdict: MilterAnswer): void {
+    this.verdict = verdict;
+    this.abort();
+  }
+
+  /** A client who was refused at DATA goes on with more recipients, or with another DATA. */
+  reopen(): void {
+    if (this.message !== null || this.verdict?.kind !== "refuse") return;
+    this.verdict = null;
+    this.header = null;
+  }
+
+  /** The message will not be completed. */
+  abort(): void {
+    this.message?.abort();
+    this.message = null;
+  }
+}
