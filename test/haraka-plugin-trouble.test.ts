@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HarakaSite } from "./support/haraka-site.ts";
+import { HarakaSite, password } from "./support/haraka-site.ts";
 import { missingHaraka } from "./support/peers/haraka-program.ts";
 
 // What a real Haraka with the plugin does when the vault, the disk or the settings are not as they should be, and what it
@@ -86,6 +86,41 @@ test("a server that may not assert users is no reason to send their mail unsigne
   });
 });
 
+test("users log in at the vault, and no right to assert anybody is needed", { skip }, async () => {
+  const options = {
+    ini: `auth=true\nvault=unix:${site.socket("powerless")}\n`,
+    plugins: "tls\nvsmtp\nroutes\n",
+  };
+  await withHaraka(site.startSubmission(options), async (log, folder) => {
+    for (const user of ["allice", allice]) {
+      await submit(["x@sink.test"], { user });
+      assert.match(await arrived("x@sink.test"), /^VSMTP-Signature: .*i=allice@someisp\.test;/m);
+    }
+    await assert.rejects(
+      submit(["x@sink.test"], { user: "carol" }),
+      /550 5\.7\.1 allice@someisp\.test in From/,
+    );
+    await assert.rejects(submit(["x@sink.test"], { user: "stranger" }), /535 5\.7\.8/);
+    await assert.rejects(
+      submit(["x@sink.test"], { user: "suspended" }),
+      /550 5\.7\.1 This account is suspended/,
+    );
+    const kept = site.keepClient();
+    const hi = { octets: Buffer.from(unsigned), from: allice, to: ["x@sink.test"] };
+    await kept.send(hi);
+    await arrived("x@sink.test");
+    await site.stopVault();
+    await assert.rejects(submit(["x@sink.test"]), /454 4\.7\.0 Nobody can log in now/);
+    await site.startVault();
+    await site.socketIsThere("powerless");
+    await sleep(2500);
+    await assert.rejects(kept.send(hi), /421 4\.7\.0 Your login has ended/);
+    await nothingCameFor("x@sink.test");
+    kept.close();
+    assert.ok(!log().includes(password) && existsSync(folder));
+  });
+});
+
 test("a vault that hangs: 451 before Haraka itself gives up", { skip }, async () => {
   const sockets = new Set<{ destroy(): void }>();
   const hanging = createServer((socket) => void sockets.add(socket.on("error", () => {})));
@@ -93,8 +128,13 @@ test("a vault that hangs: 451 before Haraka itself gives up", { skip }, async ()
   await new Promise<void>((resolve) => hanging.listen(path, resolve));
   const options = { ini: `vault=unix:${path}\n`, config: { "vsmtp.timeout": "3\n" } };
   await withHaraka(site.startSubmission(options), async (log) => {
+    const leaving = site.keepClient();
+    leaving.send({ octets: Buffer.from(unsigned), from: allice, to: ["x@sink.test"] }).catch(() => {});
+    await sleep(1000);
+    leaving.close();
     await assert.rejects(submit(["x@sink.test"]), /451 4\.4\.3 /);
     assert.match(log(), /\[vsmtp\] signing took too long/);
+    assert.doesNotMatch(log(), /CRIT/);
     assert.doesNotMatch(log(), /timed out on hook/);
   });
   for (const socket of sockets) socket.destroy();
@@ -117,7 +157,8 @@ test("where another plugin queues there is one copy: bound to those whom To and 
   skip,
 }, async () => {
   const options = {
-    ini: "unknown_users=reject\n[relays]\n127.0.0.1=carol@someisp.test\n[logins]\nstranger=carol@someisp.test\n",
+    // A vault elsewhere, that lends keys.
+    ini: `vault=127.0.0.1:${site.ports.vault}\nca_file=ca.pem\ncertificate=far.crt\nkey=far.key\nserver_spki=${site.vaultSpki}\nmode=getkey\nunknown_users=reject\n[relays]\n127.0.0.1=carol@someisp.test\n[logins]\nstranger=carol@someisp.test\n`,
     plugins: "tls\nauth/flat_file\nvsmtp\nroutes\nqueue/smtp_forward\n",
     config: { "smtp_forward.ini": `enable_outbound=true\nhost=127.0.0.1\nport=${site.sink.port}\n` },
   };

@@ -177,7 +177,7 @@ test("only the user's own address is signed for, and each refusal says why (SUB-
   });
 });
 
-test("30 MiB go through, in plain text to two domains and in 8 bits, from Haraka's spool on the disk", {
+test("27 MiB to two domains, and 5 MiB in 8 bits, go through Haraka's spool on the disk", {
   skip,
 }, async () => {
   await withLogs(async () => {
@@ -185,13 +185,13 @@ test("30 MiB go through, in plain text to two domains and in 8 bits, from Haraka
     const head = (type: string) =>
       `From: ${allice}\r\nTo: large@dest.test, large@other.test\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: ${type}\r\n\r\n`;
     const to = ["large@dest.test", "large@other.test"];
-    const plain = `${line}\r\n.${line}\r\n`.repeat(235_000);
+    const plain = `${line}\r\n.${line}\r\n`.repeat(210_000);
     await site.submit({ octets: Buffer.from(head("7bit") + plain), from: allice, to });
     for (const text of (await arrived(to)).values()) {
       assert.match(text.slice(0, 5000), passed);
       assert.ok(text.endsWith(`\r\n\r\n${plain}`));
     }
-    const eightBit = `Grüße ${line}\r\n`.repeat(400_000);
+    const eightBit = `Grüße ${line}\r\n`.repeat(70_000);
     await site.submit({ octets: Buffer.from(head("8bit") + eightBit), from: allice, to });
     for (const text of (await arrived(to)).values()) {
       assert.match(text.slice(0, 5000), passed);

@@ -5,6 +5,7 @@ const os = require("node:os");
 const path = require("node:path");
 const constants = require("haraka-constants");
 const answer = require("./lib/answer");
+const { take_logins } = require("./lib/auth");
 const { copy_of, queue_copies } = require("./lib/copies");
 const { set_header } = require("./lib/kept-message");
 const settings = require("./lib/settings");
@@ -31,10 +32,13 @@ exports.register = function () {
     // Before DKIM, whose signature then covers ours, and before whoever queues.
     this.register_hook("queue_outbound", "queue_signed", -50);
     this.register_hook("disconnect", "end_logins");
+    if (this.cfg.sign.auth) take_logins(this);
   }
   if (this.cfg.verify.enabled) {
     const failed = (error) => this.logerror(`SPF, DKIM, DMARC or ARC: ${error.message}`);
     this.border = open_border(this.cfg, world, this.get_host_name(), failed);
+    // Then each message hears of it; here nobody waits.
+    this.border.catch(failed);
     this.register_hook("capabilities", "announce");
     this.register_hook("data_post", "verify");
     this.register_hook("queue", "discard", -50);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, X509Certificate } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createTransport } from "nodemailer";
 import { DnsServer } from "../../src/dns/index.ts";
-import { type Authority, createAuthority } from "./certificates.ts";
+import { type Authority, type Certificate, createAuthority } from "./certificates.ts";
 import { freePorts } from "./free-ports.ts";
 import { MailSink } from "./mail-sink.ts";
 import { harakaConfig, startHarakaProgram } from "./peers/haraka-program.ts";
@@ -49,18 +50,22 @@ export class HarakaSite {
     readonly submission: number;
     readonly mx: number;
     readonly key: number;
+    readonly vault: number;
   };
   readonly #authority: Authority;
   readonly folder = mkdtempSync(join(tmpdir(), "vsmtp-haraka-site-"));
   readonly #vsmtp: string;
   #dnsPort = 0;
   #provider: ProviderHere | null = null;
+  /** By which a Haraka elsewhere is known to the vault. */
+  readonly #far: Certificate;
   readonly #harakas: Haraka[] = [];
 
-  private constructor(authority: Authority, ports: readonly number[]) {
+  private constructor(authority: Authority, far: Certificate, ports: readonly number[]) {
     this.#authority = authority;
-    const [plain = 0, submission = 0, mx = 0, key = 0] = ports;
-    this.ports = { plain, submission, mx, key };
+    this.#far = far;
+    const [plain = 0, submission = 0, mx = 0, key = 0, vault = 0] = ports;
+    this.ports = { plain, submission, mx, key, vault };
     // The package "vsmtp" as if it were installed: types are stripped outside of node_modules only.
     this.#vsmtp = join(this.folder, "vsmtp");
     mkdirSync(this.#vsmtp);
@@ -73,8 +78,8 @@ export class HarakaSite {
   }
 
   static async start(): Promise<HarakaSite> {
-    const [authority, ports] = await Promise.all([createAuthority(), freePorts(4)]);
-    const site = new HarakaSite(authority, ports);
+    const [authority, ports] = await Promise.all([createAuthority(), freePorts(5)]);
+    const site = new HarakaSite(authority, await authority.issue(["far.test"]), ports);
     site.#dnsPort = (await site.dns.listen(0, "127.0.0.1")).port;
     site.dns.set("someisp.test", { MX: [[10, "mx.someisp.test"]] });
     site.dns.set("mx.someisp.test", { A: ["127.0.0.1"] });
@@ -84,17 +89,24 @@ export class HarakaSite {
     const { keyring } = site.vault;
     assert.ok((await keyring.addDomain("someisp.test")).ok);
     for (const name of ["allice", "carol", "suspended"]) {
-      const made = await keyring.addAccount({ address: `${name}@someisp.test` });
+      const made = await keyring.addAccount({ address: `${name}@someisp.test`, password });
       assert.ok(made.ok && (name !== "suspended" || (await keyring.suspend(made.account.id)).ok));
     }
-    const proof = { kind: "unix-socket", user: userInfo().username, group: null } as const;
-    for (const [name, mayAssert] of [
-      ["haraka", true],
-      ["powerless", false],
+    const local = { kind: "unix-socket", user: userInfo().username, group: null } as const;
+    const far = { kind: "certificate", spkiSha256: spkiOf(site.#far.cert) } as const;
+    for (const [name, proof, mayAssert] of [
+      ["haraka", local, true],
+      ["powerless", local, false],
+      ["far", far, true],
     ] as const) {
-      assert.ok(
-        (await keyring.enrol({ name, proof, scope: ["*"], modes: ["sign", "getkey"], mayAssert })).ok,
-      );
+      const enrolled = await keyring.enrol({
+        name,
+        proof,
+        scope: ["*"],
+        modes: ["sign", "getkey"],
+        mayAssert,
+      });
+      assert.ok(enrolled.ok);
     }
     return site;
   }
@@ -106,7 +118,7 @@ export class HarakaSite {
 recipients_per_period = 1_000_000
 new_account_recipients = 1_000_000
 [vault]
-listen = []
+listen = ["127.0.0.1:${this.ports.vault}"]
 socket_directory = "${join(this.folder, "run")}"
 [key_server]
 listen = ["127.0.0.1:${this.ports.key}"]
@@ -126,6 +138,11 @@ listen = ["127.0.0.1:${this.ports.key}"]
   async stopVault(): Promise<void> {
     await this.#provider?.end();
     this.#provider = null;
+  }
+
+  /** By which the vault is known; another one after each start. */
+  get vaultSpki(): string {
+    return spkiOf(readFileSync(join(this.folder, "vault", "cert.pem"), "utf8"));
   }
 
   socket(name: string): string {
@@ -160,6 +177,8 @@ listen = ["127.0.0.1:${this.ports.key}"]
       "tls.ini": `key=key.pem\ncert=cert.pem\nno_starttls_ports[]=${plain}\n`,
       "key.pem": key,
       "cert.pem": cert,
+      "far.crt": this.#far.cert,
+      "far.key": this.#far.key,
       "outbound.ini": "local_mx_ok=true\nenable_tls=false\n",
       "routes.json": JSON.stringify({ nextHops }),
       "vsmtp.ini": `[sign]\nenabled=true\nvault=unix:${this.socket("haraka")}\nlogin_domain=someisp.test\n${options.ini ?? ""}\n[network]\n${this.#network}`,
@@ -259,4 +278,10 @@ listen = ["127.0.0.1:${this.ports.key}"]
     await this.sink.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** SHA-256 (hex) of a certificate's public key. */
+function spkiOf(pem: string): string {
+  const spki = new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(spki).digest("hex");
 }

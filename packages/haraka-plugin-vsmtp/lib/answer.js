@@ -19,6 +19,12 @@ exports.not_signed_now = exports.refuse({
   text: "The message cannot be signed now, so it is not sent; try again later",
 });
 
+exports.log_in_again = exports.refuse({
+  code: 421,
+  enhanced: "4.7.0",
+  text: "Your login has ended; connect and log in again",
+});
+
 exports.not_read_now = exports.refuse({
   code: 451,
   enhanced: "4.3.0",

@@ -4,9 +4,22 @@ const { addressText } = require("vsmtp");
 exports.Logins = class Logins {
   #vault;
   #by_connection = new WeakMap();
+  /** Of those who have logged in at the vault themselves. */
+  #own = new WeakMap();
 
   constructor(vault) {
     this.#vault = vault;
+  }
+
+  /** Keeps the login of a client who has shown his password to the vault; a later one takes its place. */
+  keep(connection, login) {
+    this.#own.get(connection)?.end();
+    this.#own.set(connection, login);
+  }
+
+  /** Null: Haraka says who it is, if anybody does. */
+  own(connection) {
+    return this.#own.get(connection) ?? null;
   }
 
   /** As `Vault.assert`. */
@@ -31,5 +44,7 @@ exports.Logins = class Logins {
   end(connection) {
     for (const login of this.#by_connection.get(connection)?.values() ?? []) login.end();
     this.#by_connection.delete(connection);
+    this.#own.get(connection)?.end();
+    this.#own.delete(connection);
   }
 };

@@ -5,6 +5,7 @@ const { addressText, canonicalAddress, NetworkList, parseAddress, readPolicy } =
 
 exports.booleans = [
   "-sign.enabled",
+  "-sign.auth",
   "+sign.seven_bit",
   "+sign.staple",
   "+verify.enabled",
@@ -17,7 +18,7 @@ exports.booleans = [
 const known = {
   main: [],
   sign: [
-    ...["enabled", "vault", "certificate", "key", "ca_file", "server_spki", "mode", "login_domain"],
+    ...["enabled", "auth", "vault", "certificate", "key", "ca_file", "server_spki", "mode", "login_domain"],
     ...["unknown_users", "copies", "seven_bit", "staple"],
   ],
   logins: null,
@@ -42,6 +43,7 @@ exports.read = (ini, timeout_s) => {
   const settings = {
     sign: {
       enabled: sign.enabled,
+      auth: sign.auth,
       vault: sign.enabled ? read_vault(sign, problem) : null,
       mode: one_of(sign.mode, ["sign", "getkey"], "sign.mode", problem),
       login_domain: sign.login_domain ? String(sign.login_domain) : null,

@@ -1,7 +1,7 @@
 // Outgoing mail: whose it is, and signed copies of it.
 
 const { receivedFrom, signSubmission } = require("vsmtp");
-const { header_too_large, not_signed_now, refuse } = require("./answer");
+const { header_too_large, log_in_again, not_signed_now, refuse } = require("./answer");
 const { BodyWriter } = require("./body-writer");
 const { KeptMessage, lines_of } = require("./kept-message");
 const { account_of } = require("./settings");
@@ -27,26 +27,31 @@ class Signed {
 /**
  * Signs what a connection's transaction holds, and changes nothing of it.
  *
- * @returns `signed`, or what to give to next(), with why for results and log
+ * @returns `signed`; or `answer`, what to give to next(), with why for results and log
  */
 exports.sign_message = async (plugin, connection) => {
-  const { cfg } = plugin;
-  const { transaction, remote } = connection;
+  const own = plugin.logins.own(connection);
+  if (own === null) return sign_asserted(plugin, connection);
+  const outcome = await sign_as(plugin, connection, own);
+  return outcome.ended === true ? { ...outcome, answer: log_in_again } : outcome;
+};
+
+async function sign_asserted(plugin, connection) {
+  const { cfg, logins } = plugin;
   const user = connection.notes.auth_user;
-  const account = account_of(cfg, user, remote.ip);
+  const account = account_of(cfg, user, connection.remote.ip);
   if (account === null && !user) return { skip: "nobody logged in", answer: [] };
-  const login = account === null ? null : await plugin.logins.of(connection, account.address);
+  const login = account === null ? null : await logins.of(connection, account.address);
   if (login === null) return unknown(cfg, account?.name ?? user);
   if ("kind" in login) return { err: login.cause, answer: not_signed_now };
-  const outcome = await within(plugin, connection, transaction, login);
+  const outcome = await sign_as(plugin, connection, login);
   if (outcome.ended !== true) return outcome;
-  // The vault was started anew, or forgot who had not been heard of for long.
-  plugin.logins.forget(connection, account.address);
-  const again = await plugin.logins.of(connection, account.address);
-  if (again === null || "kind" in again)
-    return { err: again?.cause ?? "the account is gone", answer: not_signed_now };
-  return within(plugin, connection, transaction, again);
-};
+  // The vault was started anew, or had not heard of this login for long.
+  logins.forget(connection, account.address);
+  const again = await logins.of(connection, account.address);
+  if (again === null) return unknown(cfg, account.name);
+  return "kind" in again ? { err: again.cause, answer: not_signed_now } : sign_as(plugin, connection, again);
+}
 
 function unknown({ sign }, name) {
   if (sign.unknown_users === "accept") return { skip: `the vault knows no account of ${name}`, answer: [] };
@@ -54,7 +59,8 @@ function unknown({ sign }, name) {
   return { fail: text, answer: refuse({ code: 550, enhanced: "5.7.1", text }) };
 }
 
-async function within(plugin, connection, transaction, login) {
+async function sign_as(plugin, connection, login) {
+  const { transaction } = connection;
   let writer = null;
   const kept = new KeptMessage(transaction.message_stream);
   if (kept.header_too_large) return { fail: "its header is larger than 1 MiB", answer: header_too_large };

@@ -42,6 +42,13 @@ exports.Vault = class Vault {
     return { kind: "unavailable", cause: new Error("this server is enrolled without --assert") };
   }
 
+  /** As whom somebody logs in with a password: a step of SASL, `accepted` with a login among others. */
+  async log_in(user, password, client) {
+    const exchange = this.#vault.logIn("PLAIN", { client, channelBinding: null });
+    if (exchange === null) return { kind: "unavailable", cause: new Error("the vault takes no passwords") };
+    return exchange.respond(Buffer.from(`\0${user}\0${password}`));
+  }
+
   close() {
     return this.#vault.close();
   }
