@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -128,6 +128,17 @@ test("a transport says whose copy was not taken, and fails where none was", asyn
   );
 });
 
+test("a transport verifies as its next one does, and sends nothing to nobody", async () => {
+  const transporter = signingTransport();
+  assert.equal(await transporter.verify(), true);
+  await new Promise<void>((resolve, reject) =>
+    transporter.verify((error) => (error ? reject(error) : resolve())),
+  );
+  const nowhere = createTransport(new SigningTransport(createTransport("smtp://127.0.0.1:1"), { login }));
+  await assert.rejects(nowhere.verify(), /ECONNREFUSED/);
+  await assert.rejects(transporter.sendMail({ ...mail, to: [] }), /No recipients defined/);
+});
+
 test("SUB-1, SUB-6 what cannot be signed is not sent: the sender hears why, and whether to try again", async () => {
   const refusals: [Partial<SigningOptions>, object, number, RegExp][] = [
     [{}, { from: "boss@someisp.tld" }, 550, /boss@someisp\.tld in From is neither your address/],
@@ -237,6 +248,9 @@ test("large messages go through files, in little memory, and a broken one leaves
   const watching = setInterval(() => {
     most = Math.max(most, process.memoryUsage().arrayBuffers - before);
   }, 5);
+  const left = join(folder, "0f8fad5b-d9cb-469f-a165-70867728950e");
+  writeFileSync(left, "of a process that died");
+  utimesSync(left, 1, 1);
   const nowhere = createTransport({ streamTransport: true, buffer: false });
   nowhere.use("stream", signing({ login, folder }));
   const { message } = await nowhere.sendMail({ ...mail, ...attach(content(40 << 20)) });

@@ -26,6 +26,8 @@ interface Storage {
   readonly reception: Reception;
 }
 
+/** What lies in the folder for so long is of a process that died. */
+const LEFT_BEHIND_MS = 86_400_000;
 const taken = reply(250, "2.0.0", "signed");
 
 /** Signs what nodemailer has composed, as a submission server signs what it takes. */
@@ -82,7 +84,10 @@ export class Signatory {
 
   async #openStorage(): Promise<Storage> {
     const { folder, memoryOctets } = this.#options;
-    const spool = folder === undefined ? memorySpool : await Spool.open(folder, { durable: false });
+    if (folder === undefined)
+      return { spool: memorySpool, reception: new Reception({ spool: memorySpool, memoryOctets }) };
+    const spool = await Spool.open(folder, { durable: false });
+    await spool.sweep(async () => new Set(), LEFT_BEHIND_MS);
     return { spool, reception: new Reception({ spool, memoryOctets }) };
   }
 }

@@ -64,8 +64,15 @@ export class SigningTransport<Info = unknown> {
     );
   }
 
-  verify(): unknown {
-    return this.#next.verify?.();
+  /** Whether the next transporter could send now. */
+  verify(callback?: (error: Error | null, success: true) => void): unknown {
+    const verified = (async () => (await this.#next.verify?.()) ?? true)();
+    if (callback === undefined) return verified;
+    verified.then(
+      () => callback(null, true),
+      (error) => (callback as (error: Error) => void)(error),
+    );
+    return undefined;
   }
 
   close(): void {
@@ -75,6 +82,7 @@ export class SigningTransport<Info = unknown> {
   async #send(mail: ComposedMail): Promise<SentCopies<Info>> {
     const { from, to } = mail.message.getEnvelope();
     const envelope = { from, to: [...to] };
+    if (to.length === 0) throw Object.assign(new Error("No recipients defined"), { code: "EENVELOPE" });
     const signed = await this.#signatory.sign(mail.message.createReadStream(), envelope, "split");
     try {
       const outcomes = await this.#sendCopies(mail, envelope, signed);
