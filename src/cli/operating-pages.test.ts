@@ -12,6 +12,7 @@ const pages = [
   "docs/sending.md",
   "docs/receiving.md",
   "docs/incidents.md",
+  "docs/milter.md",
 ].map((name) => ({
   name,
   text: readFileSync(join(root, name), "utf8"),
