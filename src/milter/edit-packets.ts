@@ -6,8 +6,15 @@ import { answer, answerOctets } from "./protocol.ts";
 const space = 32;
 
 /**
+ * Fields that Sendmail fills in behind all milters where a message has none. It does so beside an inserted one too; only one
+ * that is added takes the place of its own (milter_addheader in its milter.c). Where that one stands, nobody minds.
+ */
+const filledIn = new Set(["date", "message-id"]);
+
+/**
  * The packets that carry out edits of a header. Fields are changed from the last to the first: so counts of others stay
- * right, however the mail server counts what is gone. What is new goes to the very top, above its own Received field too.
+ * right, however the mail server counts what is gone. What is new goes to the very top, above its own Received field too,
+ * but for Date and Message-ID.
  *
  * @param leadingSpace whether the mail server takes values as they stand behind the colon, or adds a space
  * @throws RangeError where an edit cannot be carried out
@@ -24,8 +31,14 @@ export function editPackets(
   for (const edit of edits) {
     if (edit.kind === "prepend") {
       for (const [name, value] of wholeFields(edit.octets).reverse()) {
+        const field = [ended(name), wireValue(value, leadingSpace)];
+        const isFilledIn = filledIn.has(name.toString("latin1").toLowerCase());
         inserts.push(
-          checked(packet(answer.insertHeader, number(0), ended(name), wireValue(value, leadingSpace))),
+          checked(
+            isFilledIn
+              ? packet(answer.addHeader, ...field)
+              : packet(answer.insertHeader, number(0), ...field),
+          ),
         );
       }
       continue;

@@ -30,6 +30,7 @@ export const answer = {
   replaceBody: "b",
   continue: "c",
   discard: "d",
+  addHeader: "h",
   insertHeader: "i",
   changeHeader: "m",
   progress: "p",

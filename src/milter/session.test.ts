@@ -272,7 +272,7 @@ test("an outcome: edits from the last to the first, new fields above all, a new 
         answer: { kind: "accept" },
         edits: [
           { kind: "remove", field: first },
-          { kind: "prepend", octets: Buffer.from("Lower: 1\r\nLowest: 2\r\n\tfolded\r\n") },
+          { kind: "prepend", octets: Buffer.from("Lower: 1\r\nDATE: now\r\nLowest: 2\r\n\tfolded\r\n") },
           { kind: "replace", field: subject, value: Buffer.from(" [x] hello\r\n there\r\n") },
           { kind: "remove", field: third },
           { kind: "replace", field: second, value: Buffer.from("\r\n") },
@@ -312,6 +312,7 @@ test("an outcome: edits from the last to the first, new fields above all, a new 
       ["m", `\0\0\0\x01Subject\0${space}[x] hello\n there\0`],
       ["m", "\0\0\0\x01x-A\0\0"],
       ["i", `\0\0\0\0Lowest\0${space}2\n\tfolded\0`],
+      ["h", `DATE\0${space}now\0`], // Sendmail has one of its own, else
       ["i", `\0\0\0\0Lower\0${space}1\0`],
       ["i", "\0\0\0\0Top\0" + "3\0"],
       ["q", "because of ?\0"],
