@@ -30,10 +30,13 @@ export async function openBorder(hostname: string, keys: KeyLookup, dns: Resolve
  */
 export async function takeMessage(border: Border, read: () => AsyncIterable<Uint8Array>, arrival: Arrival) {
   const message = await receivedFrom(read);
+  const { header, fault } = message.scanned;
+  if (fault?.kind === "header-too-large") {
+    return { refused: { code: 552, enhanced: "5.3.4", text: "The header is larger than 1 MiB" } };
+  }
   const judged = await border.judge(message, arrival);
   const decision = border.decide(message.scanned, arrival, judged, forAllDomains, false);
   if (decision.reply !== null) return { refused: decision.reply };
-  const { header } = message.scanned;
   const ours = { kind: "prepend", octets: border.fields(judged, decision) } as const;
   return { action: decision.action, header: applyEdits(header, [...border.edits(header, decision), ours]) };
 }
