@@ -62,6 +62,7 @@ export const layers: Layers = {
 
   mx: { layer: 5, neverLoads: privateKeys },
   filter: { layer: 5, neverLoads: ["keyring", "store", "vault"] },
+  proxy: { layer: 5, neverLoads: ["keyring", "store", "vault"] },
 
   // What the package "vsmtp" offers to other programs.
   library: { layer: 6, entry: "src/index.ts" },

@@ -3,6 +3,7 @@ import { buildDomain } from "./build-domain.ts";
 import { buildMilter } from "./build-milter.ts";
 import { buildNextHop } from "./build-next-hop.ts";
 import { buildPolicy, checkNeighbours } from "./build-policy.ts";
+import { buildProxies } from "./build-proxies.ts";
 import { buildReports } from "./build-reports.ts";
 import type {
   Config,
@@ -106,6 +107,7 @@ export function buildConfig(settings: Settings, folder: string, report: Report):
       },
     },
     milter: buildMilter(settings.milter, folder, report),
+    proxies: buildProxies(settings, folder, listeners, report),
     domains: settings.domains.map((_, index) =>
       buildDomain(settings, index, { folder, dataDirectory }, report),
     ),

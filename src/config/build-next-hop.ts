@@ -4,7 +4,8 @@ import { resolveFile } from "./resolve-file.ts";
 import type { Settings } from "./schema.ts";
 import type { SettingPath } from "./toml-lines.ts";
 
-type WrittenHop = Settings["routes"][string];
+type WrittenHop = Omit<Settings["routes"][string], "lmtp"> &
+  Partial<Pick<Settings["routes"][string], "lmtp">>;
 
 /**
  * Completes where mail goes on to. What cannot be meant is reported.

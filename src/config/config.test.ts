@@ -94,6 +94,7 @@ test("the least configuration gets every default", () => {
       clients: [],
       progressMs: 10_000,
     },
+    proxies: [],
     domains: [
       {
         name: "dest.test",
@@ -454,7 +455,7 @@ test("the example file is accepted, and so is each of its settings that are comm
 test("the defaults that the example file shows are the defaults", () => {
   const shown = (text: string) => {
     // Left out: what has no default, where the file shows an example.
-    const { routes, domains, policy, network, keyServer, submission, vault, milter, ...rest } =
+    const { routes, domains, policy, network, keyServer, submission, vault, milter, proxies, ...rest } =
       accepted(text);
     return {
       ...rest,

@@ -1,8 +1,10 @@
 import type { HostedDomain } from "./hosted-domain.ts";
+import type { Listener, SmtpListener, TlsFiles } from "./listener.ts";
 import type { LoginNames } from "./login-names.ts";
 import type { MilterSettings } from "./milter-settings.ts";
 import type { NextHop, SecretSource } from "./next-hop.ts";
 import type { PolicySettings } from "./policy-settings.ts";
+import type { ProxySettings } from "./proxy-settings.ts";
 import type {
   KeyLookupSettings,
   MailLogSettings,
@@ -12,7 +14,7 @@ import type {
 import type { ReportSettings } from "./report-settings.ts";
 
 /** What `vsmtp serve` runs in one process. */
-export type Role = "submission" | "mx" | "key-server" | "vault" | "delivery" | "milter";
+export type Role = "submission" | "mx" | "key-server" | "vault" | "delivery" | "milter" | "proxy";
 
 /** The settings of `vsmtp serve`, checked and complete. Paths are absolute, names canonical. */
 export interface Config {
@@ -64,6 +66,7 @@ export interface Config {
     readonly limits: KeyServerLimits;
   };
   readonly milter: MilterSettings;
+  readonly proxies: readonly ProxySettings[];
   /** Domains whose mail this host receives. */
   readonly domains: readonly HostedDomain[];
   /** Where mail for other domains goes instead of to their MX hosts. */
@@ -181,35 +184,6 @@ export interface RemoteVaultSettings {
       };
   /** Keys stay in the vault (SIGN), or are lent to this process (GETKEY). */
   readonly mode: "sign" | "getkey";
-}
-
-export interface Listener {
-  /** An IP address, or null for all interfaces. */
-  readonly address: string | null;
-  /** 0 for any free port. */
-  readonly port: number;
-  /** PEM files; null only where the listener has no TLS. */
-  readonly tlsFiles: TlsFiles | null;
-}
-
-export interface SmtpListener extends Listener {
-  readonly tls: "implicit" | "starttls" | "plain";
-  readonly trusted: TrustedNetworks;
-}
-
-/** Networks, as `192.0.2.0/24`, of hosts that may say whose mail they bring. */
-export interface TrustedNetworks {
-  /** By a PROXY header, which is required of them. */
-  readonly proxyProtocol: readonly string[];
-  readonly xclient: readonly string[];
-  readonly xforward: readonly string[];
-  /** By AUTH of MAIL (RFC 4954 §5). */
-  readonly mailAuth: readonly string[];
-}
-
-export interface TlsFiles {
-  readonly certificate: string;
-  readonly key: string;
 }
 
 export interface Route {

@@ -6,20 +6,17 @@ export type {
   DkimSettings,
   HostAndPort,
   Limits,
-  Listener,
   NetworkSettings,
   RemoteVaultSettings,
   Role,
   Route,
-  SmtpListener,
   StoreSettings,
   StoreSource,
-  TlsFiles,
   TokenSettings,
-  TrustedNetworks,
 } from "./config.ts";
 export { type Expansion, findExpansion } from "./find-expansion.ts";
 export type { Forward, HostedDomain, Mailboxes, MailingList } from "./hosted-domain.ts";
+export type { Listener, SmtpListener, TlsFiles, TrustedNetworks } from "./listener.ts";
 export { type ConfigResult, loadConfig } from "./load-config.ts";
 export { accountOf, type LoginNames } from "./login-names.ts";
 export type { MilterSettings } from "./milter-settings.ts";
@@ -33,6 +30,7 @@ export {
   type TrustedSource,
 } from "./policy-settings.ts";
 export { formatProblem, type Problem } from "./problems.ts";
+export type { ProxySettings } from "./proxy-settings.ts";
 export { type PolicyResult, readPolicy } from "./read-policy.ts";
 export type { QuarantineSettings } from "./receiving-settings.ts";
 export type { ReportSettings } from "./report-settings.ts";

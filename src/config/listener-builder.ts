@@ -1,11 +1,15 @@
 import { resolve } from "node:path";
-import type { Listener, Role, SmtpListener, TlsFiles, TrustedNetworks } from "./config.ts";
+import type { Role } from "./config.ts";
+import type { Listener, SmtpListener, TlsFiles, TrustedNetworks } from "./listener.ts";
 import { formatPath, type Report } from "./problems.ts";
 import type { Settings } from "./schema.ts";
 import type { SettingPath } from "./toml-lines.ts";
 
 type WrittenTlsFiles = Settings["tls"];
-type WrittenListener = Settings["submission"]["listen"][number] | Settings["mx"]["listen"][number];
+type WrittenListener =
+  | Settings["submission"]["listen"][number]
+  | Settings["mx"]["listen"][number]
+  | Settings["proxy"][number]["listen"][number];
 
 /** Completes the listeners of all roles; reports two at one place and those that lack a certificate. */
 export class ListenerBuilder {

@@ -122,11 +122,11 @@ test("each mistake is told with its line, what is wrong and the fix", () => {
     // types and values
     [
       least.replace('"delivery"', "7"),
-      '1: roles[3] must be "submission", "mx", "key-server", "vault", "delivery" or "milter", not 7',
+      '1: roles[3] must be "submission", "mx", "key-server", "vault", "delivery", "milter" or "proxy", not 7',
     ],
     [
       least.replace("delivery", "deliver"),
-      '1: roles[3] must be "submission", "mx", "key-server", "vault", "delivery" or "milter", not "deliver"; did you mean "delivery"?',
+      '1: roles[3] must be "submission", "mx", "key-server", "vault", "delivery", "milter" or "proxy", not "deliver"; did you mean "delivery"?',
     ],
     [least.replace(/\[".*"\]/, "[]"), "1: roles must be a list of at least one, not an empty list"],
     [least.replace('"MX1.Bücher.example"', "1979-05-27"), "2: hostname must be a text in quotes, not a date"],
@@ -426,6 +426,7 @@ test("any values at all under the known names are judged without an exception", 
     "mx",
     "key_server",
     "milter",
+    "proxy",
     "domains",
     "routes",
     "policy",

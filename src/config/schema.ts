@@ -1,9 +1,10 @@
 import * as z from "zod";
+import { listeners, tlsFiles } from "./listener-schema.ts";
 import { loginNames, milter } from "./milter-schema.ts";
 import { domainPolicy, policy } from "./policy-schema.ts";
+import { proxies } from "./proxy-schema.ts";
 import { trustedHosts } from "./trusted-schema.ts";
 import {
-  bindAddress,
   dkimSelector,
   domainName,
   durationMs,
@@ -30,22 +31,6 @@ import {
 // says the same to people. Every table is strict: a name that is not here is refused.
 
 const HOUR_MS = 3_600_000;
-
-const tlsFiles = { certificate: filePath.optional(), key: filePath.optional() };
-
-/** A listener is a table, or its address alone. */
-function listeners<Shape extends z.core.$ZodLooseShape>(
-  shape: Shape,
-  addresses: readonly string[],
-  least = 1,
-) {
-  const table = z.strictObject({ address: bindAddress, ...tlsFiles, ...shape });
-  const listener = z.preprocess((value) => (typeof value === "string" ? { address: value } : value), table);
-  return z
-    .array(listener)
-    .min(least)
-    .prefault([...addresses]);
-}
 
 /** Where mail goes on to, and how. */
 const nextHop = {
@@ -80,7 +65,7 @@ const list = z.strictObject({
 });
 
 export const schema = z.strictObject({
-  roles: z.array(z.enum(["submission", "mx", "key-server", "vault", "delivery", "milter"])).min(1),
+  roles: z.array(z.enum(["submission", "mx", "key-server", "vault", "delivery", "milter", "proxy"])).min(1),
   hostname: domainName,
   data_directory: filePath.default("/var/lib/vsmtp"),
   log_level: z.enum(["error", "warn", "info", "debug"]).default("info"),
@@ -166,6 +151,7 @@ export const schema = z.strictObject({
     })
     .prefault({}),
   milter,
+  proxy: proxies,
   domains: z
     .array(
       z.strictObject({

@@ -7,6 +7,8 @@ export interface OpenOptions {
   readonly ca: readonly string[] | null;
   readonly passwordOf: (credentials: NonNullable<Target["credentials"]>) => string;
   readonly nowMs: () => number;
+  /** What the server is told of whose mail it gets. */
+  readonly presenting?: Pick<SmtpClientOptions, "proxyHeader" | "xclient">;
   readonly deadlines?: SmtpClientOptions["deadlines"];
   readonly transcript?: (line: string) => void;
 }
@@ -20,13 +22,14 @@ export async function openConnection(
   target: Target,
   options: OpenOptions,
 ): Promise<OpenResult> {
-  const { hostname, ca, passwordOf, nowMs, deadlines, transcript } = options;
+  const { hostname, ca, passwordOf, nowMs, presenting, deadlines, transcript } = options;
   const { place, protocol, security, credentials } = target;
   const open = (tls: SmtpClientOptions["tls"]): Promise<OpenResult> =>
     openSmtp(dialer, place, {
       hostname,
       tls,
       protocol,
+      ...presenting,
       ...(credentials === null
         ? {}
         : { credentials: { user: credentials.user, password: passwordOf(credentials) } }),

@@ -27,7 +27,7 @@ export interface Memories {
 }
 
 /** Roles that verify others' mail. */
-const BORDERS: readonly Role[] = ["mx", "milter"];
+const BORDERS: readonly Role[] = ["mx", "milter", "proxy"];
 
 /** Domains that were seen lately cost nothing to see again. */
 const writeAfterMs = 60_000;

@@ -1,6 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
-import type { Config, NextHopCredentials, SecretSource } from "../config/index.ts";
+import type { Config, NextHop, NextHopCredentials, SecretSource } from "../config/index.ts";
 import { readSystemdCredential } from "../keyring/index.ts";
+
+export type PasswordOf = (credentials: NextHopCredentials) => string;
 
 /**
  * The passwords of all next hops, read once at the start, each without the end of its line.
@@ -10,13 +12,26 @@ import { readSystemdCredential } from "../keyring/index.ts";
 export async function readNextHopPasswords(
   { domains, routes }: Pick<Config, "domains" | "routes">,
   environment: NodeJS.ProcessEnv = process.env,
-): Promise<(credentials: NextHopCredentials) => string> {
-  const passwords = new Map<NextHopCredentials, string>();
+): Promise<PasswordOf> {
   const hosted = domains.flatMap(({ name, target }) =>
     target.kind === "next-hop" ? [{ name, nextHop: target.nextHop }] : [],
   );
   const routed = routes.map(({ pattern, nextHop }) => ({ name: pattern, nextHop }));
-  for (const { name, nextHop } of [...hosted, ...routed]) {
+  return readPasswords([...hosted, ...routed], environment);
+}
+
+/** The same of proxies. */
+export function readProxyPasswords({ proxies }: Pick<Config, "proxies">): Promise<PasswordOf> {
+  const named = proxies.map(({ nextHop }, index) => ({ name: `proxy[${index}]`, nextHop }));
+  return readPasswords(named, process.env);
+}
+
+async function readPasswords(
+  named: readonly { readonly name: string; readonly nextHop: NextHop }[],
+  environment: NodeJS.ProcessEnv,
+): Promise<PasswordOf> {
+  const passwords = new Map<NextHopCredentials, string>();
+  for (const { name, nextHop } of named) {
     const { credentials } = nextHop;
     if (credentials === null) continue;
     const password = await read(credentials.passwordSource, environment).catch((cause) => {

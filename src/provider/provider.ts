@@ -19,6 +19,7 @@ import { openMemories } from "./memories.ts";
 import { startMilter } from "./milter-role.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
+import { startProxies } from "./proxy-role.ts";
 import type { MailStore, Running, Shared, Waits, Watchers } from "./role.ts";
 import { startSubmission } from "./submission-role.ts";
 import { openRemoteVault } from "./submission-vault.ts";
@@ -82,6 +83,7 @@ export async function startProvider(
       started.push(await startSubmission(shared, mail, vault, dkim));
     }
     if (config.roles.has("milter")) started.push(await startMilter(shared, vault, dkim));
+    if (config.roles.has("proxy")) started.push(await startProxies(shared, vault, dkim));
     const places = started.flatMap((running) => running.places);
     return { places, keyring: keyring?.keyring ?? null, queue, stop };
   } catch (error) {

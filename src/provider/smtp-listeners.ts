@@ -9,7 +9,7 @@ type Options<User> = Pick<SmtpServerOptions<User>, "handler" | "requireAuth" | "
 /** Opens the SMTP listeners of a role; when one cannot be opened those before it are closed again. */
 export async function listenSmtp<User>(
   { config, log }: Shared,
-  role: "submission" | "mx",
+  role: "submission" | "mx" | "proxy",
   listeners: readonly SmtpListener[],
   options: Options<User>,
 ): Promise<Running> {

@@ -1,9 +1,8 @@
 import { accountOf, type LoginNames } from "../config/index.ts";
-import { parseAddress } from "../message/index.ts";
 import { type Queue, QueueStoreError } from "../queue/index.ts";
 import { type ReceivedMessage, Reception, storageReply } from "../reception/index.ts";
 import type { KeySource } from "../signature/index.ts";
-import { type DkimSigners, type Login, noUse, signSubmission, type Vault } from "../signing/index.ts";
+import { type DkimSigners, type Login, signSubmission, type Vault } from "../signing/index.ts";
 import {
   type Assertion,
   type AuthExchange,
@@ -18,6 +17,7 @@ import {
   type SmtpHandler,
 } from "../smtp/index.ts";
 import type { Spool } from "../spool/index.ts";
+import { mayWriteFrom } from "./may-write-from.ts";
 import { queueEntries, type Submitted } from "./queue-entries.ts";
 import type { SubmissionEvent } from "./submission-event.ts";
 import { assertLogin, beginLogin } from "./user-login.ts";
@@ -52,8 +52,6 @@ export interface SubmissionOptions {
   readonly showClient?: boolean;
   readonly onEvent?: (event: SubmissionEvent) => void;
 }
-
-const LATER = "try again later";
 
 /** Mail submission (RFC 6409) for ports 465 and 587: who is it, may they, sign, queue, and only then 250. */
 export class SubmissionHandler implements SmtpHandler<Login> {
@@ -97,24 +95,9 @@ export class SubmissionHandler implements SmtpHandler<Login> {
     session.user?.end();
   }
 
-  /** The reverse path gets the reports: it has to be the account's own, granted to it, or empty. */
   async mail(session: SessionInfo<Login>, { reversePath }: Envelope): Promise<Reply | null> {
-    const login = submitter(session);
-    const parsed = reversePath === null ? null : parseAddress(reversePath.text);
-    // Asked in any case: whoever is suspended shall hear it before the message is sent.
-    const answer = await login.identify(parsed?.ok ? parsed.address : login.primary);
-    switch (answer.kind) {
-      case "granted":
-        return parsed === null || parsed.ok ? null : notYours(reversePath);
-      case "not-granted":
-        return reversePath === null ? null : notYours(reversePath);
-      case "unavailable": {
-        const text = `The sender address cannot be checked now; ${LATER}`;
-        return this.#refuse(session, reply(451, "4.4.3", text), answer.cause);
-      }
-      default:
-        return this.#refuse(session, noUse(answer), null);
-    }
+    const refusal = await mayWriteFrom(submitter(session), reversePath);
+    return refusal && this.#refuse(session, refusal.reply, refusal.cause);
   }
 
   data(session: SessionInfo<Login>, envelope: Envelope): DataSink | Reply {
@@ -204,10 +187,6 @@ export class SubmissionHandler implements SmtpHandler<Login> {
 function submitter(session: SessionInfo<Login>): Login {
   if (session.user === null) throw new Error("submission needs a server with requireAuth");
   return session.user;
-}
-
-function notYours(reversePath: Mailbox | null): Reply {
-  return reply(550, "5.7.1", `<${reversePath?.text ?? ""}> is neither your address nor granted to you`);
 }
 
 /** RFC 5321 §4.5.1: `<Postmaster>` without a domain is the one of the sender's own domain. */

@@ -3,6 +3,9 @@ import { type Login, type LoginStep, noUse, type Vault } from "../signing/index.
 import { type Assertion, type AuthExchange, type AuthStep, reply, type SessionInfo } from "../smtp/index.ts";
 import type { SubmissionEvent } from "./submission-event.ts";
 
+/** A login came to its end. */
+export type LoginEvent = Extract<SubmissionEvent, { readonly kind: "login" }>;
+
 /**
  * Relays a user's SASL exchange to the vault and back, octet for octet (PRV-5): this server neither understands nor
  * keeps what is said in it.
@@ -11,10 +14,10 @@ import type { SubmissionEvent } from "./submission-event.ts";
  */
 export function beginLogin(
   vault: Pick<Vault, "logIn">,
-  session: SessionInfo<Login>,
+  session: Pick<SessionInfo, "id" | "remoteAddress">,
   mechanism: string,
   channelBinding: Uint8Array | null,
-  onEvent: (event: SubmissionEvent) => void,
+  onEvent: (event: LoginEvent) => void,
 ): AuthExchange<Login> | null {
   const client = session.remoteAddress;
   const exchange = vault.logIn(mechanism, { client, channelBinding });

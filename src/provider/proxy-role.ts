@@ -1,0 +1,188 @@
+import { Border, type DomainSettings } from "../border/index.ts";
+import type { Config, ProxySettings } from "../config/index.ts";
+import { NetworkList } from "../dns/index.ts";
+import type { KeyLookup } from "../key-lookup/index.ts";
+import {
+  AssertedSenders,
+  AssertingProxyHandler,
+  type Job,
+  loggedIn,
+  NextHopConnections,
+  ProxyHandler,
+  type ProxyOptions,
+  ReplayMemory,
+  type Senders,
+  SignJob,
+  SubmissionProxyHandler,
+  VerifyJob,
+} from "../proxy/index.ts";
+import type { DkimSigners, Vault } from "../signing/index.ts";
+import type { Spool } from "../spool/index.ts";
+import { openKeyLookup } from "./key-lookup.ts";
+import { authoritiesOf } from "./network.ts";
+import { type PasswordOf, readProxyPasswords } from "./next-hop-passwords.ts";
+import { type OpenVerification, openVerification } from "./open-verification.ts";
+import { openPassingSpool } from "./passing-spool.ts";
+import { ProxyLog } from "./proxy-log.ts";
+import type { Place, Running, Shared } from "./role.ts";
+import { listenSmtp } from "./smtp-listeners.ts";
+
+/** Below what Postfix waits for a proxy, 100 s for each step (`smtpd_proxy_timeout`), but for the reply to the content. */
+const DEADLINES = {
+  connectMs: 10_000,
+  greetingMs: 30_000,
+  ehloMs: 30_000,
+  tlsMs: 20_000,
+  mailMs: 60_000,
+  rcptMs: 60_000,
+  dataMs: 60_000,
+  dataBlockMs: 60_000,
+  dataEndMs: 5 * 60_000,
+};
+const WAIT_MS = 30_000;
+const IDLE_MS = 30_000;
+
+/** What all proxies of the process share. */
+interface Tools {
+  readonly shared: Shared;
+  readonly spool: Spool;
+  readonly passwordOf: PasswordOf;
+  readonly vault: Vault | null;
+  readonly dkim: DkimSigners;
+  readonly log: ProxyLog;
+  /** Opened where one verifies. */
+  readonly verification: OpenVerification | null;
+  readonly keys: { readonly lookUp: KeyLookup["lookUp"] };
+}
+
+/**
+ * Takes mail and passes it on inside the session, verified or signed. Nothing is queued here.
+ *
+ * @param vault null where no proxy signs
+ */
+export async function startProxies(shared: Shared, vault: Vault | null, dkim: DkimSigners): Promise<Running> {
+  const { config } = shared;
+  const closers: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const { spool, close } = await openPassingSpool(config, shared.log);
+    closers.push(close);
+    const verifies = config.proxies.some(({ job }) => job === "verify");
+    const verification = verifies ? await openVerification(shared) : null;
+    let lookup: KeyLookup | null = null;
+    closers.push(() => {
+      verification?.close();
+      lookup?.close();
+    });
+    const keys: Tools["keys"] = {
+      lookUp: (query) => {
+        lookup ??= openKeyLookup(shared);
+        return lookup.lookUp(query);
+      },
+    };
+    const log = new ProxyLog(shared.log, shared.mailLog.log);
+    const passwordOf = await readProxyPasswords(config);
+    const tools: Tools = { shared, spool, passwordOf, vault, dkim, log, verification, keys };
+    const places: Place[] = [];
+    for (const settings of config.proxies) {
+      const connections = openNextHop(settings, tools);
+      closers.push(() => connections.close());
+      const running = await listen(settings, connections, tools);
+      closers.push(() => running.stop());
+      places.push(...running.places);
+    }
+    return { places, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function openNextHop(
+  { nextHop, connections }: ProxySettings,
+  { shared: { config, network, watchers }, passwordOf }: Tools,
+): NextHopConnections {
+  const { onWire } = watchers;
+  return new NextHopConnections({
+    hostname: config.hostname,
+    nextHop,
+    resolver: network.resolver,
+    dialer: network.dialer,
+    dane: config.delivery.dane,
+    ca: authoritiesOf(network),
+    passwordOf,
+    connections,
+    waitMs: WAIT_MS,
+    idleMs: IDLE_MS,
+    deadlines: DEADLINES,
+    ...(onWire ? { transcript: (place, line) => onWire("delivery", place.host, line) } : {}),
+  });
+}
+
+function listen(settings: ProxySettings, connections: NextHopConnections, tools: Tools): Promise<Running> {
+  const { shared, spool, vault, log } = tools;
+  const { job, clients, tellClient, listeners } = settings;
+  const networks = clients && new NetworkList(clients);
+  const options = (does: Job): ProxyOptions => ({
+    job: does,
+    connections,
+    tellClient,
+    admits: ({ remoteAddress, proxiedBy }) => networks?.has(proxiedBy ?? remoteAddress) ?? true,
+    spool,
+    onEvent: (event) => log.note(job, event),
+  });
+  if (job === "verify") {
+    const { stage, announce } = shared.config.policy;
+    const handler = new ProxyHandler(options(verifyJob(tools)));
+    return listenSmtp(shared, "proxy", listeners, {
+      handler,
+      extensions: announce ? [`VSMTP ${stage}`] : [],
+    });
+  }
+  if (vault === null) throw new Error("a proxy that signs needs a vault");
+  if (job === "submission") {
+    const handler = new SubmissionProxyHandler(options(signJob(loggedIn, tools)), vault);
+    return listenSmtp(shared, "proxy", listeners, { handler, requireAuth: true });
+  }
+  const { sender: by, logins, unknownUsers } = settings;
+  const senders = new AssertedSenders({ vault, by, logins, unknownUsers });
+  const handler = new AssertingProxyHandler(options(signJob(senders, tools)), senders);
+  return listenSmtp(shared, "proxy", listeners, { handler });
+}
+
+function verifyJob({ shared: { config }, verification }: Tools): VerifyJob {
+  if (verification === null) throw new Error("nothing to verify with");
+  const { hostname, policy, mx } = config;
+  return new VerifyJob({
+    hostname,
+    border: new Border({ hostname, otherHosts: mx.otherHosts, ...verification, policy }),
+    settingsOf: settingsByName(config),
+    replays: policy.replays === "accept" ? null : new ReplayMemory(),
+    clock: Date,
+  });
+}
+
+function settingsByName({ domains }: Config): (domain: string) => DomainSettings | null {
+  const byName = new Map(
+    domains.map(({ name, policy }): [string, DomainSettings] => [name, { name, ...policy }]),
+  );
+  return (domain) => byName.get(domain) ?? null;
+}
+
+function signJob(senders: Senders, { shared: { config }, spool, dkim, keys }: Tools): SignJob {
+  const { hostname, mx, submission } = config;
+  const { staple, eightBit } = submission;
+  return new SignJob({
+    hostname,
+    otherHosts: mx.otherHosts,
+    senders,
+    spool,
+    staple,
+    eightBit,
+    dkim,
+    keys,
+    clock: Date,
+  });
+}

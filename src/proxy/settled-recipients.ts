@@ -1,0 +1,52 @@
+import { hash } from "node:crypto";
+import type { Came } from "./job.ts";
+
+/** Servers come again for as long (RFC 5321 §4.5.4.1). */
+const KEPT_MS = 5 * 24 * 3_600_000;
+const MOST_MESSAGES = 10_000;
+
+/**
+ * Who has a message that others of its recipients could not get: their part of it is not sent again when the client comes
+ * with all of it once more. It ends with the process; then they get it twice.
+ */
+export class SettledRecipients {
+  readonly #byMessage = new Map<string, { readonly recipients: Set<string>; readonly until: number }>();
+
+  /** Most of the time nobody's: then messages need not be told apart. */
+  get isEmpty(): boolean {
+    return this.#byMessage.size === 0;
+  }
+
+  /** @param recipient as the client wrote it. @param now Unix milliseconds */
+  has(key: string, recipient: string, now: number): boolean {
+    const settled = this.#byMessage.get(key);
+    return settled !== undefined && settled.until > now && settled.recipients.has(recipient);
+  }
+
+  add(key: string, recipients: readonly string[], now: number): void {
+    const before = this.#byMessage.get(key)?.recipients ?? new Set<string>();
+    for (const recipient of recipients) before.add(recipient);
+    this.#byMessage.delete(key);
+    this.#byMessage.set(key, { recipients: before, until: now + KEPT_MS });
+    if (this.#byMessage.size <= MOST_MESSAGES) return;
+    const [oldest] = this.#byMessage.keys();
+    if (oldest !== undefined) this.#byMessage.delete(oldest);
+  }
+
+  /** All recipients have it. */
+  forget(key: string): void {
+    this.#byMessage.delete(key);
+  }
+}
+
+/** What servers on the way write anew at each attempt. */
+const TRACES: ReadonlySet<string> = new Set(["received", "return-path", "delivered-to"]);
+
+/** The same for the same message from the same sender, whenever and through whom it comes. */
+export function messageKey({ envelope, message: { scanned } }: Pick<Came, "envelope" | "message">): string {
+  const { header, bodyHashBase64 } = scanned;
+  const fields = header.fields.filter(({ name }) => !TRACES.has(name));
+  const octets = fields.map(({ start, end }) => header.octets.subarray(start, end));
+  const named = Buffer.from(`${envelope.reversePath?.text ?? ""}\0${bodyHashBase64}\0`);
+  return hash("sha256", Buffer.concat([named, ...octets]), "base64url");
+}

@@ -1,0 +1,146 @@
+import { newMessageId } from "../queue/index.ts";
+import type { KeySource } from "../signature/index.ts";
+import { type DkimSigners, type Login, signSubmission } from "../signing/index.ts";
+import {
+  type Envelope,
+  type EnvelopeRecipient,
+  formatReceivedField,
+  type SessionInfo,
+} from "../smtp/index.ts";
+import type { Spool } from "../spool/index.ts";
+import { withinDeadline } from "../submission/index.ts";
+import type { Came, Job, Work } from "./job.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Copy } from "./relay.ts";
+import type { Sender, Senders } from "./senders.ts";
+
+export interface SignJobOptions {
+  readonly hostname: string;
+  /** The operator's MX hosts: results in their names are no user's to write (REC-2). */
+  readonly otherHosts: readonly string[];
+  readonly senders: Senders;
+  readonly spool: Pick<Spool, "receive">;
+  readonly staple: boolean;
+  readonly eightBit: "convert" | "keep";
+  readonly dkim: DkimSigners;
+  /** Where the keys of authors are asked for whose mail users pass on (CUS-2). */
+  readonly keys: KeySource | null;
+  readonly clock: { now(): number };
+  /** For the vault, for one message; beside a second for each MiB. */
+  readonly signingTimeoutMs?: number;
+}
+
+/** Mail of this system's users: signed as submission signs it, a copy for each of those who must not know of each other. */
+export class SignJob implements Job {
+  readonly converts: boolean;
+  readonly #options: SignJobOptions;
+  readonly #senders = new WeakMap<Envelope, Sender>();
+
+  constructor(options: SignJobOptions) {
+    this.#options = options;
+    this.converts = options.eightBit === "convert";
+  }
+
+  async mail(session: SessionInfo<Sender>, envelope: Envelope): Promise<Refusal | null> {
+    const sender = await this.#options.senders.of(session, envelope);
+    if (sender.kind === "refused") return sender;
+    this.#senders.set(envelope, sender);
+    return null;
+  }
+
+  senderOf(envelope: Envelope): Sender | null {
+    return this.#senders.get(envelope) ?? null;
+  }
+
+  /** Who logged in for the session stays. */
+  end(envelope: Envelope, { user }: SessionInfo<Sender>): void {
+    const sender = this.#senders.get(envelope);
+    this.#senders.delete(envelope);
+    if (sender?.kind === "user" && sender !== user) sender.login.end();
+  }
+
+  async work(came: Came): Promise<Work> {
+    const sender = this.#senders.get(came.envelope);
+    if (sender === undefined) throw new Error("a message without MAIL");
+    return sender.kind === "user" ? this.#sign(came, sender.login) : this.#passAsItCame(came, sender.name);
+  }
+
+  async #sign(came: Came, login: Login): Promise<Work> {
+    const { hostname, otherHosts, spool, staple, eightBit, dkim, keys, signingTimeoutMs } = this.#options;
+    const { envelope, message } = came;
+    const recipients = new Map(came.recipients.map((recipient) => [recipient.text, recipient]));
+    const now = this.#options.clock.now();
+    const signing = signSubmission(
+      {
+        message,
+        recipients: [...recipients.keys()],
+        smtputf8: envelope.smtputf8,
+        authservIds: [hostname, ...otherHosts],
+        staple,
+        keys,
+        convertInto: eightBit === "keep" ? null : spool,
+        now,
+        dkim,
+      },
+      login,
+    );
+    const timeoutMs = (signingTimeoutMs ?? 30_000) + Math.ceil(message.bodyOctets / 1024);
+    const signed = await withinDeadline(signing, timeoutMs);
+    if (signed.kind === "refused") {
+      return { kind: "answer", findings: null, reply: signed.reply, cause: signed.cause };
+    }
+    const { content, identity, kids, messageIdHash } = signed;
+    const copies = signed.copies.map((copy, index): Copy => {
+      const addressed = copy.recipients.map((path) => recipients.get(path) as EnvelopeRecipient);
+      const id = index === 0 ? came.id : newMessageId(now);
+      // Received names nobody but the copy's own recipient, and the copy's own id (RCP-4). What was signed is what is
+      // sent, octet for octet (MSG-15).
+      const head = Buffer.concat([
+        this.#received({ ...came, id, recipients: addressed }),
+        copy.signatures,
+        content.inline,
+      ]);
+      return {
+        id,
+        recipients: addressed,
+        head,
+        body: () => content.file?.read() ?? nothing(),
+        octets: head.length + (content.file?.octets ?? 0),
+        eightBit: signed.eightBit,
+      };
+    });
+    return {
+      kind: "pass",
+      findings: { kind: "signed", account: login.accountId, identity, kids, messageIdHash },
+      copies,
+      release: async () => content.file?.remove(),
+    };
+  }
+
+  #passAsItCame(came: Came, name: string | null): Work {
+    const { id, recipients, message } = came;
+    const { octets } = message.scanned.header;
+    const head = Buffer.concat([this.#received(came), octets, ...(message.hasEmptyLine ? [CRLF] : [])]);
+    const copy: Copy = {
+      id,
+      recipients,
+      head,
+      body: () => message.readBody(),
+      octets: head.length + message.bodyOctets,
+      eightBit: message.eightBitBody,
+    };
+    return { kind: "pass", findings: { kind: "unsigned", name }, copies: [copy] };
+  }
+
+  /** Where users are is nobody's business. */
+  #received({ id, session, envelope, recipients }: Came): Buffer {
+    const trace = { hostname: this.#options.hostname, date: new Date(this.#options.clock.now()) };
+    return Buffer.from(
+      formatReceivedField(session, { ...envelope, id, recipients }, { ...trace, hideClient: true }),
+    );
+  }
+}
+
+const CRLF = Buffer.from("\r\n");
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
