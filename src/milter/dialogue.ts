@@ -1,5 +1,5 @@
 import { Deadline } from "../deadline/index.ts";
-import { progressPacket } from "./answer-packets.ts";
+import { answerPacket, continuePacket, localError, progressPacket } from "./answer-packets.ts";
 import type { Awaitable, MilterAnswer, MilterConnection, MilterOutcome } from "./handler.ts";
 import type { MilterSettings } from "./options.ts";
 import type { SessionPort } from "./session-port.ts";
@@ -12,7 +12,7 @@ export interface DialogueHooks {
   proceed(): void;
 }
 
-/** Puts one question at a time to the handler, and keeps deadlines. */
+/** What every step of a session has at hand: it says answers, asks the handler one question at a time, keeps deadlines. */
 export class Dialogue {
   readonly #settings: MilterSettings;
   readonly #port: SessionPort;
@@ -23,6 +23,8 @@ export class Dialogue {
   #progress: NodeJS.Timeout | null = null;
   #onDrained: (() => void) | null = null;
   #ended = false;
+  /** Commands that the mail server waits behind for an answer. */
+  answered: ReadonlySet<string> = new Set();
 
   constructor(settings: MilterSettings, port: SessionPort, hooks: DialogueHooks) {
     this.#settings = settings;
@@ -61,7 +63,7 @@ export class Dialogue {
     try {
       answer = question();
     } catch (cause) {
-      this.failed(method, cause);
+      this.#failed(method, cause);
       failed();
       return;
     }
@@ -85,7 +87,7 @@ export class Dialogue {
       },
       (cause) =>
         settle(() => {
-          this.failed(method, cause);
+          this.#failed(method, cause);
           failed();
         }),
     );
@@ -137,6 +139,21 @@ export class Dialogue {
     this.#port.send(octets);
   }
 
+  /** Answers a command, where the mail server waits for it; with null: go on. */
+  answer(letter: string, said: MilterAnswer | null): void {
+    if (this.#ended || !this.answered.has(letter)) return;
+    if (said === null) {
+      this.send(continuePacket);
+      return;
+    }
+    try {
+      this.send(answerPacket(said));
+    } catch (cause) {
+      this.#failed("answer", cause);
+      this.send(answerPacket(localError));
+    }
+  }
+
   /** Within an outcome: null when more can be sent at once. Meanwhile it is the mail server who is waited for. */
   untilDrained(): Promise<void> | null {
     if (this.#ended || !this.#port.congested) return null;
@@ -155,7 +172,7 @@ export class Dialogue {
     this.#onDrained = null;
   }
 
-  failed(method: string, cause: unknown): void {
+  #failed(method: string, cause: unknown): void {
     const connection = this.#hooks.connection();
     if (connection !== null) this.#settings.onEvent({ kind: "handler-failed", connection, method, cause });
   }

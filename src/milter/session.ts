@@ -1,32 +1,26 @@
-import { answerPacket, continuePacket, localError } from "./answer-packets.ts";
+import { localError } from "./answer-packets.ts";
+import { ContentIntake } from "./content-intake.ts";
 import { Dialogue } from "./dialogue.ts";
 import type { MilterAnswer, MilterConnection } from "./handler.ts";
-import { HeaderRecord } from "./header-record.ts";
 import { MacroTable } from "./macro-table.ts";
 import { type Agreement, negotiate } from "./negotiation.ts";
 import type { MilterSettings } from "./options.ts";
-import { carryOut } from "./outcome.ts";
-import { DataReader } from "./packet.ts";
 import { PacketReader, type ReadStep } from "./packet-reader.ts";
 import { command } from "./protocol.ts";
 import { readConnection } from "./read-connection.ts";
 import { readPath } from "./read-path.ts";
 import type { SessionPort } from "./session-port.ts";
-import { Transaction } from "./transaction.ts";
+import { Transaction, tooManyRecipients } from "./transaction.ts";
 
 type Packet = Exclude<ReadStep, { kind: "broken" }>;
 
+/** What is agreed, and what follows from it. */
+interface Terms extends Agreement {
+  readonly content: ContentIntake;
+}
+
 /** What a mail server's client is while it is told of; HELO may come again. */
 type Connection = { -readonly [Key in keyof MilterConnection]: MilterConnection[Key] };
-
-const tooManyRecipients: MilterAnswer = {
-  kind: "refuse",
-  reply: { code: 452, enhanced: "4.5.3", text: "Too many recipients" },
-};
-const headerTooLarge: MilterAnswer = {
-  kind: "refuse",
-  reply: { code: 552, enhanced: "5.3.4", text: "The header of the message is too large" },
-};
 
 /**
  * One mail server's connection without the connection: octets in, answers out. A mail server tells what its client does, as
@@ -38,11 +32,9 @@ export class MilterSession {
   readonly #dialogue: Dialogue;
   readonly #reader = new PacketReader();
   readonly #macros = new MacroTable();
-  #agreement: Agreement | null = null;
+  #terms: Terms | null = null;
   #connection: Connection | null = null;
   #transaction: Transaction | null = null;
-  /** The message is whole and its outcome awaited. */
-  #finishing = false;
   #draining = false;
 
   constructor(settings: MilterSettings, port: SessionPort) {
@@ -107,7 +99,7 @@ export class MilterSession {
   /** What comes next has its time. That of the first packet is not prolonged. */
   #expectMore(): void {
     const { contentMs, idleMs } = this.#settings.deadlines;
-    if (this.#agreement === null) return;
+    if (this.#terms === null) return;
     const moving = this.#reader.inPacket || this.#transaction?.inContent === true;
     this.#dialogue.expect(moving ? contentMs : idleMs);
   }
@@ -116,14 +108,9 @@ export class MilterSession {
     const letter = packet.command;
     if (packet.kind === "packet" || packet.last) this.#macros.enter(letter);
     if (letter === command.quit) this.#close();
-    else if (this.#agreement === null) this.#negotiate(packet);
-    else if (packet.kind === "body") this.#inTransaction(packet, (at) => this.#takeBody(at, packet));
-    else if (letter === command.macros) this.#broken(letter, this.#macros.define(packet.data));
-    else if (letter === command.connect) this.#connect(packet.data);
-    else if (letter === command.quitForNew) this.#expectNewClient();
-    else if (letter === command.negotiate) this.#break(letter, "an offer behind the first one");
-    else if (this.#connection === null) this.#break(letter, "a command before CONNECT");
-    else this.#takeCommand(this.#connection, letter, packet.data);
+    else if (this.#terms === null) this.#negotiate(packet);
+    else if (packet.kind === "body") this.#takeBody(this.#terms, packet);
+    else this.#takeCommand(this.#terms, letter, packet.data);
   }
 
   #negotiate(packet: Packet): void {
@@ -132,76 +119,104 @@ export class MilterSession {
       return;
     }
     const agreement = negotiate(packet.data, this.#settings.handler.rcpt !== undefined);
-    if (typeof agreement === "string") this.#break(packet.command, agreement);
-    else {
-      this.#agreement = agreement;
-      this.#port.send(agreement.reply);
-    }
-  }
-
-  #connect(data: Buffer): void {
-    const agreement = this.#agreement as Agreement;
-    if (this.#connection !== null) {
-      this.#break(command.connect, "a second client, without QUIT between");
+    if (typeof agreement === "string") {
+      this.#break(packet.command, agreement);
       return;
     }
-    const client = readConnection(data);
+    const ended = () => this.#endTransaction();
+    const content = new ContentIntake(this.#settings, this.#dialogue, agreement, ended);
+    this.#terms = { ...agreement, content };
+    this.#dialogue.answered = agreement.answered;
+    this.#dialogue.send(agreement.reply);
+  }
+
+  #takeCommand(terms: Terms, letter: string, data: Buffer): void {
+    switch (letter) {
+      case command.negotiate:
+        this.#break(letter, "an offer behind the first one");
+        return;
+      case command.macros: {
+        const fault = this.#macros.define(data);
+        if (fault !== null) this.#break(letter, fault);
+        return;
+      }
+      case command.connect:
+        this.#connect(terms, data);
+        return;
+      case command.quitForNew:
+        this.#expectNewClient();
+        return;
+    }
+    if (this.#connection === null) this.#break(letter, "a command before CONNECT");
+    else this.#takeClientCommand(terms, this.#connection, letter, data);
+  }
+
+  #connect({ version, allows }: Terms, data: Buffer): void {
+    const client = this.#connection === null ? readConnection(data) : "a second client, without QUIT between";
     if (typeof client === "string") {
       this.#break(command.connect, client);
       return;
     }
-    const { version, allows } = agreement;
     this.#connection = { id: this.#settings.newConnectionId(), ...client, helo: null, version, allows };
-    this.#answer(command.connect);
+    this.#dialogue.answer(command.connect, null);
   }
 
   #expectNewClient(): void {
-    this.#transaction?.abort();
-    this.#transaction = null;
+    this.#abort();
     this.#connection = null;
     this.#macros.clear();
     if (this.#draining) this.#close();
   }
 
-  #takeCommand(connection: Connection, letter: string, data: Buffer): void {
+  #takeClientCommand(terms: Terms, connection: Connection, letter: string, data: Buffer): void {
     switch (letter) {
       case command.helo:
-        this.#transaction?.abort();
-        this.#transaction = null;
+        this.#abort();
         connection.helo = data.toString("utf8", 0, data.at(-1) === 0 ? data.length - 1 : data.length);
-        this.#answer(letter);
+        this.#dialogue.answer(letter, null);
         return;
       case command.mail:
         this.#mail(connection, data);
         return;
       case command.abort:
-        this.#transaction?.abort();
+        this.#abort();
         this.#endTransaction();
         return;
       case command.unknown:
-        this.#answer(letter);
+        this.#dialogue.answer(letter, null);
         return;
+    }
+    if (this.#transaction === null) this.#break(letter, "a command that belongs behind MAIL");
+    else this.#takeMessageCommand(terms.content, this.#transaction, letter, data);
+  }
+
+  #takeMessageCommand(content: ContentIntake, transaction: Transaction, letter: string, data: Buffer): void {
+    const answer = () => this.#dialogue.answer(letter, transaction.verdict);
+    switch (letter) {
       case command.rcpt:
-        this.#inTransaction({ command: letter }, (transaction) => this.#rcpt(transaction, data));
+        transaction.reopen();
+        if (transaction.message === null) this.#rcpt(transaction, data);
+        else this.#break(letter, "a recipient within the content");
         return;
       case command.data:
-        this.#inTransaction({ command: letter }, (transaction) => this.#data(transaction));
+        transaction.reopen();
+        if (transaction.message === null) content.begin(transaction, answer);
+        else this.#break(letter, "DATA within the content");
         return;
       case command.header:
-        this.#inTransaction({ command: letter }, (transaction) =>
-          this.#begin(transaction, () => this.#takeField(transaction, data)),
-        );
+        content.begin(transaction, () => {
+          const fault = content.takeField(transaction, data);
+          if (fault !== null) this.#break(letter, fault);
+        });
         return;
       case command.endOfHeader:
-        this.#inTransaction({ command: letter }, (transaction) =>
-          this.#begin(transaction, () => this.#endHeader(transaction, () => this.#answer(letter))),
-        );
+        content.begin(transaction, () => content.endHeader(transaction, answer));
     }
   }
 
-  #inTransaction(packet: { readonly command: string }, act: (transaction: Transaction) => void): void {
+  #takeBody({ content }: Terms, packet: Extract<ReadStep, { kind: "body" }>): void {
     if (this.#transaction === null) this.#break(packet.command, "a command that belongs behind MAIL");
-    else act(this.#transaction);
+    else content.takeBody(this.#transaction, packet);
   }
 
   #mail(connection: Connection, data: Buffer): void {
@@ -210,154 +225,45 @@ export class MilterSession {
       this.#break(command.mail, "an address that does not end");
       return;
     }
-    this.#transaction?.abort();
+    this.#abort();
+    if (this.#draining) {
+      this.#close();
+      return;
+    }
     this.#transaction = new Transaction(connection, sender, this.#macros);
-    if (this.#draining) this.#close();
-    else this.#answer(command.mail);
+    this.#dialogue.answer(command.mail, null);
   }
 
   #rcpt(transaction: Transaction, data: Buffer): void {
     const recipient = readPath(data);
-    if (recipient === null) {
-      this.#break(command.rcpt, "an address that does not end");
-      return;
-    }
-    transaction.reopen();
-    if (transaction.message !== null) {
-      this.#break(command.rcpt, "a recipient within the content");
-      return;
-    }
-    if (transaction.verdict !== null) this.#answer(command.rcpt);
-    else if (transaction.recipients.length >= this.#settings.limits.recipients) this.#leaveOut(transaction);
+    const { handler, limits } = this.#settings;
+    if (recipient === null) this.#break(command.rcpt, "an address that does not end");
+    else if (transaction.verdict !== null) this.#dialogue.answer(command.rcpt, transaction.verdict);
+    else if (transaction.recipients.length >= limits.recipients) this.#leaveOut(transaction);
     else {
       const act = (answer: MilterAnswer) => {
         if (answer.kind === "continue") transaction.recipients.push(recipient);
         else if (answer.kind !== "refuse") transaction.verdict = answer;
-        this.#answer(command.rcpt, answer);
+        this.#dialogue.answer(command.rcpt, answer);
       };
-      const { handler } = this.#settings;
       const question = () => handler.rcpt?.(transaction, recipient) ?? { kind: "continue" as const };
       this.#dialogue.ask("rcpt", question, act, () => act(localError));
     }
   }
 
   #leaveOut(transaction: Transaction): void {
-    if (!transaction.isFull) this.#refused(transaction, "too-many-recipients");
+    const { connection, isFull } = transaction;
+    if (!isFull) {
+      this.#settings.onEvent({ kind: "message-refused", connection, reason: "too-many-recipients" });
+    }
     transaction.isFull = true;
-    this.#answer(command.rcpt, tooManyRecipients);
+    this.#dialogue.answer(command.rcpt, tooManyRecipients);
   }
 
-  #data(transaction: Transaction): void {
-    transaction.reopen();
-    if (transaction.message !== null) this.#break(command.data, "DATA within the content");
-    else this.#begin(transaction, () => this.#answer(command.data));
-  }
-
-  /** The content begins, with DATA or with itself: who takes it? */
-  #begin(transaction: Transaction, then: () => void): void {
-    if (transaction.header !== null || transaction.verdict !== null) {
-      then();
-      return;
-    }
-    const agreement = this.#agreement as Agreement;
-    transaction.header = new HeaderRecord(agreement.leadingSpace);
-    // Where recipients are not answered one by one, this is the first that the mail server hears of it.
-    if (transaction.isFull && !agreement.answered.has(command.rcpt)) {
-      transaction.verdict = tooManyRecipients;
-      then();
-      return;
-    }
-    this.#dialogue.ask(
-      "begin",
-      () => this.#settings.handler.begin(transaction),
-      (taker) => {
-        if ("finish" in taker) transaction.message = taker;
-        else transaction.verdict = taker.kind === "continue" ? { kind: "accept" } : taker;
-        then();
-      },
-      () => {
-        transaction.verdict = localError;
-        then();
-      },
-      (taker) => {
-        if ("finish" in taker) taker.abort();
-      },
-    );
-  }
-
-  #takeField(transaction: Transaction, data: Buffer): void {
-    const reader = new DataReader(data);
-    const [name, value] = [reader.ended(), reader.ended()];
-    if (name === null || name.length === 0 || value === null) {
-      this.#break(command.header, "a header field without name or value");
-    } else if (transaction.inBody) this.#break(command.header, "a header field behind the header");
-    else {
-      const header = transaction.header;
-      if (transaction.message !== null && header !== null) {
-        if (header.length + data.length <= this.#settings.limits.headerOctets) header.add(name, value);
-        else {
-          this.#refused(transaction, "header-too-large");
-          transaction.decide(headerTooLarge);
-        }
-      }
-      this.#answer(command.header);
-    }
-  }
-
-  /** Writes the header, once it is over. */
-  #endHeader(transaction: Transaction, then: () => void): void {
-    const { header, inBody } = transaction;
-    transaction.inBody = true;
-    if (inBody || header === null || transaction.message === null) then();
-    else this.#write(transaction, header.end(), then);
-  }
-
-  #takeBody(transaction: Transaction, packet: Extract<ReadStep, { kind: "body" }>): void {
-    const { octets, last } = packet;
-    this.#begin(transaction, () =>
-      this.#endHeader(transaction, () =>
-        this.#write(transaction, octets, () => {
-          if (!last) return;
-          if (packet.command === command.body) this.#answer(command.body);
-          else this.#finish(transaction);
-        }),
-      ),
-    );
-  }
-
-  #write(transaction: Transaction, octets: Buffer, then: () => void): void {
-    const { message } = transaction;
-    if (message === null || octets.length === 0) {
-      then();
-      return;
-    }
-    const failed = () => {
-      transaction.decide(localError);
-      then();
-    };
-    this.#dialogue.ask("write", () => message.write(octets), then, failed);
-  }
-
-  #finish(transaction: Transaction): void {
-    const { message, header } = transaction;
-    const end = (answer: MilterAnswer) => {
-      this.#finishing = false;
-      this.#answer(command.endOfMessage, answer);
-      this.#endTransaction();
-    };
-    if (message === null || header === null) {
-      end(transaction.verdict ?? { kind: "continue" });
-      return;
-    }
-    // Nobody is told of an end now: finish has been asked.
-    transaction.message = null;
-    this.#finishing = true;
-    this.#dialogue.askForOutcome(
-      () => message.finish(),
-      (outcome, still) => carryOut(outcome, header, this.#agreement as Agreement, this.#dialogue, still),
-      end,
-      () => end(localError),
-    );
+  /** A message that was begun will not be completed. */
+  #abort(): void {
+    this.#transaction?.abort();
+    this.#transaction = null;
   }
 
   /** The transaction is over, whatever became of it. */
@@ -365,30 +271,6 @@ export class MilterSession {
     this.#transaction = null;
     this.#macros.endMessage();
     if (this.#draining) this.#close();
-  }
-
-  /** Says the answer where the mail server waits for one; behind a verdict that. */
-  #answer(letter: string, answer?: MilterAnswer): void {
-    if (this.#agreement?.answered.has(letter) !== true) return;
-    const said = answer ?? this.#transaction?.verdict ?? null;
-    if (said === null) {
-      this.#port.send(continuePacket);
-      return;
-    }
-    try {
-      this.#port.send(answerPacket(said));
-    } catch (cause) {
-      this.#dialogue.failed("answer", cause);
-      this.#port.send(answerPacket(localError));
-    }
-  }
-
-  #refused(transaction: Transaction, reason: "header-too-large" | "too-many-recipients"): void {
-    this.#settings.onEvent({ kind: "message-refused", connection: transaction.connection, reason });
-  }
-
-  #broken(letter: string, detail: string | null): void {
-    if (detail !== null) this.#break(letter, detail);
   }
 
   /** What came is not the protocol: there is no telling what would follow. */
@@ -404,7 +286,7 @@ export class MilterSession {
   }
 
   #fellSilent(): void {
-    if (this.#agreement === null) this.#break(null, "no offer came in time");
+    if (this.#terms === null) this.#break(null, "no offer came in time");
     else if (this.#transaction?.inContent !== true && this.#reader.inPacket) {
       this.#break(null, "a packet that was not completed");
     } else {
@@ -416,7 +298,7 @@ export class MilterSession {
   #abandon(reason: "disconnected" | "timeout" | "shutdown"): void {
     if (this.#dialogue.ended) return;
     const transaction = this.#transaction;
-    if (transaction !== null && (transaction.message !== null || this.#finishing)) {
+    if (transaction !== null && (transaction.message !== null || this.#terms?.content.finishing === true)) {
       const { connection } = transaction;
       const queueId = this.#macros.get("i") ?? null;
       this.#settings.onEvent({ kind: "abandoned", connection, queueId, reason });
@@ -425,8 +307,7 @@ export class MilterSession {
   }
 
   #end(): void {
-    this.#transaction?.abort();
-    this.#transaction = null;
+    this.#abort();
     this.#dialogue.end();
   }
 }

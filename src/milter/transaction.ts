@@ -8,6 +8,11 @@ import type {
 } from "./handler.ts";
 import type { HeaderRecord } from "./header-record.ts";
 
+export const tooManyRecipients: MilterAnswer = {
+  kind: "refuse",
+  reply: { code: 452, enhanced: "4.5.3", text: "Too many recipients" },
+};
+
 /** From MAIL to the message's end. Handlers see the envelope of it, and the same object all the time. */
 export class Transaction implements MilterTransaction {
   readonly connection: MilterConnection;
