@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -180,6 +181,34 @@ test("where another plugin queues there is one copy: bound to those whom To and 
       submit(["x@sink.test"], { ...carol, user: "unknown" }),
       /550 5\.7\.1 unknown has no account that could sign this message/,
     );
+  });
+});
+
+test("DKIM beside it, in either order: its signature covers ours, and both verify, for each copy", {
+  skip,
+}, async () => {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const record = publicKey.export({ type: "spki", format: "der" }).toString("base64");
+  site.dns.set("s._domainkey.someisp.test", { TXT: [`v=DKIM1; p=${record}`] });
+  const config = {
+    "dkim.ini":
+      "[sign]\nenabled=true\nselector=s\ndomain=someisp.test\nheaders=From,To,Subject,VSMTP-Signature\n[verify]\nenabled=false\n",
+    "dkim.private.key": privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+  };
+  await withHaraka(site.startMx({ ini: "[verify]\nneighbours=true\n" }), async () => {
+    for (const order of ["dkim\nvsmtp", "vsmtp\ndkim"]) {
+      const plugins = `tls\nauth/flat_file\n${order}\nroutes\n`;
+      await withHaraka(site.startSubmission({ plugins, config }), async () => {
+        for (const to of [["seen@dest.test"], ["seen@dest.test", "blind@dest.test"]]) {
+          await submit(to, { text: `From: ${allice}\r\nTo: seen@dest.test\r\nSubject: Hi\r\n\r\nHi\r\n` });
+          for (const text of await Promise.all(to.map(arrived))) {
+            assert.match(text, /;\r\n\tvsmtp=pass .*policy\.rcpt=match/);
+            assert.match(text, /;\r\n\tdkim=pass header\.d=someisp\.test/);
+            assert.match(text, /^DKIM-Signature: (?:.*\r\n\s)*.*h=from:to:subject:vsmtp-signature;/m);
+          }
+        }
+      });
+    }
   });
 });
 
