@@ -1,10 +1,13 @@
 import type { DescribedMessage, Judged } from "../border/index.ts";
 import type { MilterReply, MilterTransaction } from "../milter/index.ts";
+import type { MessageId } from "../queue/index.ts";
 import type { Decision } from "../verification/index.ts";
 import type { Proof } from "./origin.ts";
 
 /** One message, and what this filter told the mail server to do; nothing of its text. Times are Unix milliseconds. */
 interface Filtered {
+  /** In logs, and in replies that refuse it: sorts by time. */
+  readonly id: MessageId;
   readonly transaction: MilterTransaction;
   /** The mail server's name for the message; empty where it has not said it. */
   readonly queueId: string;

@@ -17,7 +17,7 @@ import type { ReceivedMessage } from "../reception/index.ts";
 import type { Decision } from "../verification/index.ts";
 import { beginMessage } from "./begin-message.ts";
 import { refuse, unchanged } from "./reply.ts";
-import { clientOf, queueIdOf, type Shared } from "./shared.ts";
+import { clientOf, type Seen, type Shared, seen } from "./shared.ts";
 
 /** How mail to a recipient is treated, by his address as the client gave it. */
 export type SettingsOf = (recipient: string) => DomainSettings;
@@ -86,7 +86,7 @@ export class Incoming {
   ): Promise<MilterOutcome> {
     const { border, settingsOf } = this.#options;
     const { clock, onEvent } = this.#shared;
-    const at = clock.now();
+    const about = seen(transaction, clock.now());
     const arrival = arrivalOf(transaction);
     const judged = await border.judge(message, arrival);
     const [first] = transaction.recipients;
@@ -97,35 +97,29 @@ export class Incoming {
       ...border.edits(message.scanned.header, decision),
       { kind: "prepend", octets: border.fields(judged, decision) },
     ];
-    const outcome = this.#carryOut(
-      transaction,
-      decision,
-      edits,
-      judged.verdict.reason ?? judged.verdict.result,
-    );
+    const outcome = this.#carryOut(about, decision, edits, judged.verdict.reason ?? judged.verdict.result);
     const { answer } = outcome;
     onEvent({
       kind: "verified",
-      transaction,
-      queueId: queueIdOf(transaction),
-      at,
+      ...about,
       ...judged,
       message: describeMessage(message),
       decision,
       reply: answer.kind === "refuse" ? answer.reply : null,
-      took: { receiving: at - began, verifying: clock.now() - at },
+      took: { receiving: about.at - began, verifying: clock.now() - about.at },
     });
     return outcome;
   }
 
   #carryOut(
-    transaction: MilterTransaction,
+    { id, transaction }: Seen,
     decision: Decision,
     edits: readonly HeaderEdit[],
     why: string,
   ): MilterOutcome {
     const { action, reply } = decision;
-    if (reply !== null) return unchanged(refuse({ ...reply, text: withId(reply.text, transaction) }));
+    // Whoever is asked why finds the message by its id in the mail log.
+    if (reply !== null) return unchanged(refuse({ ...reply, text: `${reply.text} (${id})` }));
     if (action === "discard") return unchanged({ kind: "discard" });
     const isHeld =
       action === "quarantine" &&
@@ -142,21 +136,8 @@ export class Incoming {
 
   #unjudged(transaction: MilterTransaction, reply: MilterReply | null, cause: unknown): void {
     const { clock, onEvent } = this.#shared;
-    onEvent({
-      kind: "unjudged",
-      transaction,
-      queueId: queueIdOf(transaction),
-      at: clock.now(),
-      reply,
-      cause,
-    });
+    onEvent({ kind: "unjudged", ...seen(transaction, clock.now()), reply, cause });
   }
-}
-
-/** Whoever is asked why finds the message by its id in the logs. */
-function withId(text: string, transaction: MilterTransaction): string {
-  const id = queueIdOf(transaction);
-  return id === "" ? text : `${text} (${id})`;
 }
 
 /** What a mail server does not let us do is left out; its settings are at fault, and mail goes on. */

@@ -22,7 +22,7 @@ import { beginMessage } from "./begin-message.ts";
 import { Logins } from "./logins.ts";
 import type { Origin } from "./origin.ts";
 import { milterReply, refuse, unchanged } from "./reply.ts";
-import { clientOf, isSmtpUtf8, queueIdOf, type Shared } from "./shared.ts";
+import { clientOf, isSmtpUtf8, type Shared, seen } from "./shared.ts";
 import { withinDeadline } from "./within-deadline.ts";
 
 export interface SigningOptions {
@@ -135,9 +135,7 @@ export class Outgoing {
     const at = clock.now();
     onEvent({
       kind: "signed",
-      transaction,
-      queueId: queueIdOf(transaction),
-      at,
+      ...seen(transaction, at),
       proof,
       account,
       identity,
@@ -204,7 +202,7 @@ export class Outgoing {
       return refuse(this.#refused(transaction, origin, unknownUser, null));
     }
     const at = this.#shared.clock.now();
-    this.#shared.onEvent({ kind: "unsigned", transaction, queueId: queueIdOf(transaction), at, proof, name });
+    this.#shared.onEvent({ kind: "unsigned", ...seen(transaction, at), proof, name });
     return { kind: "accept" };
   }
 
@@ -215,8 +213,7 @@ export class Outgoing {
     cause: unknown,
   ): MilterReply {
     const at = this.#shared.clock.now();
-    const queueId = queueIdOf(transaction);
-    this.#shared.onEvent({ kind: "refused", transaction, queueId, at, proof, name, reply, cause });
+    this.#shared.onEvent({ kind: "refused", ...seen(transaction, at), proof, name, reply, cause });
     return reply;
   }
 }

@@ -1,6 +1,9 @@
 import type { MilterTransaction } from "../milter/index.ts";
+import { newMessageId } from "../queue/index.ts";
 import type { Reception } from "../reception/index.ts";
 import type { FilterEvent } from "./filter-event.ts";
+
+export type Seen = Pick<FilterEvent, "id" | "transaction" | "queueId" | "at">;
 
 /** What both jobs use. */
 export interface Shared {
@@ -11,9 +14,9 @@ export interface Shared {
   readonly onEvent: (event: FilterEvent) => void;
 }
 
-/** The mail server's name for the message, as far as it has said it. */
-export function queueIdOf({ macros }: MilterTransaction): string {
-  return macros.get("i") ?? "";
+/** What each event says of its message. */
+export function seen(transaction: MilterTransaction, at: number): Seen {
+  return { id: newMessageId(at), transaction, queueId: transaction.macros.get("i") ?? "", at };
 }
 
 /** The user's or the other server's address, for logs; empty where it came by no network. */

@@ -1,7 +1,6 @@
 import type { FilterEvent, SignedOutgoing, VerifiedIncoming } from "../filter/index.ts";
 import type { MailLog } from "../mail-log/index.ts";
 import type { MilterEvent, MilterTransaction } from "../milter/index.ts";
-import { newMessageId } from "../queue/index.ts";
 import type { Log } from "./log.ts";
 import { judgementWords } from "./mail-log-entries.ts";
 
@@ -18,9 +17,10 @@ export class MilterLog {
   }
 
   note(event: FilterEvent): void {
-    const { transaction, queueId } = event;
+    const { id, transaction, queueId } = event;
     const seen = {
       role,
+      id,
       queueId,
       session: transaction.connection.id,
       remote: transaction.connection.address ?? "",
@@ -111,14 +111,13 @@ function verifiedFields({
   };
 }
 
-/** The session is the mail server's queue id, so that `vsmtp log` finds a message by either log. */
+/** The session that `vsmtp log show` tells is the mail server's queue id: so its log is found from ours. */
 function sessionOf({ connection }: MilterTransaction, queueId: string): string {
   return queueId === "" ? connection.id : queueId;
 }
 
 function submittedEntry(event: SignedOutgoing): Parameters<MailLog["submitted"]>[0] {
-  const { transaction, queueId, at, account, identity, kids, messageIdHash, octets } = event;
-  const id = newMessageId(at);
+  const { id, transaction, queueId, at, account, identity, kids, messageIdHash, octets } = event;
   return {
     id,
     at,
@@ -135,10 +134,10 @@ function submittedEntry(event: SignedOutgoing): Parameters<MailLog["submitted"]>
 }
 
 function receivedEntry(event: VerifiedIncoming): Parameters<MailLog["received"]>[0] {
-  const { transaction, queueId, at, message, decision, reply, took } = event;
+  const { id, transaction, queueId, at, message, decision, reply, took } = event;
   const { connection, sender, recipients } = transaction;
   return {
-    id: newMessageId(at),
+    id,
     at,
     session: sessionOf(transaction, queueId),
     client: connection.address ?? "",
