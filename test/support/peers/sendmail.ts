@@ -38,7 +38,9 @@ export async function startSendmail(settings: RelaySettings, more = ""): Promise
     "etc/cert.pem": cert,
     "etc/key.pem": key,
     // Without one it offers no TLS.
-    "etc/ca.pem": settings.login ? readFileSync(settings.login.caFile, "utf8") : cert,
+    "etc/ca.pem": settings.login
+      ? readFileSync(settings.login.caFile, "utf8")
+      : (settings.account?.authority.cert ?? cert),
     // A closed network without DNS.
     "etc/nsswitch.conf": "hosts: files\n",
     "etc/mail/service.switch": "hosts files\naliases files\n",

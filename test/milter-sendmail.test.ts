@@ -1,0 +1,16 @@
+import { milterSuite } from "./support/milter-suite.ts";
+import { missingSendmail } from "./support/peers/sendmail.ts";
+import { startSendmailHost } from "./support/peers/sendmail-host.ts";
+
+// The same in real Sendmail.
+
+milterSuite({
+  name: "Sendmail",
+  skip: missingSendmail(),
+  start: startSendmailHost,
+  cannot: [
+    "a UTF-8 address and header", // Debian builds it without SMTPUTF8
+    "lines of 998 octets", // it breaks those of more than 990 when it sends them
+    "a list of addresses without blanks", // it adds them
+  ],
+});
