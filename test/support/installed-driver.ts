@@ -1,7 +1,8 @@
 // Runs the examples in a project that has nothing but the packed program, nodemailer and mailparser installed:
 // test/package.test.ts puts both there. It says what came of them in one line of JSON.
 import { createReadStream, readFileSync } from "node:fs";
-import { CachingResolver, KeyLookup, StubResolver } from "vsmtp";
+import { CachingResolver, decodeAddress, KeyLookup, StubResolver } from "vsmtp";
+import { openBorder, takeMessage } from "../../examples/act-as-a-border.ts";
 import { lookUpKey } from "../../examples/look-up-key.ts";
 import { vaultTransporter } from "../../examples/sign-by-vault.ts";
 import { signingTransporter } from "../../examples/sign-with-nodemailer.ts";
@@ -59,7 +60,14 @@ async function read(): Promise<unknown> {
   for await (const { verdict } of verifyMaildir(world.maildir, keys)) maildir.push(verdict.detail);
   const stream = await verifyStream(createReadStream(world.message), ["bob@dest.test"], keys);
   const { mail: parsed, verdict } = await parseAndVerify(createReadStream(world.message), keys);
+  const border = await openBorder("mx.dest.test", keys, resolver);
+  const taken = await takeMessage(border, () => createReadStream(world.message), {
+    client: { address: "127.0.0.1", helo: "mail.someisp.test" },
+    reversePath: mail.from,
+    recipients: [decodeAddress("bob@dest.test")],
+  });
   return {
+    border: "refused" in taken ? taken.refused : [taken.action, Buffer.from(taken.header).toString()],
     maildir,
     stream: [stream.result, stream.rcpt],
     parsed: [verdict.result, verdict.identity, parsed.subject],
