@@ -72,7 +72,7 @@ function wholeFields(octets: Uint8Array): [name: Buffer, value: Buffer][] {
 
 function wireValue(octets: Uint8Array, leadingSpace: boolean): Buffer {
   const value = withLf(octets);
-  if (value === null) throw new RangeError("a value of a header field holds NUL, or CR or LF alone");
+  if (value === null) throw new RangeError("what is to be written is no value of one header field");
   return ended(!leadingSpace && value[0] === space ? value.subarray(1) : value);
 }
 

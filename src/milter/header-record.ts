@@ -100,9 +100,15 @@ export class HeaderRecord {
   }
 }
 
-/** The other way round: CRLF becomes LF, the last one goes. Null for what no value can hold: NUL, CR and LF alone. */
+/**
+ * The other way round: CRLF becomes LF, the last one goes. Null for what is no value of one field: without CRLF at its end, with
+ * NUL, CR or LF alone, or a further line that does not begin with a blank.
+ */
 export function withLf(value: Uint8Array): Buffer | null {
   const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
-  const lines = (text.endsWith("\r\n") ? text.slice(0, -2) : text).split("\r\n");
-  return lines.some((line) => /[\0\r\n]/.test(line)) ? null : Buffer.from(lines.join("\n"), "latin1");
+  if (!text.endsWith("\r\n")) return null;
+  const [first, ...others] = text.slice(0, -2).split("\r\n") as [string, ...string[]];
+  const isValue =
+    [first, ...others].every((line) => !/[\0\r\n]/.test(line)) && others.every((line) => /^[ \t]/.test(line));
+  return isValue ? Buffer.from([first, ...others].join("\n"), "latin1") : null;
 }
