@@ -5,4 +5,9 @@ export type { ComposedMail, StreamPlugin } from "./composed-mail.ts";
 export type { LogIn, SigningOptions } from "./signing-options.ts";
 export { signing } from "./signing-plugin.ts";
 export { SigningRefused } from "./signing-refused.ts";
-export { type NextTransporter, type SentCopies, SigningTransport } from "./signing-transport.ts";
+export {
+  type CopyToSend,
+  type NextTransporter,
+  type SentCopies,
+  SigningTransport,
+} from "./signing-transport.ts";

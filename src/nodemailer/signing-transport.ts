@@ -3,13 +3,18 @@ import type { ComposedMail, Envelope } from "./composed-mail.ts";
 import { Signatory, type SignedMail } from "./signatory.ts";
 import type { SigningOptions } from "./signing-options.ts";
 
+/** One copy, as the next transporter gets it. */
+export interface CopyToSend {
+  readonly envelope: { readonly from: string | false; readonly to: string[] };
+  readonly raw: Readable;
+  readonly messageId: string;
+}
+
 /** Who sends what is signed: a transporter, as `createTransport` gives it. */
 export interface NextTransporter<Info> {
-  sendMail(data: {
-    readonly envelope: { readonly from: string | false; readonly to: string[] };
-    readonly raw: Readable;
-    readonly messageId: string;
-  }): Promise<Info>;
+  sendMail(data: CopyToSend): Promise<Info>;
+  // Not used: TypeScript learns `Info` from the last of nodemailer's signatures.
+  sendMail(data: CopyToSend, callback: (error: Error | null, info: Info) => void): void;
   verify?(): unknown;
   close?(): unknown;
 }
