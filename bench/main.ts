@@ -16,6 +16,7 @@ const benchmarks = [
   "sending",
   "sending-logins",
   "receiving",
+  "milter",
   "lookup-bound",
   "queue",
 ];

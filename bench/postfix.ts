@@ -23,27 +23,41 @@ export interface PostfixLogins {
 }
 
 /** What OpenDKIM does. */
-export type Filtering =
+type Filtering =
   /** Signs with Ed25519. */
   | { readonly mode: "sign" }
   /** Verifies; it has the DKIM record at hand, which is faster than any DNS. */
   | { readonly mode: "verify"; readonly name: string; readonly record: string };
 
+/** What sees the mail: OpenDKIM, a milter that listens already, or nobody. */
+export type Milter =
+  | Filtering
+  | { readonly mode: "other"; readonly port: number }
+  | { readonly mode: "none" };
+
 /**
- * Postfix that has OpenDKIM sign or verify, and hands everything to one next hop, with the settings that made it fastest
+ * Postfix that has a milter sign or verify, and hands everything to one next hop, with the settings that made it fastest
  * here. It writes no mail log, though it would to a host's syslog.
  */
 export class PostfixServer {
   readonly port: number;
   readonly pids: readonly number[];
+  /** Of OpenDKIM, where it was started. */
+  readonly milterPids: readonly number[];
   readonly #processes: readonly ChildProcess[];
   readonly #settings: string;
 
-  private constructor(port: number, settings: string, processes: readonly ChildProcess[]) {
+  private constructor(
+    port: number,
+    settings: string,
+    postfix: ChildProcess,
+    milters: readonly ChildProcess[],
+  ) {
     this.port = port;
     this.#settings = settings;
-    this.#processes = processes;
-    this.pids = processes.map(({ pid }) => pid as number);
+    this.#processes = [postfix, ...milters];
+    this.pids = this.#processes.map(({ pid }) => pid as number);
+    this.milterPids = milters.map(({ pid }) => pid as number);
   }
 
   /**
@@ -54,16 +68,16 @@ export class PostfixServer {
     folder: string,
     nextHopPort: number,
     logins: PostfixLogins | null = null,
-    filtering: Filtering = { mode: "sign" },
+    milter: Milter = { mode: "sign" },
   ): Promise<PostfixServer> {
-    const milterPort = await freePort();
-    const opendkim = run("opendkim", ["-f", "-x", writeOpenDkim(folder, milterPort, filtering)]);
-    await listening(milterPort, opendkim, "opendkim");
+    const opendkim =
+      milter.mode === "sign" || milter.mode === "verify" ? await startOpenDkim(folder, milter) : null;
+    const milterPort = milter.mode === "other" ? milter.port : (opendkim?.port ?? null);
     const port = await freePort();
     const settings = writePostfix({ folder, port, nextHopPort, milterPort, logins });
     const postfix = run("postfix", ["-c", settings, "start-fg"]);
     await listening(port, postfix, "postfix");
-    return new PostfixServer(port, settings, [postfix, opendkim]);
+    return new PostfixServer(port, settings, postfix, opendkim ? [opendkim.process] : []);
   }
 
   async stop(): Promise<void> {
@@ -90,6 +104,16 @@ async function listening(port: number, child: ChildProcess, name: string): Promi
     if (child.exitCode !== null || performance.now() > end) throw new Error(`${name} does not start`);
     await pause(50);
   }
+}
+
+async function startOpenDkim(
+  folder: string,
+  filtering: Filtering,
+): Promise<{ port: number; process: ChildProcess }> {
+  const port = await freePort();
+  const child = run("opendkim", ["-f", "-x", writeOpenDkim(folder, port, filtering)]);
+  await listening(port, child, "opendkim");
+  return { port, process: child };
 }
 
 function writeOpenDkim(folder: string, port: number, filtering: Filtering): string {
@@ -134,7 +158,7 @@ interface Settings {
   readonly folder: string;
   readonly port: number;
   readonly nextHopPort: number;
-  readonly milterPort: number;
+  readonly milterPort: number | null;
   readonly logins: PostfixLogins | null;
 }
 
@@ -171,7 +195,7 @@ relayhost = [127.0.0.1]:${nextHopPort}
 alias_maps =
 smtp_tls_security_level = none
 smtpd_relay_restrictions = ${logins ? "permit_sasl_authenticated" : "permit_mynetworks"}, reject
-smtpd_milters = inet:127.0.0.1:${milterPort}
+smtpd_milters = ${milterPort === null ? "" : `inet:127.0.0.1:${milterPort}`}
 milter_default_action = tempfail
 in_flow_delay = 0
 smtp_destination_concurrency_limit = 50

@@ -16,6 +16,8 @@ export interface Contestant {
   readonly name: string;
   readonly port: number;
   readonly pids: readonly number[];
+  /** Of those the ones whose CPU time is told once more, alone. */
+  readonly partPids?: readonly number[];
   readonly sink: SmtpSink;
   /** The file with its message of a size. */
   readonly messageOf: (octets: number) => string;
@@ -27,6 +29,7 @@ interface Figures {
   readonly acceptedPerSecond: number;
   readonly deliveredPerSecond: number;
   readonly cpuMs: number;
+  readonly partCpuMs: number;
   readonly peakOctets: number;
 }
 
@@ -35,6 +38,8 @@ const WARMING_UP_MS = 5_000;
 
 /** The columns of {@link measureCase}'s rows. */
 export const columns = ["accepted/s", "×", "delivered/s", "×", "CPU ms", "peak MiB", "aim"];
+/** The same with the CPU time of a part, where all of them have one. */
+export const columnsWithPart = (part: string): string[] => columns.toSpliced(5, 0, part);
 
 /**
  * Measures one case on all of them in turns, once they are warm.
@@ -73,13 +78,14 @@ async function howMany(server: Contestant, one: Case, seconds: number): Promise<
 }
 
 async function measure(server: Contestant, one: Case, messages: number): Promise<Figures> {
-  const { port, pids, sink, messageOf, numbered = false } = server;
+  const { port, pids, partPids = [], sink, messageOf, numbered = false } = server;
   let peakOctets = 0;
   const sampler = setInterval(() => {
     peakOctets = Math.max(peakOctets, memoryOctetsOf(pids));
   }, 500);
   const before = sink.received;
   const cpuBefore = cpuSecondsOf(pids);
+  const partBefore = cpuSecondsOf(partPids);
   const start = performance.now();
   const { sessions, kept } = one;
   const file = messageOf(one.octets);
@@ -91,6 +97,7 @@ async function measure(server: Contestant, one: Case, messages: number): Promise
     acceptedPerSecond: messages / acceptedSeconds,
     deliveredPerSecond: messages / deliveredSeconds,
     cpuMs: ((cpuSecondsOf(pids) - cpuBefore) / messages) * 1000,
+    partCpuMs: ((cpuSecondsOf(partPids) - partBefore) / messages) * 1000,
     peakOctets: Math.max(peakOctets, memoryOctetsOf(pids)),
   };
 }
@@ -116,6 +123,7 @@ function rowOf(
     figure(of("deliveredPerSecond")),
     ratio("deliveredPerSecond"),
     figure(of("cpuMs")),
+    ...(contestant.partPids === undefined ? [] : [figure(of("partCpuMs"))]),
     (of("peakOctets") / 2 ** 20).toFixed(0),
     contestant === peer ? "" : one.aim,
   ];
