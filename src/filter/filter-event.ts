@@ -69,4 +69,15 @@ export interface Unjudged extends Filtered {
   readonly cause: unknown;
 }
 
-export type FilterEvent = SignedOutgoing | PassedUnsigned | RefusedOutgoing | VerifiedIncoming | Unjudged;
+/** The mail server says nothing of its clients, so that no user is known and all mail is others'. Told once. */
+export interface MacrosMissing extends Filtered {
+  readonly kind: "macros-missing";
+}
+
+export type FilterEvent =
+  | SignedOutgoing
+  | PassedUnsigned
+  | RefusedOutgoing
+  | VerifiedIncoming
+  | Unjudged
+  | MacrosMissing;

@@ -12,6 +12,7 @@ import type { FilterEvent } from "./filter-event.ts";
 import { Incoming, type SettingsOf, type VerifyingOptions } from "./incoming.ts";
 import { type Origin, Origins, type Submitters } from "./origin.ts";
 import { Outgoing, type SigningOptions } from "./outgoing.ts";
+import { type Shared, seen } from "./shared.ts";
 
 export interface FilterOptions {
   /** The mail server's name, which is the id in Authentication-Results. */
@@ -42,15 +43,18 @@ export class Filter implements MilterHandler {
   readonly #known = new WeakMap<MilterTransaction, Origin>();
   readonly #outgoing: Outgoing | null;
   readonly #incoming: Incoming | null;
+  readonly #shared: Shared;
+  #toldOfMacros = false;
 
   constructor(options: FilterOptions) {
     const { hostname, otherHosts = [], submitters, signing, verifying, spool, bufferOctets } = options;
-    const shared = {
+    const shared: Shared = {
       authservIds: [hostname, ...otherHosts],
       reception: new Reception({ spool, memoryOctets: bufferOctets }),
       clock: options.clock ?? Date,
       onEvent: options.onEvent ?? (() => {}),
     };
+    this.#shared = shared;
     this.#origins = new Origins(submitters, hostname);
     this.#outgoing = signing && new Outgoing(signing, shared);
     this.#incoming = verifying && new Incoming(verifying, shared);
@@ -87,6 +91,16 @@ export class Filter implements MilterHandler {
     if (known !== undefined) return known;
     const origin = this.#origins.of(transaction);
     this.#known.set(transaction, origin);
+    if (!this.#toldOfMacros && !hasMacros(transaction)) {
+      this.#toldOfMacros = true;
+      const { clock, onEvent } = this.#shared;
+      onEvent({ kind: "macros-missing", ...seen(transaction, clock.now()) });
+    }
     return origin;
   }
+}
+
+/** Postfix and Sendmail say each of these of every sender, logged in or not, unless their settings keep it. */
+function hasMacros({ macros }: MilterTransaction): boolean {
+  return ["mail_addr", "auth_type", "auth_authen", "i"].some((name) => macros.get(name) !== undefined);
 }

@@ -2,6 +2,7 @@
 export { Filter, type FilterOptions } from "./filter.ts";
 export type {
   FilterEvent,
+  MacrosMissing,
   PassedUnsigned,
   RefusedOutgoing,
   SignedOutgoing,

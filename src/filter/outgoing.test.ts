@@ -152,6 +152,25 @@ test("a mail server that lets milters change no headers gets no mail of users th
   assert.equal(code(await server.hand({ ...byAllice, connection: { allows } })), "451 4.4.3");
 });
 
+test("SUB-1 an address that is another account's by now is that account's from the next message on", async (t) => {
+  const server = await MailServer.start(t);
+  const { keyring } = server.mode;
+  assert.equal(code(await server.hand(byAllice)), "continue");
+  assert.ok((await keyring.reassign({ address: "allice@someisp.test" })).ok);
+  assert.equal(code(await server.hand(byAllice)), "550 5.7.1");
+  const told = await server.hand(byAllice);
+  assert.equal((await server.verdict(told.message, "bob@dest.test")).result, "pass");
+});
+
+test("a mail server that tells no macros: all mail is others', and the operator hears of it once", async (t) => {
+  const server = await MailServer.start(t);
+  for (let n = 0; n < 2; n++) assert.equal(code(await server.hand({ ...byAllice, macros: {} })), "continue");
+  assert.deepEqual(
+    server.events.map(({ kind }) => kind),
+    ["macros-missing", "verified", "verified"],
+  );
+});
+
 test("who only verifies lets users' mail pass, and has no vault to ask", async (t) => {
   const server = await MailServer.start(t, { jobs: ["verify"] });
   const told = await server.hand(byAllice);

@@ -161,9 +161,11 @@ export class Outgoing {
       return signed.kind === "refused" ? signed : { ...signed, account: login.accountId };
     };
     const signed = await signWith();
-    if (signed.kind === "signed" || signed.reply.code !== 421) return signed;
-    this.#logins.forget(account, client);
-    return signWith();
+    if (signed.kind === "signed") return signed;
+    const { code, enhanced } = signed.reply;
+    // The address may be another account's by now: whoever sends again is asked about anew.
+    if (code === 421 || enhanced === "5.7.1") this.#logins.forget(account, client);
+    return code === 421 ? signWith() : signed;
   }
 
   async #signWith(login: Login, { transaction }: ToSign, message: ReceivedMessage): Promise<SignedInPlace> {

@@ -165,7 +165,8 @@ export class MailServer {
     const { from = "allice@someisp.test", to = ["bob@dest.test"] } = handed;
     const octets = Buffer.from(handed.message);
     const recipients: MilterPath[] = [];
-    const macros = new Map(Object.entries({ i: "4Bqw1", ...handed.macros }));
+    const macros = new Map(Object.entries(handed.macros ?? { i: "4Bqw1" }));
+    if (handed.macros && Object.keys(handed.macros).length > 0) macros.set("i", "4Bqw1");
     const transaction: MilterTransaction = {
       connection: {
         id: "c1",

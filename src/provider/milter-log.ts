@@ -50,6 +50,12 @@ export class MilterLog {
         this.#log[cause === null ? "info" : "error"]({ ...seen, ...fields }, "refused");
         break;
       }
+      case "macros-missing":
+        this.#log.warn(
+          seen,
+          "the mail server tells no macros: nobody is known as its user, nothing is signed",
+        );
+        break;
       case "unjudged": {
         const { reply, cause } = event;
         const code = reply?.code;
