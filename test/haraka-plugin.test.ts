@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HarakaSite } from "./support/haraka-site.ts";
+import { Talker } from "../src/smtp/test-peers.ts";
+import { HarakaSite, password } from "./support/haraka-site.ts";
 import { bodyOf, hopMessages } from "./support/hop-messages.ts";
 import { missingHaraka } from "./support/peers/haraka-program.ts";
 
@@ -144,9 +145,40 @@ test("what is forged or altered is refused, with the reason; unsigned mail of ot
 test("a client hears the stage; a copy for somebody else passes as such (ACT-7, VER-17)", {
   skip,
 }, async () => {
+  const talker = await Talker.connect(site.ports.mx);
+  await talker.reply();
+  assert.match(await talker.ask("EHLO client.test"), /\b250[- ]VSMTP enforce\b/);
+  talker.end();
   const text = await signedFor("visible@sink.test");
   await send(text, "other@dest.test");
   assert.match((await arrived(["other@dest.test"])).get("other@dest.test") ?? "", /policy\.rcpt=mismatch/);
+});
+
+test("who comes after a user on the same connection, by XCLIENT, is not that user", { skip }, async () => {
+  const talker = await Talker.secured(site.ports.submission);
+  assert.match(await talker.ask(`AUTH PLAIN ${btoa(`\0allice\0${password}`)}`), /^235 /);
+  const write = async () => {
+    await talker.ask(`MAIL FROM:<${allice}>`);
+    await talker.ask("RCPT TO:<x@sink.test>");
+    await talker.ask("DATA");
+    assert.match(await talker.ask(`From: ${allice}\r\nTo: x@sink.test\r\n\r\nHi\r\n.`), /^250 /);
+    return (await arrived(["x@sink.test"])).get("x@sink.test") ?? "";
+  };
+  assert.match(await write(), /^VSMTP-Signature: /m);
+  assert.match(await talker.ask("XCLIENT ADDR=192.0.2.1 PROTO=ESMTP HELO=other.test"), /^220 /);
+  await talker.ask("EHLO other.test");
+  assert.doesNotMatch(await write(), /^VSMTP-Signature/m);
+  talker.end();
+});
+
+test("who passes on what was for him adds a level of his own (CUS-2)", { skip }, async () => {
+  const text = await signedFor("carol@someisp.test");
+  const resent = `Resent-From: carol@someisp.test\r\nResent-To: x@dest.test\r\nResent-Date: Thu, 26 Nov 2026 12:00:00 +0000\r\nResent-Message-ID: <1@someisp.test>\r\n${text}`;
+  const octets = Buffer.from(resent, "latin1");
+  await site.submit({ octets, from: "carol@someisp.test", to: ["x@dest.test"], user: "carol" });
+  const forwarded = (await arrived(["x@dest.test"])).get("x@dest.test") ?? "";
+  assert.match(forwarded, /^VSMTP-Signature: v=1; n=1; .*i=carol@someisp\.test;/m);
+  assert.match(forwarded, /vsmtp=pass header\.i=allice@someisp\.test .*policy\.rcpt=forwarded/);
 });
 
 test("only the user's own address is signed for, and each refusal says why (SUB-1)", { skip }, async () => {

@@ -26,6 +26,7 @@ exports.register = function () {
   if (this.cfg.sign.enabled) {
     this.vault = new Vault(this.cfg.sign, file_of, this);
     this.logins = new Logins(this.vault);
+    this.register_hook("connect", "begin", -100);
     this.register_hook("mail", "note_parameters");
     // After all who may change the message or refuse it; here, not at queue_outbound, a hook can say 451.
     this.register_hook("data_post", "sign", 90);
@@ -62,6 +63,13 @@ exports.get_host_name = function () {
 exports.shutdown = function () {
   this.keys?.close();
   this.vault?.close();
+};
+
+/** Another client on the same connection, as by XCLIENT, is not the user who logged in before. */
+exports.begin = function (next, connection) {
+  this.logins.end(connection);
+  connection.notes.auth_user = undefined;
+  next();
 };
 
 exports.note_parameters = function (next, connection, [, parameters]) {

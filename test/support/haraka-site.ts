@@ -167,11 +167,16 @@ listen = ["127.0.0.1:${this.ports.key}"]
     const { cert, key } = await this.#authority.issue(["localhost"]);
     const { plain, submission, mx } = this.ports;
     const sink = this.sink.port;
-    const sinks = { "sink.test": sink, "other.sink.test": sink, "full.sink.test": sink };
+    const sinks = {
+      "sink.test": sink,
+      "other.sink.test": sink,
+      "full.sink.test": sink,
+      "someisp.test": sink,
+    };
     const nextHops = { "dest.test": mx, "other.test": mx, ...sinks };
     return this.#startHaraka([plain, submission], {
       me: "mail.someisp.test",
-      plugins: options.plugins ?? "tls\nauth/flat_file\nvsmtp\nroutes\n",
+      plugins: options.plugins ?? "tls\nxclient\nauth/flat_file\nvsmtp\nroutes\n",
       "auth_flat_file.ini": `[core]\nmethods=PLAIN\nconstrain_sender=false\n[users]\n${users.map((user) => `${user}=${password}\n`).join("")}`,
       "smtp.ini": `nodes=0\nlisten=127.0.0.1:${plain},127.0.0.1:${submission}\n`,
       "tls.ini": `key=key.pem\ncert=cert.pem\nno_starttls_ports[]=${plain}\n`,
