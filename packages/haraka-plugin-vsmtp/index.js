@@ -1,3 +1,5 @@
+"use strict";
+
 // VSMTP in Haraka: outgoing mail is signed with its author's own key, and of mail that comes in is said who sent it.
 // See README.
 
@@ -18,8 +20,8 @@ exports.register = function () {
   this.load_vsmtp_ini();
   /** Transactions whose client has asked for SMTPUTF8. */
   this.smtputf8 = new WeakSet();
-  /** What was signed of a transaction, until it is queued. */
-  this.signed = new WeakMap();
+  /** Signatures and recipients of a transaction's copies, where there are several, until they are queued. */
+  this.copies = new WeakMap();
   const file_of = (name) => path.resolve(process.env.HARAKA ?? "", "config", name);
   const world = open_world(this.cfg, file_of);
   this.keys = world.keys;
@@ -30,7 +32,7 @@ exports.register = function () {
     this.register_hook("mail", "note_parameters");
     // After all who may change the message or refuse it; here, not at queue_outbound, a hook can say 451.
     this.register_hook("data_post", "sign", 90);
-    // Before DKIM, whose signature then covers ours, and before whoever queues.
+    // Before DKIM, which signs each copy then, and before whoever queues.
     this.register_hook("queue_outbound", "queue_signed", -50);
     this.register_hook("disconnect", "end_logins");
     if (this.cfg.sign.auth) take_logins(this);
@@ -86,9 +88,14 @@ exports.sign = function (next, connection) {
       transaction.message_stream.destroy();
       transaction.message_stream = signed.stream;
     }
-    set_header(transaction, signed.lines);
-    this.signed.set(transaction, signed);
-    const { identity, kids, copies } = signed;
+    const { identity, kids, copies, lines } = signed;
+    if (copies.length === 1) {
+      set_header(transaction, [...copies[0].lines, ...lines]);
+      transaction.rcpt_to = copies[0].recipients;
+    } else {
+      set_header(transaction, lines);
+      this.copies.set(transaction, copies);
+    }
     transaction.results.add(this, { pass: identity, kid: kids.join(","), copies: copies.length, emit: true });
     return [];
   });
@@ -97,16 +104,12 @@ exports.sign = function (next, connection) {
 /** One copy goes the way of all mail; several are queued here. */
 exports.queue_signed = function (next, connection) {
   const { transaction } = connection;
-  const signed = this.signed.get(transaction);
+  const signed = this.copies.get(transaction);
   if (signed === undefined) return next();
   const below = [...transaction.header.header_list];
-  const made = signed.copies.map(({ recipients, lines }) => ({ recipients, lines: [...lines, ...below] }));
-  if (made.length === 1) {
-    set_header(transaction, made[0].lines);
-    transaction.rcpt_to = made[0].recipients;
-    return next();
-  }
-  const copies = made.map((copy, index) => copy_of(this, transaction, index + 1, copy));
+  const copies = signed.map(({ recipients, lines }, index) =>
+    copy_of(this, transaction, index + 1, { recipients, lines: [...lines, ...below] }),
+  );
   queue_copies(this, copies).then(
     (given) => next(...given),
     (error) => {

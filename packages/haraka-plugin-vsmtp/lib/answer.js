@@ -1,3 +1,5 @@
+"use strict";
+
 // What a hook gives to next(): Haraka's constants, and a reply with the code that is meant.
 
 const constants = require("haraka-constants");

@@ -1,3 +1,5 @@
+"use strict";
+
 // Users of Haraka who log in at the vault, with their account's password or an app password.
 
 const OUTCOMES = {

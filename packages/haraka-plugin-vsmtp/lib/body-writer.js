@@ -1,3 +1,5 @@
+"use strict";
+
 // A body that takes another one's place, such as one that was converted to 7 bits.
 
 const { setImmediate: next_turn } = require("node:timers/promises");

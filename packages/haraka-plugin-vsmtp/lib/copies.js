@@ -1,3 +1,5 @@
+"use strict";
+
 // Copies of a message, each with signatures for its own recipients, into Haraka's outbound queue.
 
 const { unlink } = require("node:fs/promises");

@@ -1,3 +1,5 @@
+"use strict";
+
 // The message of a Haraka transaction: read as Haraka passes it on, and changed where Haraka will read it.
 
 const { PassThrough } = require("node:stream");

@@ -1,3 +1,5 @@
+"use strict";
+
 const { addressText } = require("vsmtp");
 
 /** Logins at the vault, by connection and account: one for all messages of a client. */

@@ -1,3 +1,5 @@
+"use strict";
+
 // vsmtp.ini as the plugin uses it. What is wrong with it is told, all of it; with a setting that is misspelt mail might go
 // out unsigned.
 
@@ -94,11 +96,12 @@ function one_of(value, values, name, problem) {
   return values[0];
 }
 
-function read_vault({ vault, certificate, key, ca_file = null, server_spki = null }, problem) {
-  if (vault === undefined) {
+function read_vault({ vault: written, certificate, key, ca_file = null, server_spki = null }, problem) {
+  if (written === undefined) {
     problem("sign.vault is missing: unix:PATH or HOST:PORT");
     return null;
   }
+  const vault = String(written);
   if (vault.startsWith("unix:")) return { kind: "unix", path: vault.slice("unix:".length) };
   const [, host, port] = /^(?:\[?([^[\]\s]+?)\]?):(\d{1,5})$/.exec(vault) ?? [];
   if (host === undefined) problem(`sign.vault must be unix:PATH or HOST:PORT, not ${vault}`);

@@ -1,3 +1,5 @@
+"use strict";
+
 // Outgoing mail: whose it is, and signed copies of it.
 
 const { receivedFrom, signSubmission } = require("vsmtp");

@@ -1,3 +1,5 @@
+"use strict";
+
 // The way to the vault, where accounts and private keys are.
 
 const { readFileSync } = require("node:fs");

@@ -1,3 +1,5 @@
+"use strict";
+
 // Mail that comes in: who sent it, and what is done with it.
 
 const { readFileSync } = require("node:fs");

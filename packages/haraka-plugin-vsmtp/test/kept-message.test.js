@@ -1,3 +1,5 @@
+"use strict";
+
 const assert = require("node:assert/strict");
 const { mkdtempSync, readdirSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");

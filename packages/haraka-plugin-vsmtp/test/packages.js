@@ -1,3 +1,5 @@
+"use strict";
+
 // Where these tests get packages from that are not installed beside them: in a checkout of VSMTP the library is its sources,
 // and Haraka's packages are those of the Haraka that `.ci/unpack-peers` got.
 

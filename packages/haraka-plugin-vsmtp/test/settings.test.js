@@ -1,3 +1,5 @@
+"use strict";
+
 const assert = require("node:assert/strict");
 const path = require("node:path");
 const { test } = require("node:test");
