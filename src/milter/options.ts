@@ -6,6 +6,8 @@ export interface MilterLimits {
   readonly connections: number;
   /** Recipients of one message; with more it is refused. Default 20000. */
   readonly recipients: number;
+  /** Octets of their addresses and parameters. Default 4 MiB. */
+  readonly recipientOctets: number;
   /** Octets of one header; a message with more is refused. Default 1 MiB. */
   readonly headerOctets: number;
 }
@@ -81,7 +83,12 @@ export interface MilterSettings {
   readonly onEvent: (event: MilterEvent) => void;
 }
 
-const defaultLimits: MilterLimits = { connections: 1000, recipients: 20_000, headerOctets: 1024 * 1024 };
+const defaultLimits: MilterLimits = {
+  connections: 1000,
+  recipients: 20_000,
+  recipientOctets: 4 * 1024 * 1024,
+  headerOctets: 1024 * 1024,
+};
 
 const defaultDeadlines: MilterDeadlines = {
   negotiationMs: 30_000,

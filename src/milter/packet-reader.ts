@@ -28,8 +28,9 @@ export class PacketReader {
   #command = "";
   /** Octets of the packet's data that were not taken. */
   #left = 0;
-  /** Of a packet that came in several chunks. */
-  #pieces: Buffer[] = [];
+  /** What has come of a packet that came in several chunks, and room for more. */
+  #held: Buffer = none;
+  #heldOctets = 0;
   /** Octets before the chunk. */
   #before = 0;
   /** Where the packet begins that is read, or was read last, in octets from the beginning of the connection. */
@@ -62,17 +63,25 @@ export class PacketReader {
       if (last) this.#headOctets = 0;
       return { kind: "body", command: this.#command, octets: taken, last };
     }
-    if (!last) {
-      if (taken.length > 0) this.#pieces.push(taken);
-      return null;
-    }
+    if (!last || this.#heldOctets > 0) this.#hold(taken);
+    if (!last) return null;
     this.#headOctets = 0;
-    let data = taken;
-    if (this.#pieces.length > 0) {
-      data = Buffer.concat([...this.#pieces, taken]);
-      this.#pieces = [];
-    }
+    const data = this.#heldOctets > 0 ? this.#held.subarray(0, this.#heldOctets) : taken;
+    this.#held = none;
+    this.#heldOctets = 0;
     return { kind: "packet", command: this.#command, data };
+  }
+
+  /** Copies: of chunks of one octet each, a million would be in the way. */
+  #hold(octets: Buffer): void {
+    const length = this.#heldOctets + octets.length;
+    if (length > this.#held.length) {
+      const room = Buffer.allocUnsafe(Math.min(2 * length, length + this.#left));
+      this.#held.copy(room, 0, 0, this.#heldOctets);
+      this.#held = room;
+    }
+    octets.copy(this.#held, this.#heldOctets);
+    this.#heldOctets = length;
   }
 
   #readHead(): ReadStep | null {

@@ -108,6 +108,20 @@ test("recipients above the limit: told at RCPT where that is answered, at DATA w
   }
 });
 
+test("recipients of more octets than the limit are left out as well", async () => {
+  await using milter = await startMilter({ methods: { rcpt: () => ({ kind: "continue" }) } });
+  const client = await milter.connect();
+  await client.offer();
+  const long = `${"x".repeat(60_000)}@b.example`;
+  client
+    .client()
+    .envelope("<>", ...Array.from({ length: 100 }, () => long))
+    .say("T");
+  let heard = "";
+  while (heard.length < 101) heard += (await client.hear()).letter;
+  assert.equal(heard, `${"c".repeat(69)}${"y".repeat(31)}c`);
+});
+
 test("a header above the limit, of few fields or very many: 552, and others go on", async () => {
   for (const [count, length] of [
     [3, 400_000],

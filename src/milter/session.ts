@@ -239,11 +239,17 @@ export class MilterSession {
     const { handler, limits } = this.#settings;
     if (recipient === null) this.#break(command.rcpt, "an address that does not end");
     else if (transaction.verdict !== null) this.#dialogue.answer(command.rcpt, transaction.verdict);
-    else if (transaction.recipients.length >= limits.recipients) this.#leaveOut(transaction);
-    else {
+    else if (
+      transaction.recipients.length >= limits.recipients ||
+      transaction.recipientOctets + data.length > limits.recipientOctets
+    ) {
+      this.#leaveOut(transaction);
+    } else {
       const act = (answer: MilterAnswer) => {
-        if (answer.kind === "continue") transaction.recipients.push(recipient);
-        else if (answer.kind !== "refuse") transaction.verdict = answer;
+        if (answer.kind === "continue") {
+          transaction.recipients.push(recipient);
+          transaction.recipientOctets += data.length;
+        } else if (answer.kind !== "refuse") transaction.verdict = answer;
         this.#dialogue.answer(command.rcpt, answer);
       };
       const question = () => handler.rcpt?.(transaction, recipient) ?? { kind: "continue" as const };

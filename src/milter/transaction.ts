@@ -19,6 +19,8 @@ export class Transaction implements MilterTransaction {
   readonly sender: MilterPath;
   readonly recipients: MilterPath[] = [];
   readonly macros: Macros;
+  /** Of the recipients' packets. */
+  recipientOctets = 0;
   /** A recipient was left out for want of room. */
   isFull = false;
   /** What is answered to all that comes, since nobody looks at the message any more. */
