@@ -73,7 +73,7 @@ export class MilterModel {
       // Octets of a body are looked at as they come.
       if (!isWhole && !(isContent && data.length > 0)) return;
       if (!isWhole) {
-        this.#part(letter);
+        this.#part();
         return;
       }
       this.#input = this.#input.subarray(4 + length);
@@ -83,9 +83,12 @@ export class MilterModel {
   }
 
   /** A part of a body: that it has come at all may be wrong, or begin the content. */
-  #part(letter: string): void {
+  #part(): void {
     if (this.#agreed === null || this.#message === null) this.#break();
-    else this.#begin(this.#message, () => this.#endHeader(this.#message as Message), letter);
+    else {
+      const message = this.#message;
+      this.#begin(message, () => this.#endHeader(message));
+    }
   }
 
   #break(): void {
@@ -236,7 +239,7 @@ export class MilterModel {
     else this.#begin(message, () => this.#answer("T", this.#verdict(message)));
   }
 
-  #begin(message: Message, then: () => void, _letter?: string): void {
+  #begin(message: Message, then: () => void): void {
     if (message.state === "envelope") {
       const isToldNow = message.isFull && ((this.#agreed?.silent ?? 0) & 0x8000) !== 0;
       if (isToldNow) message.state = crowded;
@@ -304,9 +307,9 @@ export class MilterModel {
     const body = ["other ", "body\r\n"].map((text) => packetOf("b", Buffer.from(text)));
     switch (way) {
       case "edits":
-        return [mark, accept];
+        return actions & 0x01 ? [mark, accept] : [error];
       case "body":
-        return actions & 0x02 ? [...body, mark, go] : [error];
+        return (actions & 0x03) === 0x03 ? [...body, mark, go] : [error];
       case "quarantine":
         return actions & 0x20 ? [packetOf("q", "why"), go] : [error];
       case "finish-refuse":
