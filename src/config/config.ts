@@ -33,7 +33,7 @@ export interface Config {
     readonly staple: boolean;
     /** What becomes of queued mail of accounts that were suspended, removed or re-keyed. */
     readonly stoppedMail: "hold" | "remove";
-    /** Bodies in 8 bits are converted, as far as they may (MSG-16), or sent as they come. */
+    /** Bodies in 8 bits, or with long lines, are converted, as far as they may (MSG-16, MSG-20), or sent as they come. */
     readonly eightBit: "convert" | "keep";
     /** DKIM keys that sign after ours (SIG-58). */
     readonly dkim: readonly DkimSettings[];

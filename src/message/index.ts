@@ -19,6 +19,7 @@ export { decodeBase64, isBase64 } from "./base64.ts";
 export { canonicalDomain } from "./canonical-domain.ts";
 export { crlfLines } from "./crlf-lines.ts";
 export { decodeEncodedWords } from "./encoded-words.ts";
+export { foldList, foldLongLines, MAX_STEADY_LINE } from "./fold-lines.ts";
 export {
   faultText,
   fieldText,
@@ -35,7 +36,8 @@ export { claimsAuthservId, readAuthenticationResults } from "./read-authenticati
 export { borderResults, propertyOf, resultOf, resultsBy } from "./recorded-results.ts";
 export { type ContentType, parseContentType } from "./seven-bit/content-type.ts";
 export { convertToSevenBit } from "./seven-bit/convert-to-seven-bit.ts";
-export { type EightBitScan, EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";
+export { EightBitScanner } from "./seven-bit/eight-bit-scanner.ts";
 export { QuotedPrintableEncoder } from "./seven-bit/quoted-printable-encoder.ts";
-export type { SevenBitPlan } from "./seven-bit/seven-bit-plan.ts";
+export type { EightBitScan, SevenBitPlan } from "./seven-bit/seven-bit-plan.ts";
+export { steadyAddresses } from "./steady-addresses.ts";
 export { subjectPrefix } from "./subject-prefix.ts";

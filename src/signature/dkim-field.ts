@@ -34,7 +34,10 @@ export function selectFields(
   };
   for (const name of ALWAYS_OVERSIGNED) add(name, true);
   for (const name of OVERSIGNED_IF_PRESENT) if (index.has(name)) add(name, true);
-  for (const name of index.keys()) if (/^content-[a-z0-9-]+$/.test(name)) add(name, true);
+  for (const name of index.keys()) {
+    // Postfix and Sendmail remove Content-Length: it means nothing to others.
+    if (/^content-[a-z0-9-]+$/.test(name) && name !== "content-length") add(name, true);
+  }
   for (const name of index.keys()) if (/^list-[a-z0-9-]+$/.test(name)) add(name, false);
   // No more than there are: forwarders add signatures of their own (SIG-58).
   for (const name of ["vsmtp-signature", "vsmtp-key-statement", ...more]) add(name, false);

@@ -13,6 +13,14 @@ export interface Converted {
   readonly eightBitBody: boolean;
 }
 
+/**
+ * Whether a body is to be converted: with SMTPUTF8 only for its long lines, for servers that know that extension carry 8
+ * bits (MSG-19).
+ */
+export function needsConversion({ eightBit }: ReceivedMessage, smtputf8: boolean): boolean {
+  return eightBit !== null && (!smtputf8 || eightBit.hasLongLines);
+}
+
 /** The body goes out as it came. */
 export function asItCame({ scanned, eightBitBody }: ReceivedMessage): Converted {
   return { edits: [], bodyHashBase64: scanned.bodyHashBase64, eightBitBody };

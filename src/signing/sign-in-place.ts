@@ -1,5 +1,5 @@
 import type { HeaderEdit } from "../message/index.ts";
-import { asItCame, convertedInPlace } from "./convert.ts";
+import { asItCame, convertedInPlace, needsConversion } from "./convert.ts";
 import type { Refused } from "./refused.ts";
 import { authorOf, type MessageToSign, type SignedMessage, signMessage } from "./sign-message.ts";
 import type { Login } from "./vault.ts";
@@ -28,7 +28,7 @@ export async function signInPlace(toSign: ToSignInPlace, login: Login): Promise<
   const { message, smtputf8, convert } = toSign;
   const author = await authorOf(toSign, login);
   if (author.kind === "refused") return author;
-  const stays = author.kind === "resend" || smtputf8 || !convert;
+  const stays = author.kind === "resend" || !convert || !needsConversion(message, smtputf8);
   const { converted, body } = stays
     ? { converted: asItCame(message), body: null }
     : await convertedInPlace(message);

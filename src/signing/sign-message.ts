@@ -23,6 +23,7 @@ import { malformed, type Refused, refused, unavailable } from "./refused.ts";
 import { type Resend, readResend } from "./resend.ts";
 import { signAs } from "./sign-as.ts";
 import { type DkimSigners, type SignedCopy, signAllCopies } from "./sign-copies.ts";
+import { missingMimeFields } from "./steady-edits.ts";
 import { resentEdits, submissionEdits } from "./submission-edits.ts";
 import type { Login } from "./vault.ts";
 
@@ -99,6 +100,9 @@ export async function signMessage(
       ? resentEdits(header, authservIds)
       : submissionEdits(header, { authservIds, now, ...author });
   const edits = [...converted.edits, ...made];
+  if (author.kind !== "resend") {
+    edits.push(...missingMimeFields(parseHeader(applyEdits(header, edits)), converted.eightBitBody));
+  }
   const edited = parseHeader(applyEdits(header, edits));
   const message = withHashedBody(edited, converted.bodyHashBase64);
   const unsigned =

@@ -303,7 +303,8 @@ test("SUB-4, SIG-48, SIG-52, REC-2 the header gets what it lacks, loses what it 
     }),
   );
   const text = result.content.inline.toString();
-  const added = /^Date: Mon, 05 Jan 2004 12:00:00 \+0000\r\nMessage-ID: <[\w-]{24}@someisp\.test>\r\n/;
+  const added =
+    /^MIME-Version: 1\.0\r\nContent-Type: text\/plain; charset=us-ascii\r\nDate: Mon, 05 Jan 2004 12:00:00 \+0000\r\nMessage-ID: <[\w-]{24}@someisp\.test>\r\n/;
   assert.match(text, added);
   const rest = `From: allice@someisp.test\r\n${kept.join("\r\n")}\r\n\r\nBcc: not a header field\r\n\r\n  \r\n`;
   assert.equal(text.replace(added, ""), rest);
@@ -313,6 +314,59 @@ test("SUB-4, SIG-48, SIG-52, REC-2 the header gets what it lacks, loses what it 
   assert.match(signed(whole).content.inline.toString(), /^From: allice@someisp\.test\r\nDate: today\r\n/);
   const headless = await submit("allice", { header: [], body: "" });
   assert.equal((await verdictOf(headless)).result, "pass");
+});
+
+test("MSG-20 what servers on the way write anew is written as they do, before it is signed", async () => {
+  const header = [
+    "To: bob@dest.test,carol@dest.test,\r\n dan",
+    "Cc: O'Brien <o'brien@dest.test>",
+    "Date: ",
+    "message-id:\r\n ",
+    `Subject: ${"word ".repeat(195)}end`,
+    "Reply-To: Allice <allice@someisp.test>",
+    `Comments: ${"x".repeat(985)}`,
+  ];
+  const steady = await submit("allice", { header, to: ["bob@dest.test", "dan@someisp.test"] });
+  const text = String(await contentOf(steady));
+  assert.match(
+    text,
+    /^Date: Mon, 05 Jan 2004 12:00:00 \+0000\r\nMessage-ID: <[\w-]{24}@someisp\.test>\r\nFrom: /,
+  );
+  assert.match(
+    text,
+    /^To: bob@dest\.test, carol@dest\.test, dan@someisp\.test\r\nCc: "O'Brien" <o'brien@dest\.test>\r\nSubject: /m,
+  );
+  const [, subject = ""] =
+    /^(Subject: (?:.*\r\n )*.*)\r\nReply-To: Allice <allice@someisp\.test>\r\n/m.exec(text) ?? [];
+  assert.equal(subject.replaceAll("\r\n", ""), header[4]);
+  assert.ok(subject.split("\r\n").every((line) => line.length < 80));
+  assert.ok(text.includes(`\r\n${header[6]}\r\n`)); // nowhere to fold it
+  assert.equal((await verdictOf(steady)).result, "pass");
+  // Whom the completed header names is not blind (RCP-4).
+  assert.equal(signed(steady).copies.length, 2);
+
+  const theirs = [
+    ...header.slice(0, 2),
+    "Date: today",
+    "Message-ID: <1@x>",
+    "DKIM-Signature: v=1; somebody's",
+  ];
+  const kept = String(await contentOf(await submit("allice", { header: theirs })));
+  assert.ok(kept.includes(theirs.join("\r\n")));
+});
+
+test("MSG-20 lines that are too long go out as quoted-printable, with SMTPUTF8 too", async () => {
+  const spool = await Spool.open(join(folder, "spool"), { memoryOctets: 10_000 });
+  const body = `${"word ".repeat(197)}\r\n`;
+  for (const smtputf8 of [false, true]) {
+    const result = await submit("allice", { ...eightBit(body), convertInto: spool, smtputf8 });
+    const text = String(await contentOf(result));
+    assert.match(text, /^Content-Transfer-Encoding: quoted-printable\r$/m);
+    assert.ok(text.split("\r\n").every((line) => line.length <= 78));
+    assert.equal((await verdictOf(result)).result, "pass");
+    const short = await submit("allice", { ...eightBit(body.slice(10)), convertInto: spool, smtputf8 });
+    assert.ok(String(await contentOf(short)).endsWith(body.slice(10)));
+  }
 });
 
 test("SIG-42, MSG-2 a message that cannot be signed is refused with the reason", async () => {

@@ -8,8 +8,10 @@ import {
   formatMailDate,
   type Header,
   type HeaderEdit,
+  type HeaderField,
 } from "../message/index.ts";
 import { SIGNATURE_FIELD } from "../signature/index.ts";
+import { steadyEdits } from "./steady-edits.ts";
 
 export interface SubmissionEditOptions {
   /** Authentication-Results fields that claim one of these ids are forged and go (REC-2). */
@@ -26,46 +28,52 @@ export interface SubmissionEditOptions {
  * recipients and forged results go.
  */
 export function resentEdits(header: Header, authservIds: readonly string[]): HeaderEdit[] {
-  return removals(header, authservIds, BLIND);
+  return removals(header, (field) => BLIND.has(field.name) || isForged(header, field, authservIds));
 }
 
 /**
  * What a submission server changes before it signs: adds Date, Message-ID and Sender where they are wanted and
- * missing (SUB-3, SUB-4), removes Bcc (SIG-48), old signatures (SIG-52) and key statements (STP-6), and forged results.
- * Added fields stand first; all other octets stay as they were.
+ * missing (SUB-3, SUB-4), removes Bcc (SIG-48), old signatures (SIG-52) and key statements (STP-6), and forged results, and
+ * writes what servers on the way are known to write anew as they do (MSG-20). Added fields stand first; all other octets
+ * stay as they were.
  *
  * @param header without fault
  */
 export function submissionEdits(header: Header, options: SubmissionEditOptions): HeaderEdit[] {
-  const has = (name: string): boolean => header.fields.some((field) => field.name === name);
+  const isBlank = (field: HeaderField): boolean => fieldText(header, field).trim() === "";
+  const has = (name: string): boolean =>
+    header.fields.some((field) => field.name === name && !isBlank(field));
   let added = "";
   if (!has("date")) added += `Date: ${formatMailDate(options.now)}\r\n`;
   if (!has("message-id")) {
     added += `Message-ID: <${randomBytes(18).toString("base64url")}@${options.identity.domain}>\r\n`;
   }
   if (options.addSender) added += `Sender: ${formatAddress(options.identity)}\r\n`;
-  const edits = removals(header, options.authservIds, REMOVED);
+  const edits = removals(
+    header,
+    (field) =>
+      REMOVED.has(field.name) ||
+      (COMPLETED.has(field.name) && isBlank(field)) ||
+      isForged(header, field, options.authservIds),
+  );
+  const gone = new Set(edits.map((edit) => edit.kind === "remove" && edit.field));
+  const kept = header.fields.filter((field) => !gone.has(field));
+  edits.push(...steadyEdits(header, kept, options.identity.domain));
   if (added !== "") edits.push({ kind: "prepend", octets: Buffer.from(added) });
   return edits;
 }
 
 const BLIND: ReadonlySet<string> = new Set(["bcc", "resent-bcc"]);
 const REMOVED: ReadonlySet<string> = new Set([...BLIND, SIGNATURE_FIELD, STAPLE_FIELD]);
+/** Where these are empty, servers on the way would take them for missing too. */
+const COMPLETED: ReadonlySet<string> = new Set(["date", "message-id"]);
 
-function removals(
-  header: Header,
-  authservIds: readonly string[],
-  removed: ReadonlySet<string>,
-): HeaderEdit[] {
-  const edits: HeaderEdit[] = [];
-  for (const field of header.fields) {
-    const isForged = () => {
-      const text = fieldText(header, field);
-      return authservIds.some((id) => claimsAuthservId(text, id));
-    };
-    if (removed.has(field.name) || (field.name === "authentication-results" && isForged())) {
-      edits.push({ kind: "remove", field });
-    }
-  }
-  return edits;
+function removals(header: Header, isRemoved: (field: HeaderField) => boolean): HeaderEdit[] {
+  return header.fields.filter(isRemoved).map((field) => ({ kind: "remove", field }));
+}
+
+function isForged(header: Header, field: HeaderField, authservIds: readonly string[]): boolean {
+  if (field.name !== "authentication-results") return false;
+  const text = fieldText(header, field);
+  return authservIds.some((id) => claimsAuthservId(text, id));
 }

@@ -2,7 +2,7 @@ import { isAscii } from "node:buffer";
 import type { MessageContent } from "../queue/index.ts";
 import { contentOf } from "../reception/index.ts";
 import type { Spool } from "../spool/index.ts";
-import { asItCame, takeConverted } from "./convert.ts";
+import { asItCame, needsConversion, takeConverted } from "./convert.ts";
 import type { Refused } from "./refused.ts";
 import { authorOf, type MessageToSign, type SignedMessage, signMessage } from "./sign-message.ts";
 import type { Login } from "./vault.ts";
@@ -41,7 +41,10 @@ export async function signSubmission(submission: SubmissionToSign, login: Login)
     const content = contentOf(signed.header.octets, await message.takeBody(), message.hasEmptyLine);
     return withContent(signed, content, message.eightBitBody);
   }
-  const { converted, body } = await takeConverted(message, smtputf8 ? null : (convertInto ?? null));
+  const { converted, body } = await takeConverted(
+    message,
+    needsConversion(message, smtputf8) ? (convertInto ?? null) : null,
+  );
   let isSigned = false;
   try {
     const signed = await signMessage(submission, author, converted, copies, login);

@@ -103,7 +103,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
   data(session: SessionInfo<Login>, envelope: Envelope): DataSink | Reply {
     return this.#reception.begin({
       declaredOctets: envelope.declaredOctets,
-      scanEightBit: !envelope.smtputf8 && this.#options.eightBit !== "keep",
+      scanEightBit: this.#options.eightBit !== "keep",
       accept: (message) => this.#accept(session, envelope, message),
       refused: (answer, cause) => void this.#refuse(session, answer, cause),
     });

@@ -39,9 +39,14 @@ export const hopMessages: readonly HopMessage[] = [
   ),
 ];
 
-/** The body of a message, as its author wrote it: a submission server may have encoded it (MSG-16). */
+/** The body of a message, as its author wrote it: a submission server may have encoded it (MSG-16, MSG-20). */
 export function bodyOf(text: string): Buffer {
   const end = text.indexOf("\r\n\r\n");
-  const encoded = /^Content-Transfer-Encoding: base64\r$/m.test(text.slice(0, end + 2));
-  return Buffer.from(text.slice(end + 4), encoded ? "base64" : "latin1");
+  const body = text.slice(end + 4);
+  const encoding = /^Content-Transfer-Encoding: (\S+)\r$/m.exec(text.slice(0, end + 2))?.[1];
+  if (encoding !== "quoted-printable") return Buffer.from(body, encoding === "base64" ? "base64" : "latin1");
+  const decoded = body
+    .replace(/=\r\n/g, "")
+    .replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(decoded, "latin1");
 }

@@ -1,18 +1,11 @@
 import type { Header } from "../header.ts";
 import { PartReader } from "./part-reader.ts";
-import type { SevenBitPlan } from "./seven-bit-plan.ts";
+import type { EightBitScan } from "./seven-bit-plan.ts";
 import { SevenBitPlanner } from "./seven-bit-planner.ts";
 
-export interface EightBitScan {
-  /** Null when there is nothing to change. */
-  readonly plan: SevenBitPlan | null;
-  /** The body has octets over 127 that stay, with or without a plan: they must not be touched, or cannot be understood. */
-  readonly staysEightBit: boolean;
-}
-
 /**
- * Reads a body as it arrives, and plans what makes it 7-bit (MSG-16, MSG-17): which parts get encoded, how, and which
- * labels change with them. What may not be re-encoded stays as it is (MSG-18), and so does what readers could understand
+ * Reads a body as it arrives, and plans what makes it 7-bit (MSG-16, MSG-17), of lines that nobody on the way breaks
+ * (MSG-20): which parts get encoded, how, and which labels change with them. What may not be re-encoded stays as it is (MSG-18), and so does what readers could understand
  * in two ways. Signed messages that are attached, or handed in, keep their 8-bit parts.
  *
  * Text of which at most one octet in six is over 127 becomes quoted-printable, which is smaller then; other text, and

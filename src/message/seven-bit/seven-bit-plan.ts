@@ -11,6 +11,15 @@ export type Edit =
 
 export type BodyEncoding = "quoted-printable" | "base64";
 
+export interface EightBitScan {
+  /** Null when there is nothing to change. */
+  readonly plan: SevenBitPlan | null;
+  /** Parts that could be encoded have lines that some server on the way may break. */
+  readonly hasLongLines: boolean;
+  /** The body has octets over 127 that stay, with or without a plan: they must not be touched, or cannot be understood. */
+  readonly staysEightBit: boolean;
+}
+
 /** What makes a message 7-bit. Edits do not overlap, and are in order. */
 export interface SevenBitPlan {
   /** Offsets in the header. */

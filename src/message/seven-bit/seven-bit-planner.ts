@@ -2,9 +2,10 @@ import { isAscii } from "node:buffer";
 import { type Header, parseHeader } from "../header.ts";
 import { delimiterKind, delimitersClash } from "./delimiter-line.ts";
 import { EditList, type Entity } from "./edit-list.ts";
+import { LineMeter } from "./line-meter.ts";
 import { readMimeHeader } from "./mime-header.ts";
 import type { Next, PartHandler } from "./part-reader.ts";
-import type { SevenBitPlan } from "./seven-bit-plan.ts";
+import type { EightBitScan } from "./seven-bit-plan.ts";
 
 /** What is nested deeper is left as it is. */
 const MAX_DEPTH = 50;
@@ -45,9 +46,10 @@ interface Region {
   readonly start: number;
   /** Octets over 127. */
   eightBitOctets: number;
+  readonly lines: LineMeter;
 }
 
-/** Decides what of a message becomes 7-bit, part by part. */
+/** Decides what of a message becomes 7-bit, and gets shorter lines, part by part. */
 export class SevenBitPlanner implements PartHandler {
   readonly #root: Entity;
   readonly #containers: Container[] = [];
@@ -57,6 +59,7 @@ export class SevenBitPlanner implements PartHandler {
   #looks = 0;
   #needsBefore = 0;
   #needsAfter = 0;
+  #hasLongLines = false;
   /** What the body begins with. */
   readonly first: Next;
 
@@ -83,7 +86,9 @@ export class SevenBitPlanner implements PartHandler {
   }
 
   content(octets: Buffer): void {
-    if (this.#region !== null && !isAscii(octets)) this.#region.eightBitOctets += countEightBit(octets);
+    if (this.#region === null) return;
+    if (!isAscii(octets)) this.#region.eightBitOctets += countEightBit(octets);
+    if (this.#region.isEncodable) this.#region.lines.write(octets);
   }
 
   dashLine(line: Buffer, contentEnd: number, after: number): Next | null {
@@ -107,12 +112,16 @@ export class SevenBitPlanner implements PartHandler {
     return null;
   }
 
-  finish(bodyOctets: number): { plan: SevenBitPlan | null; staysEightBit: boolean } {
+  finish(bodyOctets: number): EightBitScan {
     this.#endRegion(bodyOctets, true);
     while (this.#containers.length > 0) this.#endContainer();
     if (this.#edits.count > 0 && !this.#root.mime.hasMimeVersion) this.#edits.addMimeVersion(this.#root);
     const needs = this.#edits.hasOverflown ? this.#needsBefore : this.#needsAfter;
-    return { plan: this.#edits.plan(bodyOctets), staysEightBit: (needs & EIGHT_BIT) !== 0 };
+    return {
+      plan: this.#edits.plan(bodyOctets),
+      hasLongLines: this.#hasLongLines,
+      staysEightBit: (needs & EIGHT_BIT) !== 0,
+    };
   }
 
   #open(entity: Entity, bodyStart: number): Next {
@@ -161,16 +170,17 @@ export class SevenBitPlanner implements PartHandler {
   }
 
   #beginRegion(leaf: Entity | null, isEncodable: boolean, start: number): Next {
-    this.#region = { leaf, isEncodable, start, eightBitOctets: 0 };
+    this.#region = { leaf, isEncodable, start, eightBitOctets: 0, lines: new LineMeter() };
     return "content";
   }
 
   #endRegion(end: number, isLast: boolean): void {
     if (this.#region === null) return;
-    const { leaf, isEncodable, start, eightBitOctets } = this.#region;
+    const { leaf, isEncodable, start, eightBitOctets, lines } = this.#region;
     this.#region = null;
     const needs = (eightBitOctets > 0 ? EIGHT_BIT : 0) | binaryNeed(leaf);
-    const isEncoded = leaf !== null && isEncodable && needs !== 0;
+    const isEncoded = leaf !== null && isEncodable && (needs !== 0 || lines.isLong);
+    this.#hasLongLines ||= lines.isLong;
     this.#require(needs, isEncoded ? 0 : needs);
     if (!isEncoded) return;
     const { body } = leaf.mime;

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { parseHeader } from "../header.ts";
 import { parseContentType } from "./content-type.ts";
 import { convertToSevenBit } from "./convert-to-seven-bit.ts";
+import { LineMeter } from "./line-meter.ts";
 import { convert, scan } from "./test-conversion.ts";
 import { brokenMessages, leavesOf, messageOf, mimeMessages } from "./test-mime-trees.ts";
 
@@ -126,6 +127,58 @@ describe("MSG-16, MSG-17 what is encoded, and how", () => {
   }
 });
 
+test("MSG-20 parts with lines of more than 980 octets are encoded, wherever chunks end", async () => {
+  const part = (line: string): Buffer =>
+    message(`${MIXED}||--b||short|${line}|--b|Content-Type: image/x||${line}|--b--|`);
+  const kept = part("y".repeat(980));
+  assert.equal(scan(kept).plan, null);
+  const before = part("y".repeat(981));
+  for (const lengths of [[], [1], [7, 400], [981], [982], [983]]) {
+    const { hasLongLines, staysEightBit } = scan(before, lengths);
+    assert.deepEqual([hasLongLines, staysEightBit], [true, false]);
+    const after = (await convert(before, lengths)).toString();
+    assert.ok(after.split("\r\n").every((line) => line.length <= 76));
+    assert.deepEqual(
+      leavesOf(messageOf(Buffer.from(after))).map(({ decoded }) => decoded),
+      leavesOf(messageOf(before)).map(({ raw }) => raw),
+    );
+  }
+  const signed = message(`Content-Type: multipart/signed; boundary=b||--b||${"y".repeat(998)}|--b--|`);
+  assert.deepEqual(scan(signed), { plan: null, hasLongLines: false, staysEightBit: false });
+});
+
+test("a LineMeter finds what a slow look finds, in any chunks", () => {
+  const line = fc.oneof(
+    fc.integer({ min: 0, max: 90 }),
+    fc.integer({ min: 975, max: 985 }),
+    fc.integer({ min: 0, max: 3000 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(line, { maxLength: 20 }),
+      fc.array(fc.integer({ min: 1, max: 2000 }), { maxLength: 5 }),
+      (lengths, chunks) => {
+        const text = Buffer.from(
+          lengths
+            .map((length) => `${"x".repeat(length)}\r\n`)
+            .join("")
+            .slice(0, -2),
+        );
+        const meter = new LineMeter();
+        for (let at = 0, index = 0; at < text.length; index++) {
+          const size = chunks.length === 0 ? text.length : (chunks[index % chunks.length] as number);
+          meter.write(text.subarray(at, at + size));
+          at += size;
+        }
+        assert.equal(
+          meter.isLong,
+          lengths.some((length) => length > 980),
+        );
+      },
+    ),
+  );
+});
+
 describe("MSG-18 what stays as it is", () => {
   const signed = "Content-Type: multipart/signed; boundary=b";
   const encrypted = "Content-Type: multipart/encrypted; boundary=b";
@@ -169,8 +222,8 @@ describe("MSG-18 what stays as it is", () => {
   ] as const) {
     for (const [what, lines] of cases) {
       test(what, () => {
-        assert.deepEqual(scan(message(lines)), { plan: null, staysEightBit });
-        assert.deepEqual(scan(message(lines), [1, 2]), { plan: null, staysEightBit });
+        assert.deepEqual(scan(message(lines)), { plan: null, hasLongLines: false, staysEightBit });
+        assert.deepEqual(scan(message(lines), [1, 2]), { plan: null, hasLongLines: false, staysEightBit });
       });
     }
   }
@@ -182,10 +235,10 @@ test("MSG-16 what is nested deeper than 50 levels stays; so does a message of mo
       ? `|${TEXT}`
       : `Content-Type: multipart/mixed; boundary="<${depth}>"||--<${depth}>|${nested(depth - 1)}|--<${depth}>--`;
   assert.notEqual(scan(message(nested(50))).plan, null);
-  assert.deepEqual(scan(message(nested(51))), { plan: null, staysEightBit: true });
+  assert.deepEqual(scan(message(nested(51))), { plan: null, hasLongLines: false, staysEightBit: true });
   const manyParts = (count: number): Buffer => message(`${MIXED}||${`--b||${TEXT}|`.repeat(count)}--b--|`);
   assert.equal(scan(manyParts(10_000)).plan?.bodyEdits.length, 20_000);
-  assert.deepEqual(scan(manyParts(10_001)), { plan: null, staysEightBit: true });
+  assert.deepEqual(scan(manyParts(10_001)), { plan: null, hasLongLines: false, staysEightBit: true });
 });
 
 test("MSG-16 so does a message of too many lines that may be delimiters, as far as they would cost time", () => {
@@ -198,7 +251,7 @@ test("MSG-16 so does a message of too many lines that may be delimiters, as far 
   const withLines = (count: number): Buffer =>
     message(`${opened.join("")}|${TEXT}|${"--like-this-too|".repeat(count)}${closed.join("")}`);
   assert.notEqual(scan(withLines(20_000)).plan, null);
-  assert.deepEqual(scan(withLines(21_000)), { plan: null, staysEightBit: true });
+  assert.deepEqual(scan(withLines(21_000)), { plan: null, hasLongLines: false, staysEightBit: true });
 });
 
 test("MSG-16 comments and quoted words in Content-Type; boundaries that are no words", async () => {
@@ -257,7 +310,7 @@ test("MSG-16 any message: the same leaves, 7-bit but for what must not be touche
       );
       assert.equal(before.staysEightBit, !isAscii(messageOf(after).body));
       const second = scan(after, lengths);
-      assert.deepEqual(second, { plan: null, staysEightBit: before.staysEightBit });
+      assert.deepEqual(second, { plan: null, hasLongLines: false, staysEightBit: before.staysEightBit });
       if (isAscii(message) && !/binary/i.test(message.toString("latin1"))) assert.equal(before.plan, null);
     }),
     { numRuns: 500 },

@@ -2,7 +2,8 @@
 import { parseHeader } from "../header.ts";
 import { applyEdits } from "../header-edits.ts";
 import { convertToSevenBit } from "./convert-to-seven-bit.ts";
-import { type EightBitScan, EightBitScanner } from "./eight-bit-scanner.ts";
+import { EightBitScanner } from "./eight-bit-scanner.ts";
+import type { EightBitScan } from "./seven-bit-plan.ts";
 import { messageOf } from "./test-mime-trees.ts";
 
 /** @param lengths of chunks, in turn; one chunk without any */

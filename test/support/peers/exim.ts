@@ -46,13 +46,13 @@ export async function startExim(settings: RelaySettings): Promise<Relay> {
 function configuration(
   plainPort: number,
   tlsPort: number,
-  { nextHops, login, account }: RelaySettings,
+  { hostname = relayName, nextHops, login, account }: RelaySettings,
 ): string {
   const domains = Object.keys(nextHops).join(" : ");
   const host = login ? "localhost" : "127.0.0.1";
   const routes = Object.entries(nextHops).map(([domain, port]) => `${domain} ${host}::${port} byname`);
   return `exim_path = ${unpacked(binary)}
-primary_hostname = ${relayName}
+primary_hostname = ${hostname}
 log_file_path = /var/log/exim4/%slog
 keep_environment =
 domainlist relay_domains = ${domains}

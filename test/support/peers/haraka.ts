@@ -8,11 +8,11 @@ const routes = join(import.meta.dirname, "haraka-routes.cjs");
 
 /** Haraka, with a plugin of ours that routes: it has none for next hops by domain. */
 export async function startHaraka(settings: RelaySettings): Promise<Relay> {
-  const { nextHops, login, account } = settings;
+  const { hostname = relayName, nextHops, login, account } = settings;
   const { cert, key } = await relayCertificate(settings);
   const [plainPort = 0, tlsPort = 0] = await freePorts(2);
   const config = {
-    me: relayName,
+    me: hostname,
     plugins: account ? "tls\nauth/flat_file\nroutes\n" : "tls\nroutes\n",
     // Who logs in may write as anybody.
     "auth_flat_file.ini": `[core]\nmethods=PLAIN,LOGIN\nconstrain_sender=false\n[users]\n${account?.user}=${account?.password}\n`,

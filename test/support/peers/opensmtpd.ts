@@ -47,18 +47,22 @@ export async function startOpenSmtpd(settings: RelaySettings): Promise<Relay> {
   return { plainPort, tlsPort, log: () => smtpd.log(), stop: () => smtpd.stop() };
 }
 
-function configuration(plainPort: number, tlsPort: number, { nextHops, login }: RelaySettings): string {
+function configuration(
+  plainPort: number,
+  tlsPort: number,
+  { hostname = relayName, nextHops, login }: RelaySettings,
+): string {
   const hop = login ? "smtp+tls://login@localhost" : "smtp://127.0.0.1";
   const options = login ? "auth <logins> tls" : "";
   const routes = Object.entries(nextHops).map(
-    ([domain, port]) => `action "to ${domain}" relay host "${hop}:${port}" helo ${relayName} ${options}
+    ([domain, port]) => `action "to ${domain}" relay host "${hop}:${port}" helo ${hostname} ${options}
 match from any for domain "${domain}" action "to ${domain}"
 `,
   );
   const logins = login ? `table logins { login = "${login.user}:${login.password}" }\n` : "";
   return `${logins}pki ${relayName} cert "/etc/cert.pem"
 pki ${relayName} key "/etc/key.pem"
-listen on 127.0.0.1 port ${plainPort} hostname ${relayName}
-listen on 127.0.0.1 port ${tlsPort} tls pki ${relayName} hostname ${relayName}
+listen on 127.0.0.1 port ${plainPort} hostname ${hostname}
+listen on 127.0.0.1 port ${tlsPort} tls pki ${relayName} hostname ${hostname}
 ${routes.join("")}`;
 }

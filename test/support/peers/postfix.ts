@@ -33,7 +33,10 @@ export async function startPostfix(settings: RelaySettings): Promise<Relay> {
   return { plainPort, tlsPort, log: () => master.log(), stop: () => master.stop() };
 }
 
-function relaySettings(folder: string, { nextHops, login, account }: RelaySettings): string {
+function relaySettings(
+  folder: string,
+  { hostname = relayName, nextHops, login, account }: RelaySettings,
+): string {
   const domains = Object.keys(nextHops);
   const host = login ? "[localhost]" : "[127.0.0.1]";
   const transports = Object.entries(nextHops).map(
@@ -57,7 +60,7 @@ smtpd_tls_auth_only = yes
 smtpd_sasl_authenticated_header = yes
 `
     : "";
-  return `myhostname = ${relayName}
+  return `myhostname = ${hostname}
 relay_domains = ${domains.join(" ")}
 transport_maps = inline:{ ${transports.join(" ")} }
 smtpd_tls_chain_files = ${folder}/etc/chain.pem

@@ -4,6 +4,8 @@ import { type Authority, type Certificate, createAuthority } from "../certificat
 export interface RelaySettings {
   /** The domains it takes mail for, from anybody, and the port on loopback where the mail of each goes. */
   readonly nextHops: Readonly<Record<string, number>>;
+  /** Its own name, where it is one of several hosts on the way: no server takes mail that seems to come back to it. */
+  readonly hostname?: string;
   /** As whom it logs in at its next hops: inside TLS, whose certificate this authority has issued for "localhost". */
   readonly login?: RelayLogin;
   /** Who may log in to it, inside TLS. */

@@ -65,7 +65,7 @@ export async function startSendmail(settings: RelaySettings, more = ""): Promise
 function configuration(
   plainPort: number,
   tlsPort: number,
-  { nextHops, login, account }: RelaySettings,
+  { hostname = relayName, nextHops, login, account }: RelaySettings,
   more: string,
 ): string {
   const host = login ? "[localhost]" : "[127.0.0.1]";
@@ -84,7 +84,7 @@ R$* < @ ${domain} > $*\t$#to${port} $@ ${host} $: $1 < @ ${domain} > $2
   return `divert(-1)
 include(\`${macros}m4/cf.m4')
 OSTYPE(\`linux')
-define(\`confDOMAIN_NAME', \`${relayName}')
+define(\`confDOMAIN_NAME', \`${hostname}')
 define(\`confSERVICE_SWITCH_FILE', \`/etc/mail/service.switch')
 define(\`ALIAS_FILE', \`')
 define(\`HELP_FILE', \`')
