@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectData, MilterClient } from "../src/milter/test-milter-client.ts";
@@ -99,4 +99,25 @@ test("told to stop, it finishes what is under way, and no more", async () => {
   await busy.untilOver();
   assert.equal(await stopped, 0);
   assert.equal(statSync(socket(), { throwIfNoEntry: false }), undefined);
+});
+
+test("who only verifies opens no key store", async (t) => {
+  const verifier = await Installation.create(
+    "mx.here.test",
+    await createAuthority(),
+    `roles = ["milter"]
+[milter]
+jobs = ["verify"]
+listen = ["127.0.0.1:0"]
+[network]
+resolvers = ["127.0.0.1:1"]
+`,
+  );
+  t.after(() => verifier.stop());
+  await verifier.serve();
+  const files = readdirSync(join(verifier.folder, "data"));
+  assert.deepEqual(
+    files.filter((name) => !name.startsWith("mail-log")),
+    ["spool"],
+  );
 });

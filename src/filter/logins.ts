@@ -41,9 +41,11 @@ export class Logins {
     }
   }
 
-  /** The vault does not know it any more. */
-  forget(account: Address, client: string): void {
-    this.#logins.delete(nameOf(account, client));
+  /** This one is good no more; another that has taken its place meanwhile stays. */
+  async forget(account: Address, client: string, login: Login): Promise<void> {
+    const known = this.#logins.peek(nameOf(account, client));
+    if (known !== undefined && (await known.catch(() => null)) === login)
+      this.#forget(nameOf(account, client), known);
   }
 
   close(): void {

@@ -148,24 +148,21 @@ export class Outgoing {
   }
 
   /** A login that was remembered may have ended meanwhile: then with another one. */
-  async #sign(toSign: ToSign, message: ReceivedMessage): Promise<Signed> {
+  async #sign(toSign: ToSign, message: ReceivedMessage, isAgain = false): Promise<Signed> {
     const { transaction, account } = toSign;
     const client = clientOf(transaction);
-    const signWith = async (): Promise<Signed> => {
-      const login = await this.#logins.of(account, client);
-      if (login === null || "kind" in login) {
-        const cause = login !== null && "cause" in login ? login.cause : new Error("the account is gone");
-        return { kind: "refused", reply: unavailable, cause };
-      }
-      const signed = await this.#signWith(login, toSign, message);
-      return signed.kind === "refused" ? signed : { ...signed, account: login.accountId };
-    };
-    const signed = await signWith();
-    if (signed.kind === "signed") return signed;
+    const login = await this.#logins.of(account, client);
+    if (login === null || "kind" in login) {
+      const cause = login !== null && "cause" in login ? login.cause : new Error("the account is gone");
+      return { kind: "refused", reply: unavailable, cause };
+    }
+    const signed = await this.#signWith(login, toSign, message);
+    if (signed.kind === "signed") return { ...signed, account: login.accountId };
     const { code, enhanced } = signed.reply;
+    const hasEnded = code === 421;
     // The address may be another account's by now: whoever sends again is asked about anew.
-    if (code === 421 || enhanced === "5.7.1") this.#logins.forget(account, client);
-    return code === 421 ? signWith() : signed;
+    if (hasEnded || enhanced === "5.7.1") await this.#logins.forget(account, client, login);
+    return hasEnded && !isAgain ? this.#sign(toSign, message, true) : signed;
   }
 
   async #signWith(login: Login, { transaction }: ToSign, message: ReceivedMessage): Promise<SignedInPlace> {
