@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HarakaSite, password } from "./support/haraka-site.ts";
-import { missingHaraka } from "./support/peers/haraka-program.ts";
+import { harakaConfig, missingHaraka } from "./support/peers/haraka-program.ts";
 
 // What a real Haraka with the plugin does when the vault, the disk or the settings are not as they should be, and what it
 // does by other settings.
@@ -209,6 +209,32 @@ test("DKIM beside it, in either order: its signature covers ours, and both verif
         }
       });
     }
+  });
+});
+
+test("a bounce of Haraka's is signed by the system's account (PRV-9)", { skip }, async () => {
+  const bounce = harakaConfig("outbound.bounce_message").replace(
+    /^From: .*$/m,
+    "From: mailer-daemon@someisp.test",
+  );
+  const options = {
+    ini: "system_sender=mailer-daemon@someisp.test\n",
+    config: { "outbound.bounce_message": bounce },
+  };
+  await withHaraka(site.startMx(), async () => {
+    await withHaraka(site.startSubmission(options), async () => {
+      const text = `From: ${allice}\r\nTo: x@refused.test\r\nSubject: Hi\r\n\r\nHi\r\n`;
+      await submit(["x@refused.test"], { text });
+      const returned = await arrived(allice);
+      assert.match(
+        returned,
+        /^VSMTP-Signature: v=1; .*i=mailer-daemon@someisp\.test;(?:.*\r\n )*.* f=auto;/m,
+      );
+      assert.match(returned, /^Subject: failure notice\r$/m);
+      // It holds, at an MX as elsewhere.
+      await site.send({ octets: Buffer.from(returned, "latin1"), from: "", to: ["x@dest.test"] });
+      assert.match(await arrived("x@dest.test"), /vsmtp=pass header\.i=mailer-daemon@someisp\.test/);
+    });
   });
 });
 

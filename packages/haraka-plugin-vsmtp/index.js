@@ -12,13 +12,15 @@ const { copy_of, queue_copies } = require("./lib/copies");
 const { set_header } = require("./lib/kept-message");
 const settings = require("./lib/settings");
 const { Logins } = require("./lib/logins");
-const { sign_message } = require("./lib/sign");
+const { sign_message, sign_system_mail } = require("./lib/sign");
 const { Vault } = require("./lib/vault");
 const { act, judge_message, open_border, open_world } = require("./lib/verify");
 
 exports.register = function () {
   this.load_vsmtp_ini();
-  /** Transactions whose client has asked for SMTPUTF8. */
+  /** Transactions that came by SMTP; whatever else Haraka sends it has written itself. */
+  this.came = new WeakSet();
+  /** Those whose client has asked for SMTPUTF8. */
   this.smtputf8 = new WeakSet();
   /** Signatures and recipients of a transaction's copies, where there are several, until they are queued. */
   this.copies = new WeakMap();
@@ -35,6 +37,7 @@ exports.register = function () {
     // Before DKIM, which signs each copy then, and before whoever queues.
     this.register_hook("queue_outbound", "queue_signed", -50);
     this.register_hook("disconnect", "end_logins");
+    if (this.cfg.sign.system_sender) this.register_hook("pre_send_trans_email", "sign_system_mail", -50);
     if (this.cfg.sign.auth) take_logins(this);
   }
   if (this.cfg.verify.enabled) {
@@ -75,6 +78,7 @@ exports.begin = function (next, connection) {
 };
 
 exports.note_parameters = function (next, connection, [, parameters]) {
+  this.came.add(connection.transaction);
   if (parameters && "SMTPUTF8" in parameters) this.smtputf8.add(connection.transaction);
   next();
 };
@@ -84,10 +88,7 @@ exports.sign = function (next, connection) {
   const late = { err: "signing took too long", answer: answer.not_signed_now };
   this.finish(next, connection, sign_message(this, connection), late, ({ signed }) => {
     const { transaction } = connection;
-    if (signed.stream !== null) {
-      transaction.message_stream.destroy();
-      transaction.message_stream = signed.stream;
-    }
+    take_body(transaction, signed);
     const { identity, kids, copies, lines } = signed;
     if (copies.length === 1) {
       set_header(transaction, [...copies[0].lines, ...lines]);
@@ -110,6 +111,7 @@ exports.queue_signed = function (next, connection) {
   const copies = signed.map(({ recipients, lines }, index) =>
     copy_of(this, transaction, index + 1, { recipients, lines: [...lines, ...below] }),
   );
+  for (const copy of copies) this.came.add(copy);
   queue_copies(this, copies).then(
     (given) => next(...given),
     (error) => {
@@ -118,6 +120,31 @@ exports.queue_signed = function (next, connection) {
     },
   );
 };
+
+/** It is sent all the same where it cannot be signed: this hook has no say in that. */
+exports.sign_system_mail = function (next, { transaction }) {
+  if (this.came.has(transaction)) return next();
+  const failed = (error) => ({ err: error });
+  answer
+    .in_time(sign_system_mail(this, transaction).catch(failed), this.timeout, {
+      err: "signing took too long",
+    })
+    .then(({ signed, err, fail }) => {
+      if (signed) {
+        take_body(transaction, signed);
+        set_header(transaction, [...signed.copies[0].lines, ...signed.lines]);
+        transaction.results.add(this, { pass: signed.identity, emit: true });
+      } else transaction.results.add(this, { err: err ?? fail });
+      next();
+    });
+};
+
+/** A body that was converted takes the other one's place. */
+function take_body(transaction, { stream }) {
+  if (stream === null) return;
+  transaction.message_stream.destroy();
+  transaction.message_stream = stream;
+}
 
 exports.end_logins = function (next, connection) {
   this.logins.end(connection);

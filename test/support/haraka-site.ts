@@ -173,7 +173,7 @@ listen = ["127.0.0.1:${this.ports.key}"]
       "full.sink.test": sink,
       "someisp.test": sink,
     };
-    const nextHops = { "dest.test": mx, "other.test": mx, ...sinks };
+    const nextHops = { "dest.test": mx, "other.test": mx, "refused.test": mx, ...sinks };
     return this.#startHaraka([plain, submission], {
       me: "mail.someisp.test",
       plugins: options.plugins ?? "tls\nxclient\nauth/flat_file\nvsmtp\nroutes\n",

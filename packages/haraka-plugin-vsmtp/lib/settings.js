@@ -21,7 +21,7 @@ const known = {
   main: [],
   sign: [
     ...["enabled", "auth", "vault", "certificate", "key", "ca_file", "server_spki", "mode", "login_domain"],
-    ...["unknown_users", "copies", "seven_bit", "staple"],
+    ...["unknown_users", "copies", "seven_bit", "staple", "system_sender"],
   ],
   logins: null,
   relays: null,
@@ -53,6 +53,9 @@ exports.read = (ini, timeout_s) => {
       copies: one_of(sign.copies, [null, "split", "one"], "sign.copies", problem),
       seven_bit: sign.seven_bit,
       staple: sign.staple,
+      system_sender: sign.system_sender
+        ? read_address(sign.system_sender, "sign.system_sender", problem)
+        : null,
     },
     logins: read_logins(ini.logins ?? {}, problem),
     relays: read_relays(ini.relays ?? {}, problem),

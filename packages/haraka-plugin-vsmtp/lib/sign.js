@@ -34,7 +34,7 @@ class Signed {
 exports.sign_message = async (plugin, connection) => {
   const own = plugin.logins.own(connection);
   if (own === null) return sign_asserted(plugin, connection);
-  const outcome = await sign_as(plugin, connection, own);
+  const outcome = await sign_as(plugin, connection.transaction, own);
   return outcome.ended === true ? { ...outcome, answer: log_in_again } : outcome;
 };
 
@@ -46,13 +46,14 @@ async function sign_asserted(plugin, connection) {
   const login = account === null ? null : await logins.of(connection, account.address);
   if (login === null) return unknown(cfg, account?.name ?? user);
   if ("kind" in login) return { err: login.cause, answer: not_signed_now };
-  const outcome = await sign_as(plugin, connection, login);
+  const { transaction } = connection;
+  const outcome = await sign_as(plugin, transaction, login);
   if (outcome.ended !== true) return outcome;
   // The vault was started anew, or had not heard of this login for long.
   logins.forget(connection, account.address);
   const again = await logins.of(connection, account.address);
   if (again === null) return unknown(cfg, account.name);
-  return "kind" in again ? { err: again.cause, answer: not_signed_now } : sign_as(plugin, connection, again);
+  return "kind" in again ? { err: again.cause, answer: not_signed_now } : sign_as(plugin, transaction, again);
 }
 
 function unknown({ sign }, name) {
@@ -61,8 +62,20 @@ function unknown({ sign }, name) {
   return { fail: text, answer: refuse({ code: 550, enhanced: "5.7.1", text }) };
 }
 
-async function sign_as(plugin, connection, login) {
-  const { transaction } = connection;
+/** Signs what Haraka itself has written, such as a bounce: no person has (SIG-19). */
+exports.sign_system_mail = async (plugin, transaction) => {
+  const login = await plugin.vault.assert(plugin.cfg.sign.system_sender, "");
+  if (login === null) return { err: "the vault knows no account of sign.system_sender" };
+  if ("kind" in login) return { err: login.cause };
+  try {
+    return await sign_as(plugin, transaction, login, { copies: "one", flags: ["auto"] });
+  } finally {
+    login.end();
+  }
+};
+
+/** @param over what differs from mail of users */
+async function sign_as(plugin, transaction, login, over = {}) {
   let writer = null;
   const kept = new KeptMessage(transaction.message_stream);
   if (kept.header_too_large) return { fail: "its header is larger than 1 MiB", answer: header_too_large };
@@ -78,12 +91,13 @@ async function sign_as(plugin, connection, login) {
         message,
         recipients: [...recipients_of.keys()],
         smtputf8: plugin.smtputf8.has(transaction),
-        authservIds: [connection.local.host, ...plugin.cfg.verify.other_hosts],
+        authservIds: [plugin.get_host_name(), ...plugin.cfg.verify.other_hosts],
         staple: plugin.cfg.sign.staple,
         keys: plugin.keys,
         convertInto: plugin.cfg.sign.seven_bit ? { receive } : null,
         copies: copies_for(plugin, transaction),
         now: Date.now(),
+        ...over,
       },
       login,
     );

@@ -60,6 +60,31 @@ test("another header, with fields as they were", { skip }, async () => {
   assert.equal(transaction.header.get_all("vsmtp-signature").length, 1);
 });
 
+test("whatever the header, Haraka sends one that was put in its place octet for octet", {
+  skip,
+}, async () => {
+  const fc = require("fast-check");
+  const { KeptMessage, lines_of, set_header } = require("../lib/kept-message");
+  const { receivedFrom } = require("vsmtp");
+  const name = fc.stringMatching(/^[!-9;-~]{1,20}$/);
+  const line = fc.stringMatching(/^[ -~\t\u00a0-\u017f]{0,60}$/);
+  const field = fc
+    .tuple(name, line, fc.array(line, { maxLength: 3 }))
+    .map(([key, first, more]) => [`${key}:${first}`, ...more.map((rest) => ` x${rest}`)].join("\r\n"));
+  await fc.assert(
+    fc.asyncProperty(fc.array(field, { minLength: 1, maxLength: 8 }), line, async (fields, body) => {
+      const transaction = await transaction_of(`${fields.join("\r\n")}\r\n\r\n${body}\r\n`);
+      const kept = new KeptMessage(transaction.message_stream);
+      const before = await all(kept.read());
+      const { scanned } = await receivedFrom(() => kept.read());
+      if (scanned.fault !== null) return;
+      set_header(transaction, lines_of(scanned.header.octets));
+      assert.equal(await all(kept.read()), before);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test("a header that Haraka's stream cannot read is known before it is read", { skip }, async () => {
   const { KeptMessage } = require("../lib/kept-message");
   const wide = await transaction_of(`${`X: ${"x".repeat(990)}\r\n`.repeat(1200)}\r\nHi\r\n`);
