@@ -68,7 +68,8 @@ export class ContentIntake {
     const reader = new DataReader(data);
     const [name, value] = [reader.ended(), reader.ended()];
     if (name === null || name.length === 0 || value === null) return "a header field without name or value";
-    if (transaction.inBody) return "a header field behind the header";
+    if (transaction.stage === "body") return "a header field behind the header";
+    transaction.stage = "header";
     const { header, message } = transaction;
     if (header !== null && message !== null) {
       if (header.length + data.length <= this.#settings.limits.headerOctets) header.add(name, value);
@@ -84,9 +85,9 @@ export class ContentIntake {
 
   /** Writes the header, once it is over. */
   endHeader(transaction: Transaction, then: () => void): void {
-    const { header, inBody } = transaction;
-    transaction.inBody = true;
-    if (inBody || header === null || transaction.message === null) then();
+    const { header, stage } = transaction;
+    transaction.stage = "body";
+    if (stage === "body" || header === null || transaction.message === null) then();
     else this.#write(transaction, header.end(), then);
   }
 

@@ -235,6 +235,22 @@ test("refused at DATA, a client may name other recipients and try again", async 
   assert.equal(asked, 3);
 });
 
+test("refused within its content, a message is over: nothing of its envelope can follow", async () => {
+  for (const letter of ["R", "T"]) {
+    await using milter = await startMilter({ write: () => assert.fail("disk") });
+    const client = await milter.connect();
+    await client.offer(2, 0x3f, 0x3ff);
+    client.say("C", "host", Buffer.from("U")).say("M", "<a@a.example>").say("R", "<b@b.example>").say("N");
+    assert.match((await client.hearUntil("y")).at(-1)?.data.toString() ?? "", /^451/);
+    client.say(letter, ...(letter === "R" ? ["<b@b.example>"] : []));
+    await client.untilOver();
+    assert.deepEqual(
+      milter.events.map(({ kind }) => kind),
+      ["handler-failed", "broken"],
+    );
+  }
+});
+
 test("recipients are answered one by one where the handler asks for it", async () => {
   await using milter = await startMilter({
     methods: {

@@ -73,13 +73,19 @@ export class MilterSession {
   shutdown(): void {
     this.#draining = true;
     const transaction = this.#transaction;
-    if (transaction === null || (transaction.verdict !== null && !transaction.inContent)) this.#close();
+    if (transaction === null || (transaction.verdict !== null && transaction.stage === "envelope"))
+      this.#close();
   }
 
   /** Ends at once. */
   drop(): void {
     this.#abandon("shutdown");
     this.#port.abort();
+  }
+
+  /** Content comes without waiting for the mail server's client. */
+  get #inContent(): boolean {
+    return this.#transaction !== null && this.#transaction.stage !== "envelope";
   }
 
   #pump(): void {
@@ -100,8 +106,7 @@ export class MilterSession {
   #expectMore(): void {
     const { contentMs, idleMs } = this.#settings.deadlines;
     if (this.#terms === null) return;
-    const moving = this.#reader.inPacket || this.#transaction?.inContent === true;
-    this.#dialogue.expect(moving ? contentMs : idleMs);
+    this.#dialogue.expect(this.#reader.inPacket || this.#inContent ? contentMs : idleMs);
   }
 
   #take(packet: Packet): void {
@@ -194,14 +199,14 @@ export class MilterSession {
     const answer = () => this.#dialogue.answer(letter, transaction.verdict);
     switch (letter) {
       case command.rcpt:
-        transaction.reopen();
-        if (transaction.message === null) this.#rcpt(transaction, data);
-        else this.#break(letter, "a recipient within the content");
-        return;
       case command.data:
+        if (transaction.message !== null || this.#inContent) {
+          this.#break(letter, "a command of the envelope within the content");
+          return;
+        }
         transaction.reopen();
-        if (transaction.message === null) content.begin(transaction, answer);
-        else this.#break(letter, "DATA within the content");
+        if (letter === command.rcpt) this.#rcpt(transaction, data);
+        else content.begin(transaction, answer);
         return;
       case command.header:
         content.begin(transaction, () => {
@@ -293,7 +298,7 @@ export class MilterSession {
 
   #fellSilent(): void {
     if (this.#terms === null) this.#break(null, "no offer came in time");
-    else if (this.#transaction?.inContent !== true && this.#reader.inPacket) {
+    else if (!this.#inContent && this.#reader.inPacket) {
       this.#break(null, "a packet that was not completed");
     } else {
       this.#abandon("timeout");

@@ -25,10 +25,10 @@ export class Transaction implements MilterTransaction {
   isFull = false;
   /** What is answered to all that comes, since nobody looks at the message any more. */
   verdict: MilterAnswer | null = null;
-  /** The content has begun, and this is its header as far as it has come. */
+  /** Whoever takes the content was looked for; its header as far as it has come. */
   header: HeaderRecord | null = null;
-  /** The header is over. */
-  inBody = false;
+  /** What has come. */
+  stage: "envelope" | "header" | "body" = "envelope";
   /** Takes the content; null before, and behind a verdict. */
   message: MilterMessage | null = null;
 
@@ -36,11 +36,6 @@ export class Transaction implements MilterTransaction {
     this.connection = connection;
     this.sender = sender;
     this.macros = macros;
-  }
-
-  /** Content is coming, and comes without waiting for the mail server's client. */
-  get inContent(): boolean {
-    return this.header !== null && (this.inBody || this.header.length > 0);
   }
 
   /** The message is not looked at any more; whoever takes it forgets it. */
@@ -51,7 +46,7 @@ export class Transaction implements MilterTransaction {
 
   /** A client who was refused at DATA goes on with more recipients, or with another DATA. */
   reopen(): void {
-    if (this.message !== null || this.verdict?.kind !== "refuse") return;
+    if (this.verdict?.kind !== "refuse") return;
     this.verdict = null;
     this.header = null;
   }

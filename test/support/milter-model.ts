@@ -32,6 +32,7 @@ interface Message {
   /** Nobody was asked, somebody takes it, or it is decided: then the answer to all that comes. */
   state: "envelope" | "taken" | Buffer;
   header: string;
+  hasContent: boolean;
   inBody: boolean;
   body: string;
 }
@@ -196,17 +197,25 @@ export class MilterModel {
     const address = path.startsWith("<") && path.endsWith(">") ? path.slice(1, -1) : path;
     this.#message = {
       way: address.split("@")[0] as string,
-      ...{ recipients: 0, isFull: false, state: "envelope", header: "", inBody: false, body: "" },
+      ...{
+        recipients: 0,
+        isFull: false,
+        state: "envelope",
+        header: "",
+        hasContent: false,
+        inBody: false,
+        body: "",
+      },
     } as Message;
     this.#answer("M", go);
   }
 
   #rcpt(message: Message, data: Buffer): void {
-    this.#reopen(message);
-    if (message.state === "taken" || data.length === 0 || data.at(-1) !== 0) {
+    if (message.state === "taken" || message.hasContent || data.length === 0 || data.at(-1) !== 0) {
       this.#break();
       return;
     }
+    this.#reopen(message);
     if (message.state !== "envelope") this.#answer("R", this.#verdict(message));
     else if (message.recipients >= MAX_RECIPIENTS) {
       message.isFull = true;
@@ -234,9 +243,12 @@ export class MilterModel {
   }
 
   #data(message: Message): void {
+    if (message.state === "taken" || message.hasContent) {
+      this.#break();
+      return;
+    }
     this.#reopen(message);
-    if (message.state === "taken") this.#break();
-    else this.#begin(message, () => this.#answer("T", this.#verdict(message)));
+    this.#begin(message, () => this.#answer("T", this.#verdict(message)));
   }
 
   #begin(message: Message, then: () => void): void {
@@ -260,6 +272,7 @@ export class MilterModel {
         this.#break();
         return;
       }
+      message.hasContent = true;
       if (message.state === "taken") {
         if (message.header.length + data.length > MAX_HEADER) message.state = large;
         else {
@@ -273,6 +286,7 @@ export class MilterModel {
 
   #endHeader(message: Message): void {
     if (message.inBody) return;
+    message.hasContent = true;
     message.inBody = true;
     if (message.state === "taken" && message.way === "bad-write") message.state = error;
   }
