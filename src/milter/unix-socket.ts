@@ -34,15 +34,15 @@ export async function listenUnix(server: Server, path: string, mode: number): Pr
   };
 }
 
-/** Whether somebody listens there: only then is a connection made. */
+/** Whether somebody listens there: only then is a connection made. Rejects where one may not try. */
 async function isAnswered(path: string): Promise<boolean> {
   const socket = connect(path);
   try {
     await once(socket, "connect");
     return true;
   } catch (error) {
-    // Whoever may not open it cannot tell, and leaves it.
-    return (error as NodeJS.ErrnoException).code !== "ECONNREFUSED";
+    if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") return false;
+    throw error;
   } finally {
     socket.destroy();
   }
