@@ -16,10 +16,8 @@ import type { Log } from "./log.ts";
 import { openMailLog } from "./mail-log.ts";
 import { logExpired } from "./mail-log-entries.ts";
 import { openMemories } from "./memories.ts";
-import { startMilter } from "./milter-role.ts";
 import { startMx } from "./mx-role.ts";
 import { openNetwork } from "./network.ts";
-import { startProxies } from "./proxy-role.ts";
 import type { MailStore, Running, Shared, Waits, Watchers } from "./role.ts";
 import { startSubmission } from "./submission-role.ts";
 import { openRemoteVault } from "./submission-vault.ts";
@@ -82,8 +80,15 @@ export async function startProvider(
     if (mail && vault && config.roles.has("submission")) {
       started.push(await startSubmission(shared, mail, vault, dkim));
     }
-    if (config.roles.has("milter")) started.push(await startMilter(shared, vault, dkim));
-    if (config.roles.has("proxy")) started.push(await startProxies(shared, vault, dkim));
+    // Hosts of another mail server have these alone: no other process pays for their code.
+    if (config.roles.has("milter")) {
+      const { startMilter } = await import("./milter-role.ts");
+      started.push(await startMilter(shared, vault, dkim));
+    }
+    if (config.roles.has("proxy")) {
+      const { startProxies } = await import("./proxy-role.ts");
+      started.push(await startProxies(shared, vault, dkim));
+    }
     const places = started.flatMap((running) => running.places);
     return { places, keyring: keyring?.keyring ?? null, queue, stop };
   } catch (error) {
