@@ -298,7 +298,7 @@ test("AUTH of MAIL counts where it is trusted (RFC 4954 §5)", async (t) => {
   const submitters = messages.map(({ envelope: { submitter } }) =>
     submitter !== null && submitter !== "unknown" ? submitter.text : submitter,
   );
-  assert.deepEqual(submitters, [null, "unknown", "e=mc2@example.com", "unknown", "unknown"]);
+  assert.deepEqual(submitters, [null, "unknown", "e=mc2@example.com", "unknown", "alice"]);
 });
 
 test("values are a client's words: nothing in them becomes more than a value", async (t) => {

@@ -163,7 +163,7 @@ export interface Envelope {
   readonly smtputf8: boolean;
   /**
    * AUTH of MAIL (RFC 4954 §5), where it is trusted: who has submitted the message elsewhere, `unknown` for `<>`; else
-   * null.
+   * null. The domain is empty where it is a login's name and no address.
    */
   readonly submitter: Mailbox | "unknown" | null;
 }

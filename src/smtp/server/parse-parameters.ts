@@ -26,7 +26,7 @@ export interface MailParameters extends Parameters {
   readonly returned: "full" | "headers" | null;
   /** ENVID (RFC 3461 §4.4); null when not given. */
   readonly envelopeId: string | null;
-  /** AUTH (RFC 4954 §5), `unknown` for `<>` and what is no mailbox; null when not given. */
+  /** AUTH (RFC 4954 §5), `unknown` for `<>` and what names nobody; null when not given. */
   readonly submitter: Mailbox | "unknown" | null;
 }
 
@@ -96,7 +96,7 @@ export function parseMailParameters(text: string): MailParameters | Reply {
       case "AUTH":
         // RFC 4954 §5: who submitted the message elsewhere. Whether that counts is not said here.
         if (value !== "<>" && !isXtext(value ?? "")) return bad("AUTH wants xtext or <>");
-        submitter = parseMailbox(decodeUtf8Xtext(value ?? "") ?? "") ?? "unknown";
+        submitter = parseSubmitter(decodeUtf8Xtext(value ?? "") ?? "");
         break;
       default:
         return unknownParameter(keyword);
@@ -132,6 +132,12 @@ export function parseRcptParameters(text: string): RcptParameters | Reply {
     needs.set("DSN", keyword);
   }
   return { any: true, needs, notify, originalRecipient };
+}
+
+/** Servers that put a login's name there, though it is no address, mean somebody, too. */
+function parseSubmitter(text: string): Mailbox | "unknown" {
+  const name = /^[\w.+-]{1,64}$/.test(text) ? { text, localPart: text, domain: "", ascii: true } : null;
+  return parseMailbox(text) ?? name ?? "unknown";
 }
 
 function parsePairs(text: string): Map<string, string | null> | Reply {
