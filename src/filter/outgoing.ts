@@ -10,6 +10,7 @@ import type {
 import type { ReceivedMessage } from "../reception/index.ts";
 import type { KeySource } from "../signature/index.ts";
 import {
+  AssertedLogins,
   type DkimSigners,
   type Login,
   type Refused,
@@ -19,7 +20,6 @@ import {
 } from "../signing/index.ts";
 import { SpoolError } from "../spool/index.ts";
 import { beginMessage } from "./begin-message.ts";
-import { Logins } from "./logins.ts";
 import type { Origin } from "./origin.ts";
 import { milterReply, refuse, unchanged } from "./reply.ts";
 import { clientOf, isSmtpUtf8, type Shared, seen } from "./shared.ts";
@@ -66,12 +66,12 @@ const unknownUser: MilterReply = {
 export class Outgoing {
   readonly #options: SigningOptions;
   readonly #shared: Shared;
-  readonly #logins: Logins;
+  readonly #logins: AssertedLogins;
 
   constructor(options: SigningOptions, shared: Shared) {
     this.#options = options;
     this.#shared = shared;
-    this.#logins = new Logins(options.vault);
+    this.#logins = new AssertedLogins(options.vault);
   }
 
   /** Who has no account is told before the content comes, or let through. */

@@ -16,7 +16,7 @@ import {
   SubmissionProxyHandler,
   VerifyJob,
 } from "../proxy/index.ts";
-import type { DkimSigners, Vault } from "../signing/index.ts";
+import { AssertedLogins, type DkimSigners, type Vault } from "../signing/index.ts";
 import type { Spool } from "../spool/index.ts";
 import { openKeyLookup } from "./key-lookup.ts";
 import { authoritiesOf } from "./network.ts";
@@ -48,6 +48,8 @@ interface Tools {
   readonly spool: Spool;
   readonly passwordOf: PasswordOf;
   readonly vault: Vault | null;
+  /** Of users whom the servers before us have authenticated. */
+  readonly logins: AssertedLogins | null;
   readonly dkim: DkimSigners;
   readonly log: ProxyLog;
   /** Opened where one verifies. */
@@ -82,9 +84,11 @@ export async function startProxies(shared: Shared, vault: Vault | null, dkim: Dk
         return lookup.lookUp(query);
       },
     };
+    const logins = vault && new AssertedLogins(vault);
+    closers.push(() => logins?.close());
     const log = new ProxyLog(shared.log, shared.mailLog.log);
     const passwordOf = await readProxyPasswords(config);
-    const tools: Tools = { shared, spool, passwordOf, vault, dkim, log, verification, keys };
+    const tools: Tools = { shared, spool, passwordOf, vault, logins, dkim, log, verification, keys };
     const places: Place[] = [];
     for (const settings of config.proxies) {
       const connections = openNextHop(settings, tools);
@@ -122,7 +126,7 @@ function openNextHop(
 }
 
 function listen(settings: ProxySettings, connections: NextHopConnections, tools: Tools): Promise<Running> {
-  const { shared, spool, vault, log } = tools;
+  const { shared, spool, vault, logins, log } = tools;
   const { job, clients, tellClient, listeners } = settings;
   const networks = clients && new NetworkList(clients);
   const options = (does: Job): ProxyOptions => ({
@@ -141,13 +145,13 @@ function listen(settings: ProxySettings, connections: NextHopConnections, tools:
       extensions: announce ? [`VSMTP ${stage}`] : [],
     });
   }
-  if (vault === null) throw new Error("a proxy that signs needs a vault");
+  if (vault === null || logins === null) throw new Error("a proxy that signs needs a vault");
   if (job === "submission") {
     const handler = new SubmissionProxyHandler(options(signJob(loggedIn, tools)), vault);
     return listenSmtp(shared, "proxy", listeners, { handler, requireAuth: true });
   }
-  const { sender: by, logins, unknownUsers } = settings;
-  const senders = new AssertedSenders({ vault, by, logins, unknownUsers });
+  const { sender: by, logins: names, unknownUsers } = settings;
+  const senders = new AssertedSenders({ logins, by, names, unknownUsers });
   const handler = new AssertingProxyHandler(options(signJob(senders, tools)), senders);
   return listenSmtp(shared, "proxy", listeners, { handler });
 }

@@ -59,6 +59,4 @@ export interface Job {
   /** RCPT, the same. */
   rcpt?(session: SessionInfo<Sender>, recipient: EnvelopeRecipient, envelope: Envelope): Reply | null;
   work(came: Came): Promise<Work>;
-  /** The transaction is over. To be called once for each that `mail` was asked for; must not throw. */
-  end?(envelope: Envelope, session: SessionInfo<Sender>): void;
 }

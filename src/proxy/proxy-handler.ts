@@ -145,8 +145,7 @@ export class ProxyHandler implements SmtpHandler<Sender> {
   }
 
   disconnect(session: SessionInfo<Sender>): void {
-    const { user } = session;
-    void this.#abandon(session).then(() => user?.kind === "user" && user.login.end());
+    void this.#abandon(session);
   }
 
   async #accept(session: SessionInfo<Sender>, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
@@ -249,7 +248,6 @@ export class ProxyHandler implements SmtpHandler<Sender> {
     this.#underWay.delete(session);
     if (underWay === undefined) return;
     await underWay.transaction.abandon();
-    this.#options.job.end?.(underWay.envelope, session);
   }
 
   #refuse(session: SessionInfo<Sender>, { reply: answer, cause }: Refusal): Reply {

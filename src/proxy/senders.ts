@@ -1,13 +1,18 @@
 import { accountOf, type LoginNames } from "../config/index.ts";
 import { parseAddress } from "../message/index.ts";
-import type { Login, Vault } from "../signing/index.ts";
+import type { AssertedLogins, Login } from "../signing/index.ts";
 import { type Assertion, type Awaitable, type Envelope, reply, type SessionInfo } from "../smtp/index.ts";
 import { mayWriteFrom } from "../submission/index.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** Who sends mail through a proxy. */
 export type Sender =
-  | { readonly kind: "user"; readonly login: Login }
+  | {
+      readonly kind: "user";
+      readonly login: Login;
+      /** The login is over; whoever sends again is asked about anew. */
+      readonly forget: () => Promise<void>;
+    }
   /** Nobody here has an account for who sent it: it goes on as it came. */
   | { readonly kind: "unknown"; readonly name: string | null };
 
@@ -29,10 +34,10 @@ export const loggedIn: Senders = {
 };
 
 export interface AssertedSendersOptions {
-  readonly vault: Pick<Vault, "assert">;
+  readonly logins: AssertedLogins;
   /** By what the server before us tells who it is. */
   readonly by: "login" | "reverse-path";
-  readonly logins: LoginNames;
+  readonly names: LoginNames;
   /** Mail of users without an account goes on unsigned, or is refused. */
   readonly unknownUsers: "accept" | "reject";
 }
@@ -47,20 +52,20 @@ export class AssertedSenders implements Senders {
 
   /** XCLIENT says who has logged in. */
   async assert(session: SessionInfo<Sender>, login: string): Promise<Assertion<Sender>> {
-    const answer = await this.#find(accountOf(this.#options.logins, login), login, session);
+    const answer = await this.#find(accountOf(this.#options.names, login), login, session);
     return answer.kind === "refused"
       ? { kind: "refused", reply: answer.reply }
       : { kind: "accepted", user: answer };
   }
 
   async of(session: SessionInfo<Sender>, { reversePath, submitter }: Envelope): Promise<SenderAnswer> {
-    const { by, logins } = this.#options;
+    const { by, names } = this.#options;
     if (by === "reverse-path")
       return this.#find(reversePath?.text ?? null, reversePath?.text ?? null, session);
     // RFC 4954 §5: where a message says by itself who submitted it, that counts.
     if (submitter === null && session.user !== null) return session.user;
     if (submitter === null || submitter === "unknown") return this.#unknown(null);
-    return this.#find(accountOf(logins, submitter.text), submitter.text, session);
+    return this.#find(accountOf(names, submitter.text), submitter.text, session);
   }
 
   async #find(
@@ -70,9 +75,12 @@ export class AssertedSenders implements Senders {
   ): Promise<SenderAnswer> {
     const parsed = account === null ? null : parseAddress(account);
     if (parsed === null || !parsed.ok) return this.#unknown(name);
-    const login = await this.#options.vault.assert(parsed.address, { client, channelBinding: null });
+    const { logins } = this.#options;
+    const login = await logins.of(parsed.address, client);
     if (login === null) return this.#unknown(name);
-    if (!("kind" in login)) return { kind: "user", login };
+    if (!("kind" in login)) {
+      return { kind: "user", login, forget: () => logins.forget(parsed.address, client, login) };
+    }
     const cause =
       login.kind === "unavailable" ? login.cause : new Error("the enrolment lacks the right to assert users");
     const text = "The message cannot be signed now, so it is not sent; try again later";

@@ -1,10 +1,12 @@
+import { applyEdits, claimsAuthservId, fieldText } from "../message/index.ts";
 import { newMessageId } from "../queue/index.ts";
 import type { KeySource } from "../signature/index.ts";
-import { type DkimSigners, type Login, signSubmission } from "../signing/index.ts";
+import { type DkimSigners, type Refused, signSubmission } from "../signing/index.ts";
 import {
   type Envelope,
   type EnvelopeRecipient,
   formatReceivedField,
+  reply,
   type SessionInfo,
 } from "../smtp/index.ts";
 import type { Spool } from "../spool/index.ts";
@@ -52,22 +54,16 @@ export class SignJob implements Job {
     return this.#senders.get(envelope) ?? null;
   }
 
-  /** Who logged in for the session stays. */
-  end(envelope: Envelope, { user }: SessionInfo<Sender>): void {
-    const sender = this.#senders.get(envelope);
-    this.#senders.delete(envelope);
-    if (sender?.kind === "user" && sender !== user) sender.login.end();
-  }
-
   async work(came: Came): Promise<Work> {
     const sender = this.#senders.get(came.envelope);
     if (sender === undefined) throw new Error("a message without MAIL");
-    return sender.kind === "user" ? this.#sign(came, sender.login) : this.#passAsItCame(came, sender.name);
+    return sender.kind === "user" ? this.#sign(came, sender) : this.#passAsItCame(came, sender.name);
   }
 
-  async #sign(came: Came, login: Login): Promise<Work> {
+  async #sign(came: Came, sender: Sender & { readonly kind: "user" }): Promise<Work> {
     const { hostname, otherHosts, spool, staple, eightBit, dkim, keys, signingTimeoutMs } = this.#options;
     const { envelope, message } = came;
+    const { login } = sender;
     const recipients = new Map(came.recipients.map((recipient) => [recipient.text, recipient]));
     const now = this.#options.clock.now();
     const signing = signSubmission(
@@ -86,9 +82,8 @@ export class SignJob implements Job {
     );
     const timeoutMs = (signingTimeoutMs ?? 30_000) + Math.ceil(message.bodyOctets / 1024);
     const signed = await withinDeadline(signing, timeoutMs);
-    if (signed.kind === "refused") {
-      return { kind: "answer", findings: null, reply: signed.reply, cause: signed.cause };
-    }
+    if (signed.kind === "refused")
+      return { kind: "answer", findings: null, ...(await refusalOf(signed, sender)) };
     const { content, identity, kids, messageIdHash } = signed;
     const copies = signed.copies.map((copy, index): Copy => {
       const addressed = copy.recipients.map((path) => recipients.get(path) as EnvelopeRecipient);
@@ -119,8 +114,17 @@ export class SignJob implements Job {
 
   #passAsItCame(came: Came, name: string | null): Work {
     const { id, recipients, message } = came;
-    const { octets } = message.scanned.header;
-    const head = Buffer.concat([this.#received(came), octets, ...(message.hasEmptyLine ? [CRLF] : [])]);
+    const { header } = message.scanned;
+    // REC-2: whatever else stays, nobody writes results in our name.
+    const forged = header.fields.filter(({ name: field }) => field === "authentication-results");
+    const edits = forged
+      .filter((field) => this.#isInOurName(fieldText(header, field)))
+      .map((field) => ({ kind: "remove", field }) as const);
+    const head = Buffer.concat([
+      this.#received(came),
+      applyEdits(header, edits),
+      ...(message.hasEmptyLine ? [CRLF] : []),
+    ]);
     const copy: Copy = {
       id,
       recipients,
@@ -132,6 +136,11 @@ export class SignJob implements Job {
     return { kind: "pass", findings: { kind: "unsigned", name }, copies: [copy] };
   }
 
+  #isInOurName(value: string): boolean {
+    const { hostname, otherHosts } = this.#options;
+    return [hostname, ...otherHosts].some((id) => claimsAuthservId(value, id));
+  }
+
   /** Where users are is nobody's business. */
   #received({ id, session, envelope, recipients }: Came): Buffer {
     const trace = { hostname: this.#options.hostname, date: new Date(this.#options.clock.now()) };
@@ -139,6 +148,17 @@ export class SignJob implements Job {
       formatReceivedField(session, { ...envelope, id, recipients }, { ...trace, hideClient: true }),
     );
   }
+}
+
+/** A login that was remembered may be over, and the address another account's by now. */
+async function refusalOf(
+  { reply: answer, cause }: Refused,
+  sender: Sender & { readonly kind: "user" },
+): Promise<Refusal> {
+  if (answer.code !== 421 && answer.enhanced !== "5.7.1") return { reply: answer, cause };
+  await sender.forget();
+  if (answer.code !== 421) return { reply: answer, cause };
+  return { reply: reply(451, "4.7.0", "The login has ended; try again later"), cause };
 }
 
 const CRLF = Buffer.from("\r\n");

@@ -92,12 +92,14 @@ test("who sends it: AUTH of MAIL, or the reverse path; nobody writes as somebody
   );
   assert.match(await last("MAIL FROM:<allice@someisp.test> AUTH=<>"), /^250/);
   assert.equal(signed(), false, "the reverse path is nobody's word");
-  assert.match(await last("MAIL FROM:<x@y.test> AUTH=stranger@someisp.test"), /^250/);
+  const forged = `Authentication-Results: proxy.test; vsmtp=pass\r\n${LETTER}`;
+  assert.match(await last("MAIL FROM:<x@y.test> AUTH=stranger@someisp.test", forged), /^250/);
   assert.equal(signed(), false);
   const unsigned = byLogin.events.at(-1);
   assert.ok(unsigned?.kind === "message" && unsigned.findings?.kind === "unsigned");
   assert.equal(unsigned.findings.name, "stranger@someisp.test");
   assert.ok(hop.messages.at(-1)?.content.endsWith(LETTER), "as it came");
+  assert.doesNotMatch(hop.messages.at(-1)?.content ?? "", /vsmtp=pass/);
 
   const strict = { by: "reverse-path", unknownUsers: "reject" } as const;
   const byPath = await openSigning(t, { hop: hop.port, vault, server: trusting, senders: strict });

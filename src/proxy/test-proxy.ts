@@ -10,7 +10,7 @@ import { MappingDialer } from "../dialer/index.ts";
 import { dnsPolicySource } from "../dns/index.ts";
 import { sign } from "../signature/index.ts";
 import { ALLICE, address, KnownKeys } from "../signature/test-messages.ts";
-import type { Vault } from "../signing/index.ts";
+import { AssertedLogins, type Vault } from "../signing/index.ts";
 import { type SmtpHandler, SmtpServer, type SmtpServerOptions } from "../smtp/index.ts";
 import { startServer, Talker } from "../smtp/test-peers.ts";
 import { Spool } from "../spool/index.ts";
@@ -93,10 +93,12 @@ export async function openSigning(
   t: TestContext,
   { vault, senders = {}, eightBit = "convert", ...common }: Signing,
 ) {
+  const logins = new AssertedLogins(vault);
+  t.after(() => logins.close());
   const asserted = new AssertedSenders({
-    vault,
+    logins,
     by: "login",
-    logins: { domain: "someisp.test", exceptions: new Map() },
+    names: { domain: "someisp.test", exceptions: new Map() },
     unknownUsers: "accept",
     ...senders,
   });

@@ -41,10 +41,17 @@ export class SubmissionProxyHandler extends ProxyHandler {
       exchange && {
         respond: async (response) => {
           const step = await exchange.respond(response);
-          return step.kind === "accepted" ? { ...step, user: { kind: "user", login: step.user } } : step;
+          return step.kind === "accepted"
+            ? { ...step, user: { kind: "user", login: step.user, forget: async () => {} } }
+            : step;
         },
         cancel: () => exchange.cancel(),
       }
     );
+  }
+
+  override disconnect(session: SessionInfo<Sender>): void {
+    super.disconnect(session);
+    if (session.user?.kind === "user") session.user.login.end();
   }
 }

@@ -1,4 +1,5 @@
 // From a submission to signed copies: who may send as whom, header edits, recipient binding; keys are a vault's.
+export { type Asserted, AssertedLogins } from "./asserted-logins.ts";
 export { type Copy, splitIntoCopies } from "./copies.ts";
 export { KeyLogin } from "./key-login.ts";
 export { noUse } from "./refusal-reply.ts";

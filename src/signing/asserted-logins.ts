@@ -1,20 +1,21 @@
 import { LRUCache } from "lru-cache";
 import { type Address, addressText } from "../message/index.ts";
-import type { Denied, Login, Unavailable, Vault } from "../signing/index.ts";
+import type { Denied, Login, Unavailable, Vault } from "./vault.ts";
 
-export type Answer = Login | null | Denied | Unavailable;
+/** What the vault says to who is to be asserted; null: nobody has an account of that address. */
+export type Asserted = Login | null | Denied | Unavailable;
 
 const MOST = 10_000;
 const REMEMBER_MS = 5 * 60_000;
 
 /**
- * Logins of users whom the mail server has authenticated. One serves all that a user sends from one place for some minutes:
+ * Logins of users whom another mail server has authenticated. One serves all that a user sends from one place for some minutes:
  * each costs an entry in the audit log, and with a vault elsewhere a ticket (PRV-9: SHOULD be rare). What the account may do
  * is asked each time all the same.
  */
-export class Logins {
+export class AssertedLogins {
   readonly #vault: Pick<Vault, "assert">;
-  readonly #logins = new LRUCache<string, Promise<Answer>>({
+  readonly #logins = new LRUCache<string, Promise<Asserted>>({
     max: MOST,
     ttl: REMEMBER_MS,
     dispose: (login) => void login.then(end, () => {}),
@@ -25,13 +26,13 @@ export class Logins {
   }
 
   /** @param client the user's network address, for the audit log */
-  async of(account: Address, client: string): Promise<Answer> {
+  async of(account: Address, client: string): Promise<Asserted> {
     const name = nameOf(account, client);
     const known = this.#logins.get(name);
     if (known !== undefined) return known;
     const asked = this.#vault.assert(account, { client, channelBinding: null });
     this.#logins.set(name, asked);
-    let login: Answer = null;
+    let login: Asserted = null;
     try {
       login = await asked;
       return login;
@@ -52,7 +53,7 @@ export class Logins {
     this.#logins.clear();
   }
 
-  #forget(name: string, asked: Promise<Answer>): void {
+  #forget(name: string, asked: Promise<Asserted>): void {
     if (this.#logins.peek(name) === asked) this.#logins.delete(name);
   }
 }
@@ -61,6 +62,6 @@ function nameOf(account: Address, client: string): string {
   return `${addressText(account)} ${client}`;
 }
 
-function end(login: Answer): void {
+function end(login: Asserted): void {
   if (login !== null && !("kind" in login)) login.end();
 }
