@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, writeFileS
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Talker } from "../src/smtp/test-peers.ts";
 import { Dovecot, missingDovecot } from "./support/peers/dovecot.ts";
 import { missingHaproxy, startHaproxy } from "./support/peers/haproxy.ts";
 import { missingOpenSmtpd } from "./support/peers/opensmtpd.ts";
@@ -12,7 +13,8 @@ import { PeerProcess } from "./support/peers/peer-process.ts";
 import { missingPostfix } from "./support/peers/postfix.ts";
 import { makePostfixFolder, startPostfixMaster } from "./support/peers/postfix-master.ts";
 import { missingInOwnView, unpacked } from "./support/peers/unpacked.ts";
-import { alice, password, RecipeWorld } from "./support/recipe-world.ts";
+import type { ProviderHere } from "./support/provider-here.ts";
+import { alice, outside, password, RecipeWorld } from "./support/recipe-world.ts";
 import { RecipePlaces, readRecipes } from "./support/recipes.ts";
 
 // Each recipe of docs/gateways.md, with the servers that it is for.
@@ -35,7 +37,7 @@ interface Kitchen {
   /** Ends with the test; what it wrote is shown when that fails. */
   keep<Peer extends PeerProcess | Dovecot>(peer: Peer): Peer;
   /** Starts VSMTP with the recipe's settings, and these. */
-  vsmtp(change?: (settings: string) => string): Promise<{ readonly folder: string }>;
+  vsmtp(change?: (settings: string) => string): Promise<ProviderHere>;
 }
 
 function tryRecipe(title: string, skip: string | false, work: (kitchen: Kitchen) => Promise<void>): void {
@@ -320,6 +322,11 @@ tryRecipe("haproxy", missingHaproxy(), async (kitchen) => {
     firstIn(join(vsmtp.folder, "data/mail/example.org/all/new")),
   );
   await world.trySigning({ port: kitchen.port("465"), user: alice, tls: "implicit" });
+  assert.ok(vsmtp.log.some(({ remote, via }) => remote === outside && via === "127.0.0.1"));
+  const past = await Talker.connect(kitchen.port("10.0.0.7:25"));
+  past.send("EHLO past.haproxy.test\r\n");
+  assert.equal(await past.rest(), "", "nobody comes past it");
+  assert.ok(vsmtp.log.some(({ msg }) => msg === "proxy-header-missing"));
 });
 
 test("each recipe of the page is tried", () => {

@@ -27,6 +27,8 @@ function fieldsOf(event: MxEvent): object {
   return {
     session: session.id,
     remote: session.remoteAddress,
+    via: session.proxiedBy ?? undefined,
+    ident: session.told?.ident ?? undefined,
     id: event.id,
     from: envelope.reversePath?.text ?? "",
     recipients: envelope.recipients.length,
