@@ -7,7 +7,7 @@ const space = 32;
 
 /**
  * Fields that Sendmail fills in behind all milters where a message has none. It does so beside an inserted one too; only one
- * that is added takes the place of its own (milter_addheader in its milter.c). Where that one stands, nobody minds.
+ * that is added takes the place of its own (decision 0126).
  */
 const filledIn = new Set(["date", "message-id"]);
 

@@ -70,6 +70,7 @@ export interface Letter {
 export class MilterSites {
   readonly #parts: Parts;
   #hosts: Hosts | null = null;
+  #senderStops: Promise<void> | null = null;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -178,8 +179,8 @@ export class MilterSites {
   }
 
   /** The message as it came to the sink, for a recipient. */
-  async arrived(recipient: string): Promise<Buffer> {
-    const message = (await this.#parts.sink.take([recipient])).get(recipient);
+  async arrived(recipient: string, patienceMs?: number): Promise<Buffer> {
+    const message = (await this.#parts.sink.take([recipient], patienceMs)).get(recipient);
     if (message === undefined) throw new Error(`nothing came for ${recipient}`);
     return message;
   }
@@ -208,10 +209,17 @@ export class MilterSites {
       .join("\n———\n");
   }
 
+  /** Stops our milter, and nothing else, of the host where users hand in mail. */
+  async stopSender(): Promise<void> {
+    this.#senderStops ??= this.#parts.sender.stop();
+    await this.#senderStops;
+  }
+
   async stop(): Promise<void> {
-    const { dns, sink, sender, receiver, dovecot, opendkim, rspamd } = this.#parts;
+    const { dns, sink, receiver, dovecot, opendkim, rspamd } = this.#parts;
     await Promise.all([this.#hosts?.sender.stop(), this.#hosts?.receiver.stop()]);
-    await Promise.all([opendkim, rspamd, dovecot, sender, receiver].map((each) => each.stop()));
+    await Promise.all([opendkim, rspamd, dovecot, receiver].map((each) => each.stop()));
+    await this.stopSender();
     await sink.close();
     await dns.close();
   }

@@ -50,7 +50,7 @@ export function milterSuite({ name, skip, start, cannot }: MilterPeer): void {
   /** Sends a message through both hosts. */
   const travel = async (octets: Buffer, recipient: string): Promise<Buffer> => {
     assert.match(await sites.submit({ octets, recipients: [recipient] }), /^250 /);
-    return sites.arrived(recipient);
+    return sites.arrived(recipient, 60_000);
   };
 
   for (const message of hopMessages.filter(({ name }) => !cannot.includes(name))) {
@@ -116,6 +116,20 @@ export function milterSuite({ name, skip, start, cannot }: MilterPeer): void {
     }
   }
 
+  under("a body in 8 bits is converted before others sign it, and stays as it is behind them", async () => {
+    const message = hopMessages.find(({ name }) => name === "8-bit text");
+    assert.ok(message);
+    for (const order of ["first", "last"] as const) {
+      const recipient = `converted-${order}@${domainOf("alone")}`;
+      const octets = message.octets([recipient]);
+      assert.match(await sites.submit({ octets, recipients: [recipient] }, order), /^250 /);
+      const arrived = await sites.arrived(recipient);
+      assert.match(results(arrived), passed);
+      assert.deepEqual(await sites.dkim(arrived), ["opendkim pass", "rspamd pass"]);
+      assert.equal(headerOf(arrived).includes("Content-Transfer-Encoding: base64"), order === "first");
+    }
+  });
+
   under("what was forged is refused, whichever milter stands where", async () => {
     for (const order of orders) {
       const recipient = `forged@${domainOf(order)}`;
@@ -166,6 +180,35 @@ export function milterSuite({ name, skip, start, cannot }: MilterPeer): void {
     // Who has another one is a host like any other: what it brings is verified.
     assert.match(await sites.submitAs("scanner.someisp.test", message), /^550 5\.7\.1 VSMTP\/unsigned/);
   });
+
+  // The last one: nothing is signed from then on.
+  under(
+    "when our milter stops amid mail, what was taken is signed, and the rest is told to wait",
+    async () => {
+      const recipients = Array.from({ length: 40 }, (_, index) => `late-${index}@${straight}`);
+      const answers = recipients.map((recipient) =>
+        sites.submit({ octets: letter(recipient), recipients: [recipient] }),
+      );
+      await Promise.race(answers);
+      await sites.stopSender();
+      const taken = (await Promise.all(answers)).filter((answer) => !/^4\d\d /.test(answer));
+      assert.ok(taken.length > 0);
+      assert.ok(
+        taken.every((answer) => /^250 /.test(answer)),
+        taken.join("\n"),
+      );
+      const arrived = await Promise.all(
+        recipients.map(async (recipient, index) =>
+          /^250 /.test((await answers[index]) ?? "") ? sites.arrived(recipient) : null,
+        ),
+      );
+      for (const message of arrived.filter((each) => each !== null)) {
+        assert.match(message.toString("latin1"), /^VSMTP-Signature:/m);
+      }
+      const recipient = `later@${straight}`;
+      assert.match(await sites.submit({ octets: letter(recipient), recipients: [recipient] }), /^4\d\d 4\./);
+    },
+  );
 }
 
 /** To more recipients than that a signature is bound to none (decision 0123). */

@@ -47,7 +47,8 @@ function declaration(place: MilterPlace): string {
 function daemon(name: string, port: number, { milters, clients }: HostService): string {
   const filters = milters.map(nameOf).join(";");
   const modifiers = clients === "logins" ? ", M=a" : "";
-  return `DAEMON_OPTIONS(\`Name=${name}, Addr=127.0.0.1, Port=${port}${modifiers}, InputMailFilters=${filters}')`;
+  const place = `Name=${name}, Addr=127.0.0.1, Port=${port}, Listen=100`;
+  return `DAEMON_OPTIONS(\`${place}${modifiers}, InputMailFilters=${filters}')`;
 }
 
 function nameOf(place: MilterPlace): string {
