@@ -3,7 +3,7 @@ import type { MilterSettings } from "./options.ts";
 import { MilterSession } from "./session.ts";
 import type { SessionPort } from "./session-port.ts";
 
-/** How long a mail server has to take our last answer and close, before the socket is destroyed. */
+/** How long a mail server has to take our last answer, before the socket is destroyed. */
 const lingerMs = 3000;
 
 /**
@@ -53,9 +53,8 @@ export class Connection implements SessionPort {
   }
 
   close(): void {
-    // Destroying a socket with unread input resets the connection, and the last answer may be lost.
-    this.#socket.end();
-    this.#socket.resume();
+    // The mail server may not look for hours; it says nothing before it has read our last answer.
+    this.#socket.destroySoon();
     this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs);
   }
 
