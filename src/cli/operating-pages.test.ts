@@ -13,6 +13,7 @@ const pages = [
   "docs/receiving.md",
   "docs/incidents.md",
   "docs/milter.md",
+  "docs/gateways.md",
 ].map((name) => ({
   name,
   text: readFileSync(join(root, name), "utf8"),
@@ -22,7 +23,7 @@ test("the settings on the operator's pages are accepted", () => {
   let count = 0;
   for (const { name, text } of pages) {
     for (const [, settings = ""] of text.matchAll(/^```toml\n(.*?)^```$/gms)) {
-      const fileName = /^# (\/\S+)\n/.exec(settings)?.[1];
+      const fileName = /^# (\/[^\s:]+)(?:: .*)?\n/.exec(settings)?.[1];
       assert.ok(fileName, `${name}: settings begin with the name of their file: ${settings.slice(0, 60)}`);
       const result = loadConfig(settings, fileName);
       const problems = result.ok ? [] : result.problems.map((problem) => formatProblem(fileName, problem));
