@@ -5,7 +5,8 @@ import { steadyMailbox, textOf } from "./steady-mailbox.ts";
 const MAX_OCTETS = 1 << 16;
 
 const ADDRESS = "[\\w+=-]+(?:\\.[\\w+=-]+)*@[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)*";
-const MAILBOX = `(?:${ADDRESS}|(?:"[^"\\\\]*" |[\\w +=?-]* )?<${ADDRESS}>)`;
+/** A name begins with no blank: it would have two readings behind a comma with blanks, and a list of n names 2^n. */
+const MAILBOX = `(?:${ADDRESS}|(?:"[^"\\\\]*" |[\\w+=?-][\\w +=?-]* )?<${ADDRESS}>)`;
 /** What nearly all fields hold: it is as it should be. */
 const PLAIN_LIST = new RegExp(`^[ \\t]*${MAILBOX}(?:,(?:\\r\\n)?[ \\t]+${MAILBOX})*\\s*$`);
 
