@@ -11,9 +11,10 @@ import { giveFolders, inOwnView, writeBasics } from "./support/peers/own-view.ts
 import { makePeerFolder } from "./support/peers/peer-folder.ts";
 import { PeerProcess } from "./support/peers/peer-process.ts";
 import { missingPostfix } from "./support/peers/postfix.ts";
-import { makePostfixFolder, startPostfixMaster } from "./support/peers/postfix-master.ts";
+import { makePostfixFolder } from "./support/peers/postfix-master.ts";
 import { missingInOwnView, unpacked } from "./support/peers/unpacked.ts";
 import type { ProviderHere } from "./support/provider-here.ts";
+import { startRecipeDovecot, startRecipePostfix } from "./support/recipe-servers.ts";
 import { alice, outside, password, RecipeWorld } from "./support/recipe-world.ts";
 import { RecipePlaces, readRecipes } from "./support/recipes.ts";
 
@@ -83,28 +84,40 @@ async function firstIn(maildir: string): Promise<string> {
   return assert.fail(`nothing came into ${maildir}`);
 }
 
-tryRecipe("Postfix, before its queue", missingPostfix() || missingDovecot(), async (kitchen) => {
-  const dovecot = kitchen.keep(await Dovecot.start({ [alice]: 0 }));
+const missingPostfixHost = missingPostfix() || missingDovecot();
+
+tryRecipe("Postfix, by milter", missingPostfixHost, async (kitchen) => {
   const folder = makePostfixFolder();
-  const file = (path: string) => kitchen.file(path).replaceAll("/etc/postfix/", `${folder}/etc/`);
-  const { cert, key } = await world.certificate();
-  writeFileSync(join(folder, "etc/chain.pem"), key + cert, { mode: 0o600 });
-  writeFileSync(join(folder, "etc/senders"), file("/etc/postfix/senders"));
   const [mx, submission] = [kitchen.port("25"), kitchen.port("587")];
-  const postfix = await startPostfixMaster({
+  const inFolder = (text: string) => text.replace("/run/vsmtp/", `${folder}/`);
+  await kitchen.vsmtp(inFolder);
+  const dovecot = kitchen.keep(await Dovecot.start({ [alice]: 0 }));
+  const postfix = await startRecipePostfix(world, {
     folder,
-    settings: `myhostname = mx1.example.org
-relay_domains = example.org
-transport_maps = inline:{ { example.org = relay:[127.0.0.1]:${world.sink.port} } }
-relayhost = [127.0.0.1]:${world.site.port}
-smtp_tls_security_level = may
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = ${dovecot.authSocket}
-smtpd_tls_chain_files = ${folder}/etc/chain.pem
-smtpd_tls_security_level = may
-${file("/etc/postfix/main.cf")}`,
-    listeners: file("/etc/postfix/master.cf"),
+    mainCf: inFolder(kitchen.file("/etc/postfix/main.cf")),
+    masterCf: `127.0.0.1:${mx} inet n - n - - smtpd
+127.0.0.1:${submission} inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+`,
     ports: [mx, submission],
+    authSocket: dovecot.authSocket,
+  });
+  kitchen.keep(postfix);
+  await world.tryVerifying(mx);
+  // One copy for all, bound to those who are named in it: blind recipients among them have one verdict with the others.
+  await world.trySigning({ port: submission, user: alice, tls: "starttls" }, "mismatch");
+});
+
+tryRecipe("Postfix, before its queue", missingPostfixHost, async (kitchen) => {
+  const [mx, submission] = [kitchen.port("25"), kitchen.port("587")];
+  const folder = makePostfixFolder();
+  writeFileSync(join(folder, "etc/senders"), kitchen.file("/etc/postfix/senders"));
+  const dovecot = kitchen.keep(await Dovecot.start({ [alice]: 0 }));
+  const postfix = await startRecipePostfix(world, {
+    folder,
+    mainCf: kitchen.file("/etc/postfix/main.cf"),
+    masterCf: kitchen.file("/etc/postfix/master.cf"),
+    ports: [mx, submission],
+    authSocket: dovecot.authSocket,
   });
   kitchen.keep(postfix);
   await kitchen.vsmtp();
@@ -232,60 +245,6 @@ ${kitchen.file("/etc/mail/smtpd.conf")}`,
   await world.trySigning({ port: kitchen.port("587"), user: null, tls: "none" });
 });
 
-const mailUser = 5000;
-
-/** A Dovecot of virtual users, with what a recipe adds. */
-async function startDovecot(
-  conf: string,
-  port: number | null,
-): Promise<PeerProcess & { readonly folder: string }> {
-  const folder = makePeerFolder("dovecot", ["run", "state", "mail"]);
-  chownSync(join(folder, "mail"), mailUser, mailUser);
-  writeFileSync(join(folder, "users"), `alice:{PLAIN}${password}:${mailUser}:${mailUser}::::\n`);
-  const main = join(folder, "dovecot.conf");
-  const login =
-    port === null
-      ? ""
-      : `service submission-login {
-  inet_listener submission {
-    address = 127.0.0.1
-    port = ${port}
-  }
-}
-`;
-  writeFileSync(
-    main,
-    `base_dir = ${folder}/run
-state_dir = ${folder}/state
-log_path = ${folder}/log
-protocols =
-ssl = no
-disable_plaintext_auth = no
-hostname = mx1.example.org
-mail_location = maildir:${folder}/mail/%n
-auth_username_format = %n
-passdb {
-  driver = passwd-file
-  args = ${folder}/users
-}
-userdb {
-  driver = static
-  args = uid=${mailUser} gid=${mailUser} home=${folder}/mail/%n allow_all_users=yes
-}
-${conf.replaceAll("/run/dovecot/", `${folder}/run/`).replace("group = vsmtp", "group = root")}
-${login}`,
-  );
-  const process = await PeerProcess.start({
-    name: "Dovecot",
-    folder,
-    command: ["/usr/sbin/dovecot", "-F", "-c", main],
-    ports: port === null ? [] : [port],
-    logs: ["log"],
-    signal: "SIGTERM",
-  });
-  return Object.assign(process, { folder });
-}
-
 const missingSubmission =
   missingDovecot() ||
   (existsSync("/usr/lib/dovecot/submission")
@@ -299,13 +258,13 @@ for (const title of ["Dovecot's submission server", "Dovecot's submission server
       settings.replace(/^next_hop = .*/m, `next_hop = "127.0.0.1:${world.site.port}"`).concat(world.routes),
     );
     const port = kitchen.port("587");
-    kitchen.keep(await startDovecot(kitchen.file("/etc/dovecot/conf.d/99-vsmtp.conf"), port));
+    kitchen.keep(await startRecipeDovecot(kitchen.file("/etc/dovecot/conf.d/99-vsmtp.conf"), port));
     await world.trySigning({ port, user: "alice", tls: "none" });
   });
 }
 
 tryRecipe("Dovecot's mailboxes, by LMTP", missingDovecot(), async (kitchen) => {
-  const dovecot = await startDovecot(kitchen.file("/etc/dovecot/conf.d/99-vsmtp.conf"), null);
+  const dovecot = await startRecipeDovecot(kitchen.file("/etc/dovecot/conf.d/99-vsmtp.conf"), null);
   kitchen.keep(dovecot);
   await kitchen.vsmtp((settings) => settings.replace("/run/dovecot/", `${dovecot.folder}/run/`));
   await world.tryVerifying(kitchen.port("25"), (recipient) =>
