@@ -47,6 +47,7 @@ export class FileSpoolWriter implements SpoolWriter {
   #handle: FileHandle | null = null;
   #writing: Promise<void> | null = null;
   #failure: SpoolError | null = null;
+  #isDiscarded = false;
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options;
@@ -57,7 +58,7 @@ export class FileSpoolWriter implements SpoolWriter {
   }
 
   write(chunk: Uint8Array): void | Promise<void> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#isOver) return Promise.reject(this.#whyOver());
     this.#octets += chunk.length;
     this.#waiting.add(chunk);
     if (this.#octets <= this.#options.memoryOctets) return;
@@ -70,7 +71,7 @@ export class FileSpoolWriter implements SpoolWriter {
   }
 
   async *read(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#failure !== null) throw this.#failure;
+    if (this.#isOver) throw this.#whyOver();
     if (this.#octets <= this.#options.memoryOctets) {
       yield* this.#waiting.pieces;
       return;
@@ -80,7 +81,7 @@ export class FileSpoolWriter implements SpoolWriter {
   }
 
   async finish(): Promise<SpooledOctets> {
-    if (this.#failure === null && this.#octets <= this.#options.memoryOctets)
+    if (!this.#isOver && this.#octets <= this.#options.memoryOctets)
       return inMemory(this.#waiting.take(), this.#octets);
     await this.#written();
     try {
@@ -97,16 +98,26 @@ export class FileSpoolWriter implements SpoolWriter {
   }
 
   async discard(): Promise<void> {
-    this.#failure ??= new SpoolError("broken", "it was discarded");
+    this.#isDiscarded = true;
     this.#waiting.take();
     await this.#writing;
     await this.#removeFile();
   }
 
+  get #isOver(): boolean {
+    return this.#isDiscarded || this.#failure !== null;
+  }
+
+  /** Made when somebody asks: an error costs more than to discard a small message, as is done with each that passes. */
+  #whyOver(): SpoolError {
+    this.#failure ??= new SpoolError("broken", "it was discarded");
+    return this.#failure;
+  }
+
   /** Resolves when nothing waits. */
   async #written(): Promise<void> {
     await this.#writing;
-    if (this.#failure !== null) throw this.#failure;
+    if (this.#isOver) throw this.#whyOver();
   }
 
   /** Writes what waits and what comes meanwhile, in order. Never rejects: a failure stays for the next caller. */
@@ -114,7 +125,7 @@ export class FileSpoolWriter implements SpoolWriter {
     try {
       this.#path ??= this.#options.newPath();
       this.#handle ??= await open(this.#path, "wx", 0o600);
-      while (this.#waiting.octets > 0 && this.#failure === null) {
+      while (this.#waiting.octets > 0 && !this.#isOver) {
         this.#underWay = this.#waiting.octets;
         await writeAll(this.#handle, this.#waiting.take());
         countPassing(this.#underWay);
