@@ -152,6 +152,23 @@ test("a mail server that lets milters change no headers gets no mail of users th
   assert.equal(code(await server.hand({ ...byAllice, connection: { allows } })), "451 4.4.3");
 });
 
+test("CUS-2 what a user got and passes on keeps its author's signature, and gets a level of the user's", async (t) => {
+  const server = await MailServer.start(t);
+  const from = letter().replace("Allice <allice@someisp.test>", "boss@someisp.test");
+  const toAllice = from.replace("bob@dest.test", "allice@someisp.test");
+  const sent = await server.hand({ macros: login("boss"), message: toAllice, to: ["allice@someisp.test"] });
+  const resent = `Resent-From: allice@someisp.test\r\nResent-To: bob@dest.test\r\n${sent.message}`;
+  const told = await server.hand({ ...byAllice, message: resent });
+  assert.equal(told.answer.kind, "continue");
+  const { result, rcpt, identity, forwarder } = await server.verdict(told.message, "bob@dest.test");
+  assert.deepEqual(
+    [result, rcpt, identity, forwarder],
+    ["pass", "forwarded", "boss@someisp.test", "allice@someisp.test"],
+  );
+  const toOthers = await server.hand({ macros: login("web"), message: resent });
+  assert.equal(code(toOthers), "550 5.7.1", "it was not for him");
+});
+
 test("SUB-1 an address that is another account's by now is that account's from the next message on", async (t) => {
   const server = await MailServer.start(t);
   const { keyring } = server.mode;

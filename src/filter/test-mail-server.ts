@@ -78,7 +78,13 @@ export class MailServer {
         ...options.submitters,
       },
       signing: jobs.includes("sign")
-        ? { vault: mode.vault, unknownUsers: "accept", timeoutMs: 3000, ...options.signing }
+        ? {
+            vault: mode.vault,
+            unknownUsers: "accept",
+            timeoutMs: 3000,
+            keys: { lookUp: (query) => this.#keys.lookUp(query) },
+            ...options.signing,
+          }
         : null,
       verifying: jobs.includes("verify") ? this.#verifying(options) : null,
       spool,
