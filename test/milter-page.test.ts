@@ -26,7 +26,10 @@ function blocksOf(file: string): string[] {
 test("Postfix knows every parameter on the page", { skip: missingPostfix() }, () => {
   const folder = makePostfixFolder();
   for (const block of blocksOf("/etc/postfix/main.cf")) {
-    writeFileSync(join(folder, "etc/main.cf"), `compatibility_level = 3.6\n${block}`);
+    writeFileSync(
+      join(folder, "etc/main.cf"),
+      `compatibility_level = 3.6\nmyhostname = mx1.example.org\n${block}`,
+    );
     writeFileSync(join(folder, "etc/master.cf"), "");
     const command = `/usr/sbin/postconf -c ${join(folder, "etc")} -n 2>&1`;
     const said = execFileSync("/bin/sh", ["-c", command], { encoding: "utf8" });
