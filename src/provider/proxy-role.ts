@@ -133,7 +133,9 @@ function listen(settings: ProxySettings, connections: NextHopConnections, tools:
     job: does,
     connections,
     tellClient,
-    admits: ({ remoteAddress, proxiedBy }) => networks?.has(proxiedBy ?? remoteAddress) ?? true,
+    // Whom PROXY names is who connects; whom XCLIENT or XFORWARD name is known to who does.
+    admits: ({ remoteAddress, proxiedBy, told }) =>
+      networks?.has(told === null ? remoteAddress : (proxiedBy ?? remoteAddress)) ?? true,
     spool,
     onEvent: (event) => log.note(job, event),
   });
@@ -152,7 +154,9 @@ function listen(settings: ProxySettings, connections: NextHopConnections, tools:
   }
   const { sender: by, logins: names, unknownUsers } = settings;
   const senders = new AssertedSenders({ logins, by, names, unknownUsers });
-  const handler = new AssertingProxyHandler(options(signJob(senders, tools)), senders);
+  const signing = options(signJob(senders, tools));
+  // Who would tell a login that does not count had better hear that it does not.
+  const handler = by === "login" ? new AssertingProxyHandler(signing, senders) : new ProxyHandler(signing);
   return listenSmtp(shared, "proxy", listeners, { handler });
 }
 

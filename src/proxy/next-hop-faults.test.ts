@@ -216,6 +216,34 @@ test("a client that gives up in the middle of the content leaves nothing, here a
   assert.ok(!lines.includes("DATA"));
 });
 
+test("after a slow reply the client may have gone: it comes again, and nobody gets it twice", async (t) => {
+  const dots: (() => void)[] = [];
+  const script = answersEach();
+  const port = await scripted(t, "220 hop\r\n", (line, socket) => {
+    const words = script(line, socket);
+    if (line !== ".") return words;
+    dots.push(() => socket.write(words ?? ""));
+    return null;
+  });
+  const clock = { ms: Date.now(), now: () => clock.ms };
+  const proxy = await openVerifying(t, { hop: port, policy: { replays: "accept" }, proxy: { clock } });
+  const send = async (letter: string) => {
+    const replies = await transact(await proxy.hello(), letter, ["b@dest.test"], "MAIL FROM:<a@b.test>");
+    return replies.at(-1) ?? "";
+  };
+  const first = send(LETTER);
+  await waitFor(() => dots.length === 1);
+  clock.ms += 40_000;
+  dots[0]?.();
+  assert.match(await first, /^250 2\.0\.0 ok/);
+  const again = await send(`Received: by front; again\r\n${LETTER}`);
+  assert.equal(again, "250 2.0.0 Ok: the next hop has it for all recipients already");
+  const another = send(LETTER.replace("Hello", "Another"));
+  await waitFor(() => dots.length === 2);
+  dots[1]?.();
+  assert.match(await another, /^250 2\.0\.0 ok/);
+});
+
 test("hundreds of clients at a time, over few connections", async (t) => {
   const port = await scripted(t, "220 hop\r\n", answersEach());
   const proxy = await openVerifying(t, {

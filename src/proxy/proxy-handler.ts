@@ -1,5 +1,3 @@
-import { describeMessage } from "../border/index.ts";
-import { newMessageId } from "../queue/index.ts";
 import { type ReceivedMessage, Reception } from "../reception/index.ts";
 import {
   type DataSink,
@@ -14,16 +12,16 @@ import {
   type Withheld,
 } from "../smtp/index.ts";
 import type { Spool } from "../spool/index.ts";
-import type { Came, Findings, Job } from "./job.ts";
+import type { Job } from "./job.ts";
 import type { NextHopConnections } from "./next-hop-connections.ts";
 import { NextHopTransaction } from "./next-hop-transaction.ts";
+import { passOn } from "./pass-on.ts";
 import { clientIdentity, presentingNobody, presentingOf, type TellClient, xforwardOf } from "./presenting.ts";
-import type { Passed, ProxyEvent } from "./proxy-event.ts";
+import type { ProxyEvent } from "./proxy-event.ts";
 import type { Refusal } from "./refusal.ts";
-import { Relay, type Relayed } from "./relay.ts";
 import { passedOn, replyOf } from "./replies.ts";
 import type { Sender } from "./senders.ts";
-import { messageKey, SettledRecipients } from "./settled-recipients.ts";
+import { SettledRecipients } from "./settled-recipients.ts";
 
 export interface ProxyOptions {
   readonly job: Job;
@@ -149,64 +147,21 @@ export class ProxyHandler implements SmtpHandler<Sender> {
   }
 
   async #accept(session: SessionInfo<Sender>, envelope: Envelope, message: ReceivedMessage): Promise<Reply> {
-    const receivedAt = this.#clock.now();
-    const { transaction, began } = this.#of(session);
-    const key = this.#settled.isEmpty ? null : messageKey({ envelope, message });
-    const recipients = envelope.recipients.filter(
-      ({ text }) => key === null || !this.#settled.has(key, text, receivedAt),
-    );
-    const came: Came = { id: newMessageId(receivedAt), session, envelope, recipients, message, receivedAt };
-    const told = (findings: Findings | null, refusal: Refusal, workedAt: number, relayed: Relayed | null) => {
-      const took = {
-        receiving: receivedAt - began,
-        working: workedAt - receivedAt,
-        relaying: relayed && this.#clock.now() - workedAt,
-      };
-      this.note({
-        kind: "message",
-        session,
-        envelope,
-        id: came.id,
-        message: describeMessage(message),
-        findings,
-        passed: relayed === null ? [] : passedOf(relayed),
-        reply: refusal.reply,
-        cause: refusal.cause,
-        receivedAt,
-        took,
-      });
-      return refusal.reply;
-    };
-    if (recipients.length === 0) {
-      const answer = reply(250, "2.0.0", "Ok: the next hop has it for all recipients already");
-      return told(null, { reply: answer, cause: null }, receivedAt, null);
-    }
-    const work = await this.#options.job.work(came);
-    const workedAt = this.#clock.now();
-    if (work.kind === "answer") return told(work.findings, work, workedAt, null);
-    try {
-      const relayed = await new Relay(work.copies, {
+    const { job, connections, wait = pause } = this.#options;
+    const { transaction: opened, began } = this.#of(session);
+    const event = await passOn(
+      { session, envelope, message, opened, began },
+      {
+        job,
         begin: ({ octets, eightBit }) => this.#transaction(session, envelope, { octets, eightBit }),
-        opened: transaction,
-        room: () => this.#options.connections.free,
-        wait: this.#options.wait ?? pause,
-      }).run();
-      work.taken?.(relayed.accepted);
-      this.#settle(came, relayed);
-      return told(work.findings, { reply: relayed.reply, cause: relayed.cause }, workedAt, relayed);
-    } finally {
-      await work.release?.();
-    }
-  }
-
-  /** Remembers who has it while others have not. */
-  #settle(came: Came, { reply: answer, accepted }: Relayed): void {
-    if (answer.code < 300) {
-      if (!this.#settled.isEmpty) this.#settled.forget(messageKey(came));
-    } else if (accepted.length > 0) {
-      const recipients = accepted.flatMap((copy) => copy.recipients.map(({ text }) => text));
-      this.#settled.add(messageKey(came), recipients, came.receivedAt);
-    }
+        room: () => connections.free,
+        settled: this.#settled,
+        clock: this.#clock,
+        wait,
+      },
+    );
+    this.note(event);
+    return event.reply;
   }
 
   /** @param known what is known of the content; before it came, what the client says */
@@ -254,25 +209,6 @@ export class ProxyHandler implements SmtpHandler<Sender> {
     this.note({ kind: "refused", session, reply: answer, cause, nextHopAway: false });
     return answer;
   }
-}
-
-function passedOf({ outcomes }: Relayed): readonly Passed[] {
-  return [...outcomes].map(([{ id, recipients }, outcome]): Passed => {
-    const paths = recipients.map(({ text }) => text);
-    if (outcome.ok) {
-      const { code, enhanced, lines } = outcome.reply;
-      return { id, recipients: paths, outcome: "delivered", code, enhanced, text: lines.join(" ") };
-    }
-    const { status, code, enhanced, text } = outcome.failure;
-    return {
-      id,
-      recipients: paths,
-      outcome: status === "deferred" ? "deferred" : "failed",
-      code,
-      enhanced,
-      text,
-    };
-  });
 }
 
 function pause(ms: number): Promise<void> {

@@ -9,8 +9,10 @@ export interface Copy {
   /** In Received. */
   readonly id: MessageId;
   readonly recipients: readonly EnvelopeRecipient[];
-  /** Header, and what follows of it in memory. */
-  readonly head: Uint8Array;
+  /** What this copy alone begins with. */
+  readonly prefix: Uint8Array;
+  /** The header, and what follows of it in memory; the same for all copies. */
+  readonly inline: readonly Uint8Array[];
   /** The rest; from its beginning at each call. Rejects with a SpoolError. */
   body(): AsyncIterable<Uint8Array>;
   readonly octets: number;
@@ -42,6 +44,8 @@ export interface RelayOptions {
 const MOST_AT_ONCE = 10;
 /** How long it is waited for a next hop that took a part of the copies and then failed; below what clients wait (100 s). */
 const RETRY_AFTER_MS = [1000, 3000, 10_000, 30_000];
+/** After this nothing is tried any more: it may have been slow, too. */
+const PATIENCE_MS = 60_000;
 
 /** Passes the copies of one message on, and makes one reply of what the next hop says. */
 export class Relay {
@@ -76,10 +80,11 @@ export class Relay {
         if (!this.#outcomes.has(copy)) this.#outcomes.set(copy, { ok: false, failure });
       return this.#conclude();
     }
+    const until = performance.now() + PATIENCE_MS;
     await this.#sendEach(this.#copies.slice(first.length));
     for (const ms of RETRY_AFTER_MS) {
       const deferred = this.#copies.filter((copy) => isDeferred(this.#outcomes.get(copy)));
-      if (deferred.length === 0) break;
+      if (deferred.length === 0 || performance.now() > until) break;
       await wait(ms);
       await this.#sendEach(deferred);
     }
@@ -162,8 +167,8 @@ export class Relay {
   }
 
   /** The content; a failure is the last of it. */
-  async *#pieces({ head, body }: Copy): AsyncGenerator<Uint8Array | Failure> {
-    yield head;
+  async *#pieces({ prefix, inline, body }: Copy): AsyncGenerator<Uint8Array | Failure> {
+    yield Buffer.concat([prefix, ...inline]);
     try {
       for await (const piece of body()) yield piece;
     } catch (error) {

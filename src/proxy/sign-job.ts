@@ -90,17 +90,15 @@ export class SignJob implements Job {
       const id = index === 0 ? came.id : newMessageId(now);
       // Received names nobody but the copy's own recipient, and the copy's own id (RCP-4). What was signed is what is
       // sent, octet for octet (MSG-15).
-      const head = Buffer.concat([
-        this.#received({ ...came, id, recipients: addressed }),
-        copy.signatures,
-        content.inline,
-      ]);
+      const received = this.#received({ ...came, id, recipients: addressed });
+      const prefix = Buffer.concat([received, copy.signatures]);
       return {
         id,
         recipients: addressed,
-        head,
+        prefix,
+        inline: [content.inline],
         body: () => content.file?.read() ?? nothing(),
-        octets: head.length + (content.file?.octets ?? 0),
+        octets: prefix.length + content.inline.length + (content.file?.octets ?? 0),
         eightBit: signed.eightBit,
       };
     });
@@ -120,17 +118,15 @@ export class SignJob implements Job {
     const edits = forged
       .filter((field) => this.#isInOurName(fieldText(header, field)))
       .map((field) => ({ kind: "remove", field }) as const);
-    const head = Buffer.concat([
-      this.#received(came),
-      applyEdits(header, edits),
-      ...(message.hasEmptyLine ? [CRLF] : []),
-    ]);
+    const prefix = this.#received(came);
+    const inline = [applyEdits(header, edits), message.hasEmptyLine ? CRLF : Buffer.alloc(0)];
     const copy: Copy = {
       id,
       recipients,
-      head,
+      prefix,
+      inline,
       body: () => message.readBody(),
-      octets: head.length + message.bodyOctets,
+      octets: inline.reduce((sum, { length }) => sum + length, prefix.length) + message.bodyOctets,
       eightBit: message.eightBitBody,
     };
     return { kind: "pass", findings: { kind: "unsigned", name }, copies: [copy] };

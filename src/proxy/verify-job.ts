@@ -111,19 +111,17 @@ export class VerifyJob implements Job {
     const { header } = message.scanned;
     const trace = { hostname, date: new Date(clock.now()) };
     const received = formatReceivedField(session, { ...envelope, id, recipients }, trace);
-    const head = Buffer.concat([
-      border.fields(judged, decision),
-      Buffer.from(received),
-      applyEdits(header, border.edits(header, decision)),
-      ...(message.hasEmptyLine ? [CRLF] : []),
-    ]);
+    const prefix = Buffer.concat([border.fields(judged, decision), Buffer.from(received)]);
+    const edited = applyEdits(header, border.edits(header, decision));
+    const inline = message.hasEmptyLine ? [edited, CRLF] : [edited];
     return {
       id,
       recipients,
-      head,
+      prefix,
+      inline,
       body: () => message.readBody(),
-      octets: head.length + message.bodyOctets,
-      eightBit: message.eightBitBody || !isAscii(head),
+      octets: inline.reduce((sum, { length }) => sum + length, prefix.length) + message.bodyOctets,
+      eightBit: message.eightBitBody || !isAscii(edited),
     };
   }
 }
