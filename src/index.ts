@@ -13,7 +13,9 @@ export {
 export {
   type Action,
   type Actions,
+  accountOf,
   defaultPolicy,
+  type LoginNames,
   type PolicyResult,
   type PolicySettings,
   readPolicy,

@@ -1,11 +1,4 @@
-import {
-  claimsAuthservId,
-  fieldText,
-  type Header,
-  type HeaderEdit,
-  type HeaderField,
-  subjectPrefix,
-} from "../message/index.ts";
+import { claimsResults, type Header, type HeaderEdit, subjectPrefix } from "../message/index.ts";
 
 export interface BorderEdits {
   /** In none of these names may anybody outside write results. */
@@ -31,7 +24,7 @@ export function borderEdits(
     if (field === subject && prefix !== null) {
       const value = [subjectPrefix(header, field, prefix), octets.subarray(field.valueStart, field.end)];
       edits.push({ kind: "replace", field, value: Buffer.concat(value) });
-    } else if (ours.has(field.name) || claims(header, field, authservIds)) {
+    } else if (ours.has(field.name) || claimsResults(header, field, authservIds)) {
       edits.push({ kind: "remove", field });
     }
   }
@@ -39,10 +32,4 @@ export function borderEdits(
     edits.push({ kind: "prepend", octets: Buffer.from(`Subject: ${prefix}\r\n`) });
   }
   return edits;
-}
-
-function claims(header: Header, field: HeaderField, authservIds: readonly string[]): boolean {
-  if (field.name !== "authentication-results") return false;
-  const value = fieldText(header, field);
-  return authservIds.some((id) => claimsAuthservId(value, id));
 }

@@ -87,4 +87,29 @@ test("an account by the name that somebody logs in with", () => {
     ["allice@dest.test", "bob@dest.test", "bob@other.test", null],
   );
   assert.equal(accountOf({ ...names, domain: null }, "bob"), null);
+  // However it is written, it is not whose address looks like it.
+  for (const login of ["AL", "al@dest.test", "Al@DEST.test"])
+    assert.equal(accountOf(names, login), "allice@dest.test");
+  const byAddress = { domain: "dest.test", exceptions: new Map([["al@dest.test", "allice@dest.test"]]) };
+  assert.equal(accountOf(byAddress, "AL"), "allice@dest.test");
+  const both = new Map([
+    ["al", "allice@dest.test"],
+    ["AL", "boss@dest.test"],
+    ["\u00fc", "u@dest.test"],
+  ]);
+  const accounts = ["al", "AL", "Al", "u\u0308"].map((login) =>
+    accountOf({ ...names, exceptions: both }, login),
+  );
+  assert.deepEqual(accounts, ["allice@dest.test", "boss@dest.test", null, "u@dest.test"]);
+  for (const login of [
+    "(x)bob",
+    '"bob"',
+    "bob (x)",
+    '"bob"@other.test',
+    "bob@(x)other.test",
+    "bob\n",
+    "a@b@c",
+  ]) {
+    assert.equal(accountOf(names, login), null, login);
+  }
 });

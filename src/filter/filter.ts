@@ -13,6 +13,7 @@ import { Incoming, type SettingsOf, type VerifyingOptions } from "./incoming.ts"
 import { type Origin, Origins, type Submitters } from "./origin.ts";
 import { Outgoing, type SigningOptions } from "./outgoing.ts";
 import { type Shared, seen } from "./shared.ts";
+import { unsignedMessage } from "./unsigned-message.ts";
 
 export interface FilterOptions {
   /** The mail server's name, which is the id in Authentication-Results. */
@@ -66,7 +67,9 @@ export class Filter implements MilterHandler {
 
   async begin(transaction: MilterTransaction): Promise<MilterMessage | MilterAnswer> {
     const origin = this.#originOf(transaction);
-    if (origin.kind === "outgoing") return (await this.#outgoing?.begin(transaction, origin)) ?? pass;
+    if (origin.kind === "outgoing") {
+      return this.#outgoing?.begin(transaction, origin) ?? unsignedMessage(transaction, this.#shared);
+    }
     return this.#incoming?.begin(transaction) ?? pass;
   }
 

@@ -16,7 +16,7 @@ import type {
 import type { ReceivedMessage } from "../reception/index.ts";
 import type { Decision } from "../verification/index.ts";
 import { beginMessage } from "./begin-message.ts";
-import { refuse, unchanged } from "./reply.ts";
+import { possible, refuse, unchanged } from "./reply.ts";
 import { clientOf, type Seen, type Shared, seen } from "./shared.ts";
 
 /** How mail to a recipient is treated, by his address as the client gave it. */
@@ -138,15 +138,6 @@ export class Incoming {
     const { clock, onEvent } = this.#shared;
     onEvent({ kind: "unjudged", ...seen(transaction, clock.now()), reply, cause });
   }
-}
-
-/** What a mail server does not let us do is left out; its settings are at fault, and mail goes on. */
-function possible(
-  edits: readonly HeaderEdit[],
-  { connection: { allows } }: MilterTransaction,
-): readonly HeaderEdit[] {
-  if (allows.addHeaders && allows.changeHeaders) return edits;
-  return edits.filter(({ kind }) => (kind === "prepend" ? allows.addHeaders : allows.changeHeaders));
 }
 
 function arrivalOf(transaction: MilterTransaction): Arrival {

@@ -55,6 +55,10 @@ test("who logged in is known by his name", () => {
   assert.equal(login("carol@Other.test"), "login carol@Other.test: carol@other.test");
   assert.equal(login("a b"), "login a b: null", "no address: nobody's");
   assert.equal(login(""), "incoming");
+  // The mail server may take names in any case, and with any realm: "AL" is not somebody else whose address is al@.
+  for (const name of ["AL", "Al@someisp.test", "al@SOMEISP.test"]) {
+    assert.equal(login(name), `login ${name}: allice@someisp.test`);
+  }
   const noDomain = { ...submitters, logins: { domain: null, exceptions: new Map() } };
   assert.equal(originOf({ macros: { auth_authen: "bob" } }, noDomain), "login bob: null");
 });

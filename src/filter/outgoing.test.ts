@@ -90,7 +90,7 @@ test("PRV-9 without the right to name users nothing leaves unsigned", async (t) 
 test("users without an account: their mail passes as it is, or not at all", async (t) => {
   const lenient = await MailServer.start(t);
   const told = await lenient.hand({ macros: login("nobody"), message: letter() });
-  assert.deepEqual([told.answer.kind, told.isRead], ["accept", false]);
+  assert.deepEqual([told.answer.kind, told.message.toString()], ["accept", letter()]);
   assert.deepEqual(
     lenient.events.map((event) => event.kind === "unsigned" && event.name),
     ["nobody"],
@@ -100,6 +100,23 @@ test("users without an account: their mail passes as it is, or not at all", asyn
   // Nobody has logged in: what cron sends goes out.
   const cron = { connection: { address: "127.0.0.1", port: null }, from: "root@mail.someisp.test" };
   assert.equal(code(await strict.hand({ ...cron, message: letter() })), "accept");
+});
+
+test("REC-2 nobody writes results in our name by having no account, or by being a program of the host", async (t) => {
+  const server = await MailServer.start(t, { jobs: ["sign"] });
+  const ours =
+    'Authentication-Results: (x)\r\n "mail.someisp.test" 1; vsmtp=pass header.i=boss@someisp.test\r\n';
+  const others = "Authentication-Results: dkim.dest.test; dkim=pass\r\n";
+  const message = letter(ours + others + ours.toUpperCase());
+  const cron = { connection: { address: "127.0.0.1", port: null }, from: "root@mail.someisp.test" };
+  for (const by of [{ macros: login("nobody") }, cron]) {
+    const told = await server.hand({ ...by, message });
+    assert.equal(told.answer.kind, "accept");
+    assert.equal(told.message.toString(), letter(others));
+  }
+  const verifying = await MailServer.start(t, { jobs: ["verify"] });
+  const told = await verifying.hand({ macros: login("allice"), message });
+  assert.equal(told.message.toString(), letter(others));
 });
 
 test("RCP-7 many recipients, some of them blind: one signature that names those whom all see", async (t) => {
@@ -191,5 +208,5 @@ test("a mail server that tells no macros: all mail is others', and the operator 
 test("who only verifies lets users' mail pass, and has no vault to ask", async (t) => {
   const server = await MailServer.start(t, { jobs: ["verify"] });
   const told = await server.hand(byAllice);
-  assert.deepEqual([told.answer.kind, told.isRead], ["accept", false]);
+  assert.deepEqual([told.answer.kind, told.message.toString()], ["accept", letter()]);
 });

@@ -23,6 +23,7 @@ import { beginMessage } from "./begin-message.ts";
 import type { Origin } from "./origin.ts";
 import { milterReply, refuse, unchanged } from "./reply.ts";
 import { clientOf, isSmtpUtf8, type Shared, seen } from "./shared.ts";
+import { unsignedMessage } from "./unsigned-message.ts";
 import { withinDeadline } from "./within-deadline.ts";
 
 export interface SigningOptions {
@@ -194,15 +195,16 @@ export class Outgoing {
   }
 
   /** SUB-6 is about accounts: who has none may have his mail sent as it is, while accounts are being made. */
-  #unknown(transaction: MilterTransaction, origin: OutgoingOrigin): MilterAnswer {
+  #unknown(transaction: MilterTransaction, origin: OutgoingOrigin): MilterMessage | MilterAnswer {
     const { proof, name } = origin;
     // What cron and the like send has to go out whoever has an account.
     if (this.#options.unknownUsers === "reject" && proof !== "local") {
       return refuse(this.#refused(transaction, origin, unknownUser, null));
     }
-    const at = this.#shared.clock.now();
-    this.#shared.onEvent({ kind: "unsigned", ...seen(transaction, at), proof, name });
-    return { kind: "accept" };
+    return unsignedMessage(transaction, this.#shared, () => {
+      const at = this.#shared.clock.now();
+      this.#shared.onEvent({ kind: "unsigned", ...seen(transaction, at), proof, name });
+    });
   }
 
   #refused(

@@ -1,4 +1,5 @@
-import type { MilterAnswer, MilterOutcome, MilterReply } from "../milter/index.ts";
+import type { HeaderEdit } from "../message/index.ts";
+import type { MilterAnswer, MilterOutcome, MilterReply, MilterTransaction } from "../milter/index.ts";
 import type { Reply } from "../smtp/index.ts";
 
 /** What an SMTP client would be told, as a milter can have it told: one line, refusals only. */
@@ -16,4 +17,13 @@ export function refuse(reply: MilterReply): MilterAnswer & { readonly kind: "ref
 /** Nothing changes in the message. */
 export function unchanged(answer: MilterAnswer): MilterOutcome {
   return { answer, edits: [], body: null, quarantine: null };
+}
+
+/** What a mail server does not let us do is left out; its settings are at fault, and mail goes on. */
+export function possible(
+  edits: readonly HeaderEdit[],
+  { connection: { allows } }: MilterTransaction,
+): readonly HeaderEdit[] {
+  if (allows.addHeaders && allows.changeHeaders) return edits;
+  return edits.filter(({ kind }) => (kind === "prepend" ? allows.addHeaders : allows.changeHeaders));
 }

@@ -17,6 +17,7 @@ export {
 } from "./authentication-results.ts";
 export { decodeBase64, isBase64 } from "./base64.ts";
 export { canonicalDomain } from "./canonical-domain.ts";
+export { claimsResults, withoutClaimedResults } from "./claimed-results.ts";
 export { crlfLines } from "./crlf-lines.ts";
 export { decodeEncodedWords } from "./encoded-words.ts";
 export { foldList, foldLongLines, MAX_STEADY_LINE } from "./fold-lines.ts";

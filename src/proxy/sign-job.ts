@@ -1,4 +1,4 @@
-import { applyEdits, claimsAuthservId, fieldText } from "../message/index.ts";
+import { applyEdits, withoutClaimedResults } from "../message/index.ts";
 import { newMessageId } from "../queue/index.ts";
 import type { KeySource } from "../signature/index.ts";
 import { type DkimSigners, type Refused, signSubmission } from "../signing/index.ts";
@@ -114,10 +114,8 @@ export class SignJob implements Job {
     const { id, recipients, message } = came;
     const { header } = message.scanned;
     // REC-2: whatever else stays, nobody writes results in our name.
-    const forged = header.fields.filter(({ name: field }) => field === "authentication-results");
-    const edits = forged
-      .filter((field) => this.#isInOurName(fieldText(header, field)))
-      .map((field) => ({ kind: "remove", field }) as const);
+    const { hostname, otherHosts } = this.#options;
+    const edits = withoutClaimedResults(header, [hostname, ...otherHosts]);
     const prefix = this.#received(came);
     const inline = [applyEdits(header, edits), message.hasEmptyLine ? CRLF : Buffer.alloc(0)];
     const copy: Copy = {
@@ -130,11 +128,6 @@ export class SignJob implements Job {
       eightBit: message.eightBitBody,
     };
     return { kind: "pass", findings: { kind: "unsigned", name }, copies: [copy] };
-  }
-
-  #isInOurName(value: string): boolean {
-    const { hostname, otherHosts } = this.#options;
-    return [hostname, ...otherHosts].some((id) => claimsAuthservId(value, id));
   }
 
   /** Where users are is nobody's business. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { STAPLE_FIELD } from "../key-protocol/index.ts";
 import {
   type Address,
-  claimsAuthservId,
+  claimsResults,
   fieldText,
   formatAddress,
   formatMailDate,
@@ -28,7 +28,7 @@ export interface SubmissionEditOptions {
  * recipients and forged results go.
  */
 export function resentEdits(header: Header, authservIds: readonly string[]): HeaderEdit[] {
-  return removals(header, (field) => BLIND.has(field.name) || isForged(header, field, authservIds));
+  return removals(header, (field) => BLIND.has(field.name) || claimsResults(header, field, authservIds));
 }
 
 /**
@@ -54,7 +54,7 @@ export function submissionEdits(header: Header, options: SubmissionEditOptions):
     (field) =>
       REMOVED.has(field.name) ||
       (COMPLETED.has(field.name) && isBlank(field)) ||
-      isForged(header, field, options.authservIds),
+      claimsResults(header, field, options.authservIds),
   );
   const gone = new Set(edits.map((edit) => edit.kind === "remove" && edit.field));
   const kept = header.fields.filter((field) => !gone.has(field));
@@ -70,10 +70,4 @@ const COMPLETED: ReadonlySet<string> = new Set(["date", "message-id"]);
 
 function removals(header: Header, isRemoved: (field: HeaderField) => boolean): HeaderEdit[] {
   return header.fields.filter(isRemoved).map((field) => ({ kind: "remove", field }));
-}
-
-function isForged(header: Header, field: HeaderField, authservIds: readonly string[]): boolean {
-  if (field.name !== "authentication-results") return false;
-  const text = fieldText(header, field);
-  return authservIds.some((id) => claimsAuthservId(text, id));
 }

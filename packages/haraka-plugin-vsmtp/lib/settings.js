@@ -3,7 +3,7 @@
 // vsmtp.ini as the plugin uses it. What is wrong with it is told, all of it; with a setting that is misspelt mail might go
 // out unsigned.
 
-const { addressText, canonicalAddress, NetworkList, parseAddress, readPolicy } = require("vsmtp");
+const { accountOf, addressText, canonicalAddress, NetworkList, parseAddress, readPolicy } = require("vsmtp");
 
 exports.booleans = [
   "-sign.enabled",
@@ -57,7 +57,7 @@ exports.read = (ini, timeout_s) => {
         ? read_address(sign.system_sender, "sign.system_sender", problem)
         : null,
     },
-    logins: read_logins(ini.logins ?? {}, problem),
+    names: read_names(sign.login_domain, ini.logins ?? {}, problem),
     relays: read_relays(ini.relays ?? {}, problem),
     verify: {
       enabled: verify.enabled,
@@ -123,12 +123,13 @@ function read_address(text, setting, problem) {
   return null;
 }
 
-function read_logins(logins, problem) {
-  const accounts = new Map();
+/** Which account is meant by what somebody logs in with: see `accountOf`. */
+function read_names(login_domain, logins, problem) {
+  const exceptions = new Map();
   for (const [name, text] of Object.entries(logins)) {
-    accounts.set(name, read_address(text, `logins: ${name}`, problem));
+    if (read_address(text, `logins: ${name}`, problem) !== null) exceptions.set(name, String(text));
   }
-  return accounts;
+  return { domain: login_domain ? String(login_domain).toLowerCase() : null, exceptions };
 }
 
 function read_relays(relays, problem) {
@@ -201,12 +202,9 @@ function list(value) {
  *
  * @returns the account's address and how it is called in logs
  */
-exports.account_of = ({ sign, logins, relays }, user, client) => {
+exports.account_of = ({ names, relays }, user, client) => {
   if (user) {
-    const exception = logins.get(user);
-    if (exception) return { address: exception, name: user };
-    const text = user.includes("@") || sign.login_domain === null ? user : `${user}@${sign.login_domain}`;
-    const parsed = parseAddress(text);
+    const parsed = parseAddress(accountOf(names, user) ?? "");
     return parsed.ok ? { address: parsed.address, name: user } : null;
   }
   const relay = relays.find(({ networks }) => networks.has(client));

@@ -109,7 +109,8 @@ test("whose mail it is: by login, exception, address and network", { skip }, () 
     return found && `${found.address.localPart}@${found.address.domain}`;
   };
   assert.equal(of("bob"), "bob@someisp.test");
-  assert.equal(of("al"), "allice@someisp.test");
+  for (const al of ["al", "AL", "al@someIsp.test"]) assert.equal(of(al), "allice@someisp.test");
+  assert.equal(of("(x)bob"), null);
   assert.equal(of("eve@other.test"), "eve@other.test");
   assert.equal(of("not an address @"), null);
   assert.equal(of(undefined, "192.0.2.9"), "shop@someisp.test");
