@@ -180,9 +180,13 @@ export class MilterSites {
 
   /** The message as it came to the sink, for a recipient. */
   async arrived(recipient: string, patienceMs?: number): Promise<Buffer> {
-    const message = (await this.#parts.sink.take([recipient], patienceMs)).get(recipient);
-    if (message === undefined) throw new Error(`nothing came for ${recipient}`);
+    const message = await this.arrivedOrLost(recipient, patienceMs);
+    if (message === null) throw new Error(`nothing came for ${recipient}`);
     return message;
+  }
+
+  async arrivedOrLost(recipient: string, patienceMs?: number): Promise<Buffer | null> {
+    return (await this.#parts.sink.take([recipient], patienceMs)).get(recipient) ?? null;
   }
 
   /** The selectors of its DKIM signatures, with what mailauth says of each, sorted: `opendkim pass`. */
@@ -262,6 +266,9 @@ certificates = [
   { subject = "/CN=${printer}", issuer = "/CN=VSMTP+20test+20authority", account = "${author}" }, # as Sendmail does
 ]
 local = "sign"
+[accounts]
+new_account_recipients = 1_000_000
+recipients_per_period = 1_000_000
 [key_server]
 listen = ["127.0.0.1:0"]
 `;

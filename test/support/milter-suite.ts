@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { missingCorpus } from "./corpus.ts";
 import { bodyOf, hopMessages } from "./hop-messages.ts";
 import {
   author,
@@ -12,6 +13,7 @@ import {
   type StartHost,
   straight,
 } from "./milter-sites.ts";
+import { messagesWrittenBy } from "./written-by.ts";
 
 export interface MilterPeer {
   readonly name: string;
@@ -20,13 +22,15 @@ export interface MilterPeer {
   readonly start: StartHost;
   /** Messages and headers that it refuses, or spoils behind all milters, by their names. */
   readonly cannot: readonly string[];
+  /** Of others' messages those that it spoils, by their names. */
+  readonly loses: readonly string[];
 }
 
 /**
  * What our milter does under a mail server of others: at the one host it signs what users hand in, at the other it
  * verifies, and in between the mail server does to headers and bodies what it does.
  */
-export function milterSuite({ name, skip, start, cannot }: MilterPeer): void {
+export function milterSuite({ name, skip, start, cannot, loses }: MilterPeer): void {
   let sites: MilterSites;
 
   before(async () => {
@@ -115,6 +119,28 @@ export function milterSuite({ name, skip, start, cannot }: MilterPeer): void {
       });
     }
   }
+
+  under("whatever others wrote is signed or refused, and passes if it was signed", async () => {
+    const lost: string[] = [];
+    let passes = 0;
+    const messages = messagesWrittenBy(author);
+    const left = messages.entries();
+    const worker = async (): Promise<void> => {
+      for (const [index, { name, octets }] of left) {
+        const recipient = `message-${index}@${domainOf("alone")}`;
+        const reply = await sites.submit({ octets, recipients: [recipient] });
+        if (/^5\d\d /.test(reply)) continue; // it breaks the rules, or has been at too many hosts
+        assert.match(reply, /^250 /, name);
+        const arrived = await sites.arrivedOrLost(recipient);
+        if (arrived !== null && passed.test(results(arrived))) passes++;
+        else lost.push(name);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, worker));
+    const expected = messages.filter(({ name }) => loses.includes(name));
+    assert.deepEqual(lost.sort(), expected.map(({ name }) => name).sort());
+    assert.ok(missingCorpus() || passes > 200, String(passes));
+  });
 
   under("a body in 8 bits is converted before others sign it, and stays as it is behind them", async () => {
     const message = hopMessages.find(({ name }) => name === "8-bit text");

@@ -22,6 +22,7 @@ export async function startSendmailHost<Name extends string>(
     `define(\`QUEUE_DIR', \`${queue}')`,
     // Passwords without TLS too; and what they prove is told only where AUTH= of MAIL needs it.
     "define(`confAUTH_OPTIONS', `A y')",
+    "define(`confMAX_MIME_HEADER_LENGTH', `0/0')", // docs/milter.md: else it rewrites MIME that is broken
     ...[...places].map(declaration),
     ...names.map((name) => daemon(name, ports[name], services[name])),
     "",
