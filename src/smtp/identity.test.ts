@@ -10,7 +10,7 @@ import {
   type SmtpServerOptions,
 } from "./index.ts";
 import { formatProxyHeader } from "./proxy-header.ts";
-import { sendMessage, startServer, Talker } from "./test-peers.ts";
+import { delay, sendMessage, startServer, Talker } from "./test-peers.ts";
 import { answers, brief, failure, message, open, opened, scripted } from "./test-scripts.ts";
 
 // PROXY, XCLIENT and XFORWARD: hosts that say whose mail they bring, those that may not, and clients behind the former.
@@ -203,6 +203,36 @@ test("XCLIENT: who logged in before is gone; [UNAVAILABLE] takes back what was t
     "disconnect carol",
     "connect 127.0.0.1",
   ]);
+});
+
+test("XCLIENT: a user who is named too late, for a connection that is gone, is told of its end", async () => {
+  for (const slow of ["connect", "assert"]) {
+    const waiting = Promise.withResolvers<void>();
+    let asked = 0;
+    const calls: string[] = [];
+    const { server, port, closeReasons } = await start(
+      {},
+      {
+        connect: () => (slow === "connect" && ++asked === 2 ? waiting.promise.then(() => null) : null),
+        assert: async (_session, login) => {
+          calls.push("assert");
+          if (slow === "assert") await waiting.promise;
+          return { kind: "accepted", user: login };
+        },
+        disconnect: ({ user }) => void calls.push(`disconnect ${user}`),
+      },
+    );
+    const talker = await Talker.hello(port);
+    talker.send("XCLIENT LOGIN=alice\r\n");
+    while (!calls.includes(slow === "assert" ? "assert" : "disconnect null")) await delay(2);
+    const closed = server.close(0);
+    await closeReasons(1);
+    waiting.resolve();
+    await closed;
+    await delay(20);
+    talker.destroy();
+    assert.deepEqual(calls, ["disconnect null", "assert", "disconnect alice"], slow);
+  }
 });
 
 test("where XCLIENT or XFORWARD fails, mail does not pass as the host's own", async (t) => {

@@ -57,8 +57,8 @@ export class Conversation<User> implements SessionInfo<User> {
   /** tls-exporter value (RFC 9266) of the TLS session; null before TLS 1.3. */
   channelBinding: Uint8Array | null = null;
   user: User | null = null;
-  /** Settles when it is known who the user is whom XCLIENT has named; null: nobody is asked. */
-  asserting: Promise<unknown> | null = null;
+  /** Settles when XCLIENT has been carried out, with the user whom it names; null: at once, or there was none. */
+  takeover: Promise<void> | null = null;
   /** The user was named by XCLIENT. */
   asserted = false;
   authentication: Authentication<User> | null = null;

@@ -171,8 +171,8 @@ export class Session<User> {
     if (this.#introduced) {
       const disconnect = () => this.#settings.handler.disconnect?.(this.#conversation);
       // A login that comes too late has to be ended, too.
-      if (this.#conversation.asserting === null) disconnect();
-      else void this.#conversation.asserting.then(disconnect, disconnect);
+      if (this.#conversation.takeover === null) disconnect();
+      else void this.#conversation.takeover.then(disconnect);
     }
     const reason = this.#dialogue.ended ?? "disconnected";
     this.#settings.onEvent({ kind: "closed", session: this.#conversation, reason });

@@ -47,7 +47,7 @@ export function xclient<User>(
   // The client's host may pass on what the client says, and this is not for the client to say.
   if (address !== null) conversation.trust = trustIn(address, settings.trusted);
   conversation.refusal = reply(451, "4.3.0", "XCLIENT could not be carried out");
-  return chain(handler.connect?.(conversation) ?? null, (answer) => {
+  const outcome = chain(handler.connect?.(conversation) ?? null, (answer): Awaitable<Outcome> => {
     if (answer !== null && !isPositive(answer)) {
       return { reply: answer, next: { kind: "close", reason: "refused" } };
     }
@@ -56,7 +56,11 @@ export function xclient<User>(
       return { reply: refusal ?? reply(220, null, `${hostname} ESMTP`) };
     });
   });
+  if (outcome instanceof Promise) conversation.takeover = outcome.then(ignore, ignore);
+  return outcome;
 }
+
+function ignore(): void {}
 
 /** Null when the user is known by now, or nobody is to be. */
 function askWho<User>(
@@ -65,15 +69,12 @@ function askWho<User>(
   handler: SmtpHandler<User>,
 ): Awaitable<Reply | null> {
   if (login === null) return null;
-  const refusal = chain(handler.assert?.(conversation, login) ?? refused, (answer) => {
-    conversation.asserting = null;
+  return chain(handler.assert?.(conversation, login) ?? refused, (answer) => {
     if (answer.kind === "refused") return answer.reply ?? unknownLogin;
     conversation.user = answer.user;
     conversation.asserted = true;
     return null;
   });
-  if (refusal instanceof Promise) conversation.asserting = refusal;
-  return refusal;
 }
 
 const refused: Assertion<never> = { kind: "refused" };
