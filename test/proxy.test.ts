@@ -168,6 +168,30 @@ test("50 MiB are signed, verified and passed on in little memory, and nothing is
   assert.ok(!readdirSync(join(folder, "data")).includes("queue.sqlite"), "no queue is even opened");
 });
 
+test("the mail log tells what became of it", async () => {
+  const show = async (args: string[]) => {
+    const ran = await vsmtp(["log", ...args, "--json", "--config", join(folder, "vsmtp.toml")]);
+    assert.equal(ran.status, 0, ran.stderr);
+    return ran.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  };
+  let found: Record<string, unknown>[] = [];
+  while (found.length < 2) found = await show(["search", "--to", "bob@dest.test"]);
+  const [verified, signed] = ["in", "out"].map((direction) =>
+    found.find((one) => one.direction === direction),
+  );
+  assert.deepEqual([verified?.result, verified?.action, verified?.code], ["pass", "deliver", 250]);
+  assert.match(String(signed?.identity), /^allice@/);
+  for (const message of [verified, signed]) {
+    const [story] = await show(["show", String(message?.id)]);
+    const [delivery] = story.deliveries;
+    assert.deepEqual([delivery.recipient, delivery.outcome], ["bob@dest.test", "delivered"]);
+    assert.match(delivery.detail, /^250 2\.0\.0 taken large/);
+  }
+});
+
 test("killed at any time it has told nobody 250 for what the mail server has not", {
   timeout: 100_000,
 }, async (t) => {

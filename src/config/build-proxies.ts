@@ -1,5 +1,7 @@
 import { buildNextHop } from "./build-next-hop.ts";
+import type { SmtpListener } from "./listener.ts";
 import type { ListenerBuilder } from "./listener-builder.ts";
+import type { NextHop } from "./next-hop.ts";
 import { formatPath, type Report } from "./problems.ts";
 import type { ProxySettings } from "./proxy-settings.ts";
 import type { Settings } from "./schema.ts";
@@ -38,6 +40,12 @@ export function buildProxies(
       }
       return listeners.buildSmtp("proxy", { ...listener, tls }, place);
     });
+    if (built.some((listener) => isAt(nextHop, listener))) {
+      report(
+        [...path, "next_hop"],
+        `${formatPath([...path, "next_hop"])} is where this proxy listens itself`,
+      );
+    }
     return [
       {
         listeners: built,
@@ -52,6 +60,11 @@ export function buildProxies(
       },
     ];
   });
+}
+
+function isAt({ place }: NextHop, { address, port }: SmtpListener): boolean {
+  if (place.kind === "unix" || place.port !== port) return false;
+  return address === null ? isLoopback(place.host) : address === place.host;
 }
 
 function isLoopback(address: string | null): boolean {

@@ -96,6 +96,9 @@ test("mistakes are told", () => {
   assert.match(problemsOf(uncertain).join(), /needs a certificate/);
   const twice = '[[proxy]]\njob = "sign"\nnext_hop = "a.test:25"\n'.repeat(2);
   assert.match(problemsOf(twice).join(), /listens already/);
+  const itself =
+    '[[proxy]]\njob = "verify"\nnext_hop = "127.0.0.1:26"\nlisten = ["127.0.0.1:25", "127.0.0.1:26"]\n';
+  assert.match(problemsOf(itself).join(), /proxy\[0\]\.next_hop is where this proxy listens itself/);
   const password = '[[proxy]]\njob = "sign"\nnext_hop = "a.test:25"\nuser = "x"\n';
   assert.match(problemsOf(password).join(), /proxy\[0\]\.password is missing/);
 });

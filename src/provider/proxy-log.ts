@@ -1,6 +1,7 @@
-import type { ProxySettings } from "../config/index.ts";
+import type { NextHop, ProxySettings } from "../config/index.ts";
 import type { MailLog, ReceivedEntry, SubmittedEntry } from "../mail-log/index.ts";
 import type { Findings, PassedEvent, ProxyEvent } from "../proxy/index.ts";
+import type { Failure } from "../smtp/index.ts";
 import type { Log } from "./log.ts";
 import { judgementWords } from "./mail-log-entries.ts";
 
@@ -34,6 +35,11 @@ export class ProxyLog {
         else this.#log[cause === null ? "info" : "error"]({ ...seen, err: cause ?? undefined }, "refused");
       }
     }
+  }
+
+  nextHopAway(job: ProxySettings["job"], { place }: NextHop, { enhanced, text }: Failure): void {
+    const nextHop = place.kind === "unix" ? place.path : `${place.host}:${place.port}`;
+    this.#log.warn({ role, job, nextHop, enhanced, because: text }, "the next hop cannot be talked to");
   }
 
   #message(job: ProxySettings["job"], event: PassedEvent): void {

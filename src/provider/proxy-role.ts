@@ -10,6 +10,7 @@ import {
   NextHopConnections,
   ProxyHandler,
   type ProxyOptions,
+  presentingNobody,
   ReplayMemory,
   type Senders,
   SignJob,
@@ -95,6 +96,7 @@ export async function startProxies(shared: Shared, vault: Vault | null, dkim: Dk
       closers.push(() => connections.close());
       const running = await listen(settings, connections, tools);
       closers.push(() => running.stop());
+      void lookAhead(settings, connections, log);
       places.push(...running.places);
     }
     return { places, stop };
@@ -102,6 +104,16 @@ export async function startProxies(shared: Shared, vault: Vault | null, dkim: Dk
     await stop();
     throw error;
   }
+}
+
+/** Who starts it hears at once of a next hop that is not there. */
+async function lookAhead(
+  { job, nextHop, tellClient }: ProxySettings,
+  connections: NextHopConnections,
+  log: ProxyLog,
+): Promise<void> {
+  const failure = await connections.look(presentingNobody(tellClient), 0);
+  if (failure !== null) log.nextHopAway(job, nextHop, failure);
 }
 
 function openNextHop(

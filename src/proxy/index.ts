@@ -1,7 +1,7 @@
 // Before-queue: what comes is verified or signed inside the session and goes on at once; the next hop's reply is ours.
 export type { Came, Findings, Job, Work } from "./job.ts";
 export { NextHopConnections, type NextHopOptions } from "./next-hop-connections.ts";
-export type { TellClient } from "./presenting.ts";
+export { presentingNobody, type TellClient } from "./presenting.ts";
 export type { Passed, PassedEvent, ProxyEvent } from "./proxy-event.ts";
 export { ProxyHandler, type ProxyOptions } from "./proxy-handler.ts";
 export { ReplayMemory } from "./replay-memory.ts";

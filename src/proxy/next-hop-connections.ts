@@ -49,7 +49,7 @@ export class NextHopConnections {
   readonly #idle: { readonly client: SmtpClient; readonly timer: NodeJS.Timeout }[] = [];
   readonly #closing = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
-  #looking: Promise<void> | null = null;
+  #looking: Promise<Failure | null> | null = null;
   offers: NextHopOffers | null = null;
 
   constructor(options: NextHopOptions) {
@@ -98,14 +98,15 @@ export class NextHopConnections {
 
   /**
    * Asks the server what it offers, where that is not known or was long ago. Those who ask meanwhile wait for the same answer.
-   * Never rejects.
+   * Never rejects; null: it is known.
    */
-  look(presenting: Presenting | null, olderThanMs: number): Promise<void> {
-    if (this.offers !== null && performance.now() - this.offers.seenAt < olderThanMs)
-      return Promise.resolve();
+  async look(presenting: Presenting | null, olderThanMs: number): Promise<Failure | null> {
+    if (this.offers !== null && performance.now() - this.offers.seenAt < olderThanMs) return null;
     this.#looking ??= this.take(presenting, { fresh: true }).then((taken) => {
       this.#looking = null;
-      if (taken.ok) this.giveBack(taken.connection);
+      if (!taken.ok) return taken.failure;
+      this.giveBack(taken.connection);
+      return null;
     });
     return this.#looking;
   }
@@ -113,6 +114,7 @@ export class NextHopConnections {
   /** Closes those without work, and the others when they are given back. */
   async close(): Promise<void> {
     this.#stopped.abort(new Error("this host stops"));
+    await this.#looking;
     for (const { client } of [...this.#idle]) this.#drop(client);
     await Promise.all(this.#closing);
   }
@@ -132,9 +134,12 @@ export class NextHopConnections {
     const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(LOOKUP_MS)]);
     const found = await findNextHop(nextHop, false, { hostname, resolver, dane, signal });
     if (found.kind === "result") return failed(found.result.enhanced, found.result.text);
+    const stoppable: Dialer = {
+      connect: (to, giveUp) => dialer.connect(to, AbortSignal.any([giveUp, this.#stopped.signal])),
+    };
     let opened: OpenResult = failed("4.4.4", "there is no address");
     for (const target of found.targets) {
-      opened = await openConnection(dialer, target, this.#openOptions(target, presenting));
+      opened = await openConnection(stoppable, target, this.#openOptions(target, presenting));
       if (opened.ok) break;
     }
     return opened;
