@@ -109,7 +109,7 @@ export class Outgoing {
       return unchanged(refuse(this.#refused(transaction, origin, unavailable, cause)));
     }
     const kept: Kept = message.eightBit?.plan ? await keepBody(message) : message;
-    let passedOn = false;
+    let isGiven = false;
     try {
       const signed = await this.#sign(toSign, kept);
       if (signed.kind === "refused") {
@@ -118,11 +118,11 @@ export class Outgoing {
       }
       const { edits, body } = signed;
       this.#signed(toSign, message, signed, began);
-      passedOn = body !== null;
-      const sent = body === null ? null : readOnce(body(), kept.forget);
-      return { answer: { kind: "continue" }, edits, body: sent, quarantine: null };
+      isGiven = true;
+      const { forget: release } = kept;
+      return { answer: { kind: "continue" }, edits, body: body?.() ?? null, quarantine: null, release };
     } finally {
-      if (!passedOn) await kept.forget?.();
+      if (!isGiven) await kept.forget?.();
     }
   }
 
@@ -234,16 +234,4 @@ async function keepBody(message: ReceivedMessage): Promise<Kept> {
   const body = await message.takeBody();
   const forget = async () => body.file?.remove();
   return { ...message, readBody: () => body.read(), takeBody: async () => body, forget };
-}
-
-/** Forgets the body once the mail server has all of it, or wants no more. */
-async function* readOnce(
-  body: AsyncIterable<Uint8Array>,
-  forget: (() => Promise<void>) | undefined,
-): AsyncIterable<Uint8Array> {
-  try {
-    yield* body;
-  } finally {
-    await forget?.();
-  }
 }

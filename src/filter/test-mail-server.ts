@@ -43,6 +43,8 @@ export interface Handed {
   readonly parameters?: readonly string[];
   readonly to?: readonly string[];
   readonly message: string | Uint8Array;
+  /** The mail server does not wait for the outcome. */
+  readonly isGone?: boolean;
 }
 
 export interface Told extends MilterOutcome {
@@ -199,7 +201,9 @@ export class MailServer {
     if ("kind" in begun) return { ...asIs, answer: begun, recipients: named };
     for (let at = 0; at < octets.length; at += 5000) await begun.write(octets.subarray(at, at + 5000));
     const outcome = await begun.finish();
-    return { ...outcome, message: await edited(octets, outcome), recipients: named, isRead: true };
+    const message = handed.isGone ? octets : await edited(octets, outcome);
+    await outcome.release?.();
+    return { ...outcome, message, recipients: named, isRead: true };
   }
 
   verdict(message: Uint8Array, ...recipients: string[]): Promise<Verdict> {

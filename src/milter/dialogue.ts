@@ -117,11 +117,15 @@ export class Dialogue {
       async () => {
         const outcome = await question();
         const still = () => !over && !this.#ended;
-        if (still()) {
-          stopped();
-          await carryOut(outcome, still);
+        try {
+          if (still()) {
+            stopped();
+            await carryOut(outcome, still);
+          }
+          return outcome.answer;
+        } finally {
+          await outcome.release?.();
         }
-        return outcome.answer;
       },
       (answer) => {
         over = true;

@@ -109,10 +109,12 @@ export interface MilterOutcome {
   /** Of the header as it was written to the message. */
   readonly edits: readonly HeaderEdit[];
   /**
-   * In place of the body, CRLF lines; not empty. It is asked for octets as the mail server takes them, or not at all, and
-   * holds nothing before. Null: the body stays.
+   * In place of the body, CRLF lines; not empty. It is asked for octets as the mail server takes them, or not at all. Null:
+   * the body stays.
    */
   readonly body: AsyncIterable<Uint8Array> | null;
   /** Why the mail server is to keep the message from its recipients; null: it is not. */
   readonly quarantine: string | null;
+  /** Nobody needs it any more, whether it was carried out or not. Asked once; must not fail. */
+  readonly release?: (() => void | Promise<void>) | undefined;
 }

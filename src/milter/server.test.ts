@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { MilterServer } from "./index.ts";
+import { type MilterOutcome, MilterServer } from "./index.ts";
 import { accepted, type MilterClient, packetOf, startMilter } from "./test-milter-client.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "milter-"));
@@ -257,6 +257,33 @@ test("a handler that never answers costs its message, at any method, and what it
     assert.equal(aborted, method === "begin");
     client.say("Q");
     await client.untilOver();
+  }
+});
+
+test("what an outcome holds is given back, whether it is carried out, cannot be, or comes when nobody waits", async () => {
+  const forged = { kind: "prepend", octets: Buffer.from("no field\r\n") } as const;
+  for (const why of ["carried out", "impossible", "too late", "gone"]) {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: outcome, resolve: decide } = Promise.withResolvers<MilterOutcome>();
+    const body = (async function* () {
+      yield Buffer.from("x\r\n");
+    })();
+    const decided = { ...accepted, body, edits: why === "impossible" ? [forged] : [], release };
+    await using milter = await startMilter({
+      deadlines: { handlerMs: why === "too late" ? 40 : 5000 },
+      outcome: () => outcome,
+    });
+    const client = await milter.connect();
+    await client.offer();
+    client.client().envelope().say("T").content([]);
+    if (why === "too late") await client.hearUntil("y");
+    if (why === "gone") {
+      await client.hear();
+      client.socket.destroy();
+      while (milter.server.connections > 0) await wait(5);
+    }
+    decide(decided);
+    await released;
   }
 });
 
