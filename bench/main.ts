@@ -19,6 +19,7 @@ const benchmarks = [
   "milter",
   "lookup-bound",
   "queue",
+  "transit",
 ];
 
 const { names, effort } = readArguments();

@@ -25,6 +25,7 @@ const rewritten: Record<string, string> = {
   "<@hop.test,@[127.0.0.1]:bob@x.test>": "<bob@x.test>",
   "bob@x.test.": "bob@x.test",
   bob: "bob@someisp.test",
+  "Bob <bob@LocalHost>, b@localhost.test": "Bob <bob@someisp.test>, b@localhost.test",
   'Bob <bob>, "b b"': 'Bob <bob@someisp.test>, "b b"@someisp.test',
   "A:a@x.test,b@x.test;": "A:a@x.test, b@x.test;",
   "A: ;,B: b@x.test;(c)": "A: ;, B: b@x.test;(c)",
@@ -66,7 +67,7 @@ test("MSG-20 address fields are written as servers write them that write them an
 });
 
 const piece = fc.constantFrom(
-  ...'Bob|B.|O\'B|=?utf-8?q?a.b?=|"q, q"|"\\""|(c)|(a (b))|<b@x.test>|< b @ x.test >|b@x.test|b|@|x.test|[1.2]|,|, |:|;| |\r\n\t|<|>|\\|\xfc|.|<@h:b@x>'.split(
+  ...'Bob|B.|O\'B|=?utf-8?q?a.b?=|"q, q"|"\\""|(c)|(a (b))|<b@x.test>|< b @ x.test >|b@x.test|b|@|localhost|x.test|[1.2]|,|, |:|;| |\r\n\t|<|>|\\|\xfc|.|<@h:b@x>'.split(
     "|",
   ),
 );
@@ -80,7 +81,7 @@ test("MSG-20 any text: the addresses stay, they are written once and for all, an
       const written = foldList(steady, 4);
       assert.equal(steadyAddresses(written, domain), null, written);
       const before = parseMailboxes(text);
-      if (before.ok)
+      if (before.ok && !text.includes("localhost"))
         assert.deepEqual(
           addressesIn(written),
           before.mailboxes.map(({ address }) => address),

@@ -17,11 +17,11 @@ const PLAIN_LIST = new RegExp(`^[ \\t]*${MAILBOX}(?:,(?:\\r\\n)?[ \\t]+${MAILBOX
  * part. Whoever reads it finds the same names and addresses in it.
  *
  * @param value an octet a character, folded or not, with or without its last CRLF
- * @param domain of addresses that have none
+ * @param domain of addresses that have none, or localhost
  * @returns the elements of the list; null where it would be left alone as it is, or where it is no list of addresses
  */
 export function steadyAddresses(value: string, domain: string): string[] | null {
-  if (value.length > MAX_OCTETS || PLAIN_LIST.test(value)) return null;
+  if (value.length > MAX_OCTETS || (PLAIN_LIST.test(value) && !/@localhost/i.test(value))) return null;
   const tokens = readAddressTokens(value);
   const steady = tokens && new Writer(tokens, domain).list();
   if (steady === null || steady.length === 0) return null;

@@ -38,7 +38,7 @@ function addrSpec(
 ): { readonly text: string; readonly comments: string } | null {
   const at = tokens.findIndex(({ text }) => text === "@");
   const local = words(at < 0 ? tokens : tokens.slice(0, at));
-  const domain = at < 0 ? defaultDomain : domainOf(tokens.slice(at + 1));
+  const domain = at < 0 ? defaultDomain : domainOf(tokens.slice(at + 1), defaultDomain);
   if (local === null || domain === null) return null;
   // A piece of a name that was not quoted is no local part.
   if (at < 0 && local.includes("=?")) return null;
@@ -48,12 +48,13 @@ function addrSpec(
   return { text: `${local}@${domain}`, comments };
 }
 
-function domainOf(tokens: readonly AddressToken[]): string | null {
+function domainOf(tokens: readonly AddressToken[], defaultDomain: string): string | null {
   const [first, ...more] = tokens.filter((token) => !isGap(token));
   if (first?.kind === "literal") return more.length === 0 ? first.text : null;
   const text = tokens.some(({ kind }) => kind === "quoted") ? null : words(tokens);
   const domain = text?.replace(/\.$/, "") ?? "";
-  return domain === "" || domain.endsWith(".") ? null : domain;
+  if (domain === "" || domain.endsWith(".")) return null;
+  return domain.toLowerCase() === "localhost" ? defaultDomain : domain; // each server takes it for its own name
 }
 
 /** Words with dots between them; null where two stand side by side, or there is anything else. */

@@ -67,6 +67,8 @@ smtputf8_advertise_hosts = *
 dsn_advertise_hosts = *
 # Deliver at once, however many come in a connection.
 smtp_accept_queue_per_connection = 0
+# Servers before it open more connections than it takes by default (20), and come back after minutes.
+smtp_accept_max = 200
 # A closed network without DNS.
 host_lookup =
 rfc1413_hosts =
