@@ -40,7 +40,8 @@ const ofSubmitted: readonly Explanation[] = [
     how: /^encoded anew|^MIME/,
     why:
       "Parts in 8 bits that are not converted before they are signed, since their author signed them or their MIME is broken " +
-      "(MSG-18): they are here, where the next server does not offer 8BITMIME.",
+      "(MSG-18): they are here, where the next server does not offer 8BITMIME. What is in 8 bits behind the end of a multipart " +
+      "Sendmail makes 7-bit in any case, by clearing the eighth.",
   },
   {
     hops: ["Sendmail", "Postfix"],
