@@ -1,5 +1,6 @@
 import { NetworkList } from "../dns/index.ts";
 import { KeyLookup, type KeyLookupOptions } from "../key-lookup/index.ts";
+import type { KeySource } from "../signature/index.ts";
 import type { Shared } from "./role.ts";
 
 /** The door from verifying to the world, as the settings of an installation open it. */
@@ -25,4 +26,18 @@ export function openKeyLookup(
     ...(network.ca === null ? {} : { ca: [network.ca] }),
     ...limits,
   });
+}
+
+/** The same, opened with the first question: whoever signs rarely has one, when a user passes on others' mail (CUS-2). */
+export function openKeyLookupLater(shared: Pick<Shared, "config" | "network" | "memories">): KeySource & {
+  close(): void;
+} {
+  let lookup: KeyLookup | null = null;
+  return {
+    lookUp: (query) => {
+      lookup ??= openKeyLookup(shared);
+      return lookup.lookUp(query);
+    },
+    close: () => lookup?.close(),
+  };
 }

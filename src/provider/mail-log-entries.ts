@@ -9,20 +9,31 @@ import type { SubmissionEvent } from "../submission/index.ts";
 import type { Decision, Verified } from "../verification/index.ts";
 
 export function receivedEntry(event: MxEvent): ReceivedEntry {
-  const { session, envelope, message, reply, took } = event;
+  const { message, decision, repeated, took } = event;
+  return { ...arrivalEntry(event), ...judgementWords(message, event, decision), repeated, took };
+}
+
+/** How a message came by SMTP, and what its client was told. */
+export function arrivalEntry({
+  id,
+  session,
+  envelope,
+  reply,
+  receivedAt,
+}: Pick<MxEvent, "id" | "session" | "envelope" | "reply" | "receivedAt">): Pick<
+  ReceivedEntry,
+  "id" | "at" | "session" | "client" | "helo" | "reversePath" | "recipients" | "code" | "enhanced"
+> {
   return {
-    id: event.id,
-    at: event.receivedAt,
+    id,
+    at: receivedAt,
     session: session.id,
     client: session.remoteAddress,
     helo: session.helo ?? "",
     reversePath: envelope.reversePath?.text ?? "",
     recipients: envelope.recipients.map(({ text }) => text),
-    ...judgementWords(message, event, event.decision),
-    repeated: event.repeated,
     code: reply.code,
     enhanced: reply.enhanced ?? "",
-    took,
   };
 }
 

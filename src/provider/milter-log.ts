@@ -2,6 +2,7 @@ import type { FilterEvent, SignedOutgoing, VerifiedIncoming } from "../filter/in
 import type { MailLog } from "../mail-log/index.ts";
 import type { MilterEvent, MilterTransaction } from "../milter/index.ts";
 import type { Log } from "./log.ts";
+import { judgedFields, levelOf } from "./log-fields.ts";
 import { judgementWords } from "./mail-log-entries.ts";
 
 const role = "milter";
@@ -47,7 +48,7 @@ export class MilterLog {
         const { proof, name: user, reply, cause } = event;
         const { code, enhanced } = reply;
         const fields = { proof, user, code, enhanced, because: reply.text, err: cause ?? undefined };
-        this.#log[cause === null ? "info" : "error"]({ ...seen, ...fields }, "refused");
+        this.#log[levelOf(cause)]({ ...seen, ...fields }, "refused");
         break;
       }
       case "macros-missing":
@@ -59,9 +60,8 @@ export class MilterLog {
       case "unjudged": {
         const { reply, cause } = event;
         const code = reply?.code;
-        const level = cause === null ? "info" : "error";
         const done = reply === null ? "passed without a verdict" : "refused";
-        this.#log[level]({ ...seen, code, err: cause ?? undefined }, done);
+        this.#log[levelOf(cause)]({ ...seen, code, err: cause ?? undefined }, done);
       }
     }
   }
@@ -85,36 +85,10 @@ const LEVELS: Record<MilterEvent["kind"], "debug" | "info" | "warn" | "error"> =
   "listener-failed": "error",
 };
 
-function verifiedFields({
-  message,
-  verdict,
-  policy,
-  neighbours,
-  decision,
-  reply,
-  took,
-}: VerifiedIncoming): object {
-  return {
-    messageId: message.messageId,
-    octets: message.octets,
-    result: verdict.result,
-    reason: verdict.reason,
-    identity: verdict.identity,
-    kid: verdict.kid,
-    align: verdict.align,
-    rcpt: verdict.rcpt,
-    trust: verdict.trust,
-    detail: verdict.detail,
-    policy: policy.wanted,
-    ...(neighbours === null
-      ? {}
-      : { spf: neighbours.spf.result, dmarc: neighbours.dmarc.result, arc: neighbours.arc.result }),
-    stage: decision.stage,
-    decidedBy: decision.decidedBy,
-    because: decision.because ?? undefined,
-    code: reply?.code,
-    took,
-  };
+function verifiedFields(event: VerifiedIncoming): object {
+  const { message, decision, reply, took } = event;
+  const { messageId, octets } = message;
+  return { messageId, octets, ...judgedFields(event, decision), code: reply?.code, took };
 }
 
 /** The session that `vsmtp log show` tells is the mail server's queue id: so its log is found from ours. */

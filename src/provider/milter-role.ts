@@ -1,11 +1,11 @@
-import { Border, type DomainSettings, forAllDomains, sameSettings } from "../border/index.ts";
+import { Border, forAllDomains } from "../border/index.ts";
 import type { Config } from "../config/index.ts";
 import { Filter, type SettingsOf, type SigningOptions, type VerifyingOptions } from "../filter/index.ts";
-import type { KeyLookup } from "../key-lookup/index.ts";
 import { canonicalDomain } from "../message/index.ts";
 import { MilterServer } from "../milter/index.ts";
 import type { DkimSigners, Vault } from "../signing/index.ts";
-import { openKeyLookup } from "./key-lookup.ts";
+import { specialDomains } from "./domain-settings.ts";
+import { openKeyLookupLater } from "./key-lookup.ts";
 import { MilterLog } from "./milter-log.ts";
 import { openVerification } from "./open-verification.ts";
 import { openPassingSpool } from "./passing-spool.ts";
@@ -64,20 +64,15 @@ function openSigning(
   closers: (() => Promise<void> | void)[],
 ): SigningOptions {
   const { milter, submission } = shared.config;
-  let lookup: KeyLookup | null = null;
-  closers.push(() => lookup?.close());
+  const keys = openKeyLookupLater(shared);
+  closers.push(() => keys.close());
   return {
     vault,
     unknownUsers: milter.unknownUsers,
     staple: submission.staple,
     eightBit: submission.eightBit,
     dkim,
-    keys: {
-      lookUp: (query) => {
-        lookup ??= openKeyLookup(shared);
-        return lookup.lookUp(query);
-      },
-    },
+    keys,
   };
 }
 
@@ -91,7 +86,7 @@ async function openVerifying(
   const { hostname, policy } = config;
   return {
     border: new Border({ hostname, otherHosts: config.mx.otherHosts, verification, bounces, policy }),
-    settingsOf: settingsByDomain(config),
+    settingsOf: settingsByRecipient(config),
     // The mail server's own quarantine; or the mark, by which its delivery files mail into folders.
     quarantine: config.quarantine.into === "store" ? "hold" : "mark",
     onTrouble: config.milter.onTrouble,
@@ -99,11 +94,8 @@ async function openVerifying(
 }
 
 /** Null where all mail is treated alike: then the mail server need not ask for each recipient. */
-function settingsByDomain({ domains }: Config): SettingsOf | null {
-  const all = domains.map(({ name, policy }): DomainSettings => ({ name, ...policy }));
-  const special = new Map(
-    all.filter((one) => !sameSettings(one, forAllDomains)).map((one) => [one.name, one]),
-  );
+function settingsByRecipient(config: Config): SettingsOf | null {
+  const special = specialDomains(config);
   if (special.size === 0) return null;
   return (recipient) => {
     const domain = canonicalDomain(recipient.slice(recipient.lastIndexOf("@") + 1));

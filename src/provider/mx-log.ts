@@ -1,5 +1,6 @@
 import type { MxEvent, MxRefusal } from "../mx/index.ts";
 import type { Log } from "./log.ts";
+import { arrivalFields, judgedFields, levelOf } from "./log-fields.ts";
 
 const role = "mx";
 
@@ -13,50 +14,24 @@ export class MxLog {
 
   note(event: MxEvent): void {
     const { decision, cause } = event;
-    this.#log[cause === null ? "info" : "error"]({ role, ...fieldsOf(event) }, decision.action);
+    this.#log[levelOf(cause)]({ role, ...fieldsOf(event) }, decision.action);
   }
 
   refused({ session, reply: { code, enhanced }, cause }: MxRefusal): void {
     const seen = { session: session.id, remote: session.remoteAddress, code, enhanced };
-    this.#log[cause === null ? "info" : "error"]({ role, ...seen, err: cause ?? undefined }, "refused");
+    this.#log[levelOf(cause)]({ role, ...seen, err: cause ?? undefined }, "refused");
   }
 }
 
 function fieldsOf(event: MxEvent): object {
-  const { session, envelope, verdict, policy, neighbours, decision, took } = event;
+  const { decision, repeated, reply, queuedAs, took, cause } = event;
   return {
-    session: session.id,
-    remote: session.remoteAddress,
-    via: session.proxiedBy ?? undefined,
-    ident: session.told?.ident ?? undefined,
-    id: event.id,
-    from: envelope.reversePath?.text ?? "",
-    recipients: envelope.recipients.length,
-    messageId: event.message.messageId,
-    octets: event.message.octets,
-    result: verdict.result,
-    reason: verdict.reason,
-    identity: verdict.identity,
-    kid: verdict.kid,
-    align: verdict.align,
-    rcpt: verdict.rcpt,
-    trust: verdict.trust,
-    forwarder: verdict.forwarder ?? undefined,
-    stapled: event.stapled,
-    detail: verdict.detail,
-    policy: policy.wanted,
-    policyDomain: policy.domain ?? undefined,
-    testing: policy.testing || undefined,
-    ...(neighbours === null
-      ? {}
-      : { spf: neighbours.spf.result, dmarc: neighbours.dmarc.result, arc: neighbours.arc.result }),
-    stage: decision.stage,
-    decidedBy: decision.decidedBy,
-    because: decision.because ?? undefined,
-    repeated: event.repeated || undefined,
-    code: event.reply.code,
-    queuedAs: event.queuedAs,
+    ...arrivalFields(event),
+    ...judgedFields(event, decision),
+    repeated: repeated || undefined,
+    code: reply.code,
+    queuedAs,
     took,
-    err: event.cause ?? undefined,
+    err: cause ?? undefined,
   };
 }

@@ -3,7 +3,8 @@ import type { MailLog, ReceivedEntry, SubmittedEntry } from "../mail-log/index.t
 import type { Findings, PassedEvent, ProxyEvent } from "../proxy/index.ts";
 import type { Failure } from "../smtp/index.ts";
 import type { Log } from "./log.ts";
-import { judgementWords } from "./mail-log-entries.ts";
+import { arrivalFields, judgedFields, levelOf } from "./log-fields.ts";
+import { arrivalEntry, judgementWords } from "./mail-log-entries.ts";
 
 const role = "proxy";
 
@@ -24,7 +25,7 @@ export class ProxyLog {
         break;
       case "login": {
         const { kind, cause, ...fields } = event;
-        this.#log[cause === null ? "info" : "error"]({ role, job, ...fields, err: cause ?? undefined }, kind);
+        this.#log[levelOf(cause)]({ role, job, ...fields, err: cause ?? undefined }, kind);
         break;
       }
       case "refused": {
@@ -32,7 +33,7 @@ export class ProxyLog {
         const { code, enhanced, text } = reply;
         const seen = { role, job, session: session.id, remote: session.remoteAddress, code, enhanced };
         if (nextHopAway) this.#log.warn({ ...seen, because: text }, "the next hop cannot be talked to");
-        else this.#log[cause === null ? "info" : "error"]({ ...seen, err: cause ?? undefined }, "refused");
+        else this.#log[levelOf(cause)]({ ...seen, err: cause ?? undefined }, "refused");
       }
     }
   }
@@ -43,20 +44,12 @@ export class ProxyLog {
   }
 
   #message(job: ProxySettings["job"], event: PassedEvent): void {
-    const { session, envelope, findings, passed, reply, cause, took } = event;
+    const { findings, passed, reply, cause, took } = event;
     const [first] = passed;
     const line = {
       role,
       job,
-      session: session.id,
-      remote: session.remoteAddress,
-      via: session.proxiedBy ?? undefined,
-      ident: session.told?.ident ?? undefined,
-      id: event.id,
-      from: envelope.reversePath?.text ?? "",
-      recipients: envelope.recipients.length,
-      messageId: event.message.messageId,
-      octets: event.message.octets,
+      ...arrivalFields(event),
       ...(findings === null ? {} : fieldsOf(findings)),
       copies: passed.length,
       nextHop: first && `${first.code ?? ""} ${first.text}`.trim(),
@@ -64,7 +57,7 @@ export class ProxyLog {
       took,
       err: cause ?? undefined,
     };
-    this.#log[cause === null ? "info" : "error"](line, messageOf(event));
+    this.#log[levelOf(cause)](line, messageOf(event));
     if (findings?.kind === "verified") this.#mailLog.received(receivedEntry(event, findings));
     if (findings?.kind === "signed" && passed.length > 0)
       this.#mailLog.submitted(submittedEntry(event, findings));
@@ -99,50 +92,22 @@ function fieldsOf(findings: Findings): object {
     }
     case "unsigned":
       return { user: findings.name };
-    case "verified": {
-      const { verdict, decision, policy, neighbours, repeated, stapled } = findings;
+    case "verified":
       return {
-        result: verdict.result,
-        reason: verdict.reason,
-        identity: verdict.identity,
-        kid: verdict.kid,
-        align: verdict.align,
-        rcpt: verdict.rcpt,
-        trust: verdict.trust,
-        forwarder: verdict.forwarder ?? undefined,
-        stapled,
-        detail: verdict.detail,
-        policy: policy.wanted,
-        policyDomain: policy.domain ?? undefined,
-        testing: policy.testing || undefined,
-        ...(neighbours === null
-          ? {}
-          : { spf: neighbours.spf.result, dmarc: neighbours.dmarc.result, arc: neighbours.arc.result }),
-        stage: decision.stage,
-        decidedBy: decision.decidedBy,
-        because: decision.because ?? undefined,
-        repeated: repeated || undefined,
+        ...judgedFields(findings, findings.decision),
+        repeated: findings.repeated || undefined,
       };
-    }
   }
 }
 
 type Of<Kind extends Findings["kind"]> = Extract<Findings, { readonly kind: Kind }>;
 
 function receivedEntry(event: PassedEvent, findings: Of<"verified">): ReceivedEntry {
-  const { session, envelope, message, reply, took } = event;
+  const { message, took } = event;
   return {
-    id: event.id,
-    at: event.receivedAt,
-    session: session.id,
-    client: session.remoteAddress,
-    helo: session.helo ?? "",
-    reversePath: envelope.reversePath?.text ?? "",
-    recipients: envelope.recipients.map(({ text }) => text),
+    ...arrivalEntry(event),
     ...judgementWords(message, findings, findings.decision),
     repeated: findings.repeated,
-    code: reply.code,
-    enhanced: reply.enhanced ?? "",
     took: { receiving: took.receiving, verifying: took.working, queueing: took.relaying },
   };
 }

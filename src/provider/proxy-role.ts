@@ -1,7 +1,6 @@
-import { Border, type DomainSettings } from "../border/index.ts";
-import type { Config, ProxySettings } from "../config/index.ts";
+import { Border } from "../border/index.ts";
+import type { ProxySettings } from "../config/index.ts";
 import { NetworkList } from "../dns/index.ts";
-import type { KeyLookup } from "../key-lookup/index.ts";
 import {
   AssertedSenders,
   AssertingProxyHandler,
@@ -17,9 +16,11 @@ import {
   SubmissionProxyHandler,
   VerifyJob,
 } from "../proxy/index.ts";
+import type { KeySource } from "../signature/index.ts";
 import { AssertedLogins, type DkimSigners, type Vault } from "../signing/index.ts";
 import type { Spool } from "../spool/index.ts";
-import { openKeyLookup } from "./key-lookup.ts";
+import { specialDomains } from "./domain-settings.ts";
+import { openKeyLookupLater } from "./key-lookup.ts";
 import { authoritiesOf } from "./network.ts";
 import { type PasswordOf, readProxyPasswords } from "./next-hop-passwords.ts";
 import { type OpenVerification, openVerification } from "./open-verification.ts";
@@ -55,7 +56,7 @@ interface Tools {
   readonly log: ProxyLog;
   /** Opened where one verifies. */
   readonly verification: OpenVerification | null;
-  readonly keys: { readonly lookUp: KeyLookup["lookUp"] };
+  readonly keys: KeySource;
 }
 
 /**
@@ -74,17 +75,9 @@ export async function startProxies(shared: Shared, vault: Vault | null, dkim: Dk
     closers.push(close);
     const verifies = config.proxies.some(({ job }) => job === "verify");
     const verification = verifies ? await openVerification(shared) : null;
-    let lookup: KeyLookup | null = null;
-    closers.push(() => {
-      verification?.close();
-      lookup?.close();
-    });
-    const keys: Tools["keys"] = {
-      lookUp: (query) => {
-        lookup ??= openKeyLookup(shared);
-        return lookup.lookUp(query);
-      },
-    };
+    closers.push(() => verification?.close());
+    const keys = openKeyLookupLater(shared);
+    closers.push(() => keys.close());
     const logins = vault && new AssertedLogins(vault);
     closers.push(() => logins?.close());
     const log = new ProxyLog(shared.log, shared.mailLog.log);
@@ -175,20 +168,14 @@ function listen(settings: ProxySettings, connections: NextHopConnections, tools:
 function verifyJob({ shared: { config }, verification }: Tools): VerifyJob {
   if (verification === null) throw new Error("nothing to verify with");
   const { hostname, policy, mx } = config;
+  const special = specialDomains(config);
   return new VerifyJob({
     hostname,
     border: new Border({ hostname, otherHosts: mx.otherHosts, ...verification, policy }),
-    settingsOf: settingsByName(config),
+    settingsOf: (domain) => special.get(domain) ?? null,
     replays: policy.replays === "accept" ? null : new ReplayMemory(),
     clock: Date,
   });
-}
-
-function settingsByName({ domains }: Config): (domain: string) => DomainSettings | null {
-  const byName = new Map(
-    domains.map(({ name, policy }): [string, DomainSettings] => [name, { name, ...policy }]),
-  );
-  return (domain) => byName.get(domain) ?? null;
 }
 
 function signJob(senders: Senders, { shared: { config }, spool, dkim, keys }: Tools): SignJob {

@@ -1,7 +1,7 @@
-import type { KeyLookup } from "../key-lookup/index.ts";
 import type { DkimSigners, Vault } from "../signing/index.ts";
 import { type SubmissionEvent, SubmissionHandler } from "../submission/index.ts";
-import { openKeyLookup } from "./key-lookup.ts";
+import { openKeyLookupLater } from "./key-lookup.ts";
+import { levelOf } from "./log-fields.ts";
 import { logSubmission } from "./mail-log-entries.ts";
 import type { MailStore, Running, Shared } from "./role.ts";
 import { listenSmtp } from "./smtp-listeners.ts";
@@ -15,7 +15,7 @@ export async function startSubmission(
 ): Promise<Running> {
   const { config, log, watchers } = shared;
   const { staple, eightBit, logins } = config.submission;
-  let lookup: KeyLookup | null = null;
+  const keys = openKeyLookupLater(shared);
   const handler = new SubmissionHandler({
     hostname: config.hostname,
     otherHosts: config.mx.otherHosts,
@@ -26,12 +26,7 @@ export async function startSubmission(
     staple,
     eightBit,
     dkim,
-    keys: {
-      lookUp: (query) => {
-        lookup ??= openKeyLookup(shared);
-        return lookup.lookUp(query);
-      },
-    },
+    keys,
     onEvent: (event) => {
       logEvent(log, event);
       logSubmission(shared.mailLog.log, event);
@@ -46,7 +41,7 @@ export async function startSubmission(
     places: running.places,
     stop: async () => {
       await running.stop();
-      lookup?.close();
+      keys.close();
     },
   };
 }
@@ -55,6 +50,5 @@ function logEvent(log: Shared["log"], event: SubmissionEvent): void {
   const { kind, ...rest } = event;
   const { cause, reply, recipients, ...fields } = { cause: null, reply: null, recipients: null, ...rest };
   const said = reply && { code: reply.code, enhanced: reply.enhanced };
-  const level = cause === null ? "info" : "error";
-  log[level]({ role: "submission", ...fields, ...said, err: cause ?? undefined }, kind);
+  log[levelOf(cause)]({ role: "submission", ...fields, ...said, err: cause ?? undefined }, kind);
 }
