@@ -2,7 +2,7 @@ import { describeMessage } from "../border/index.ts";
 import { newMessageId } from "../queue/index.ts";
 import type { ReceivedMessage } from "../reception/index.ts";
 import { type Envelope, reply, type SessionInfo } from "../smtp/index.ts";
-import type { Came, Job } from "./job.ts";
+import type { Came, Findings, Job } from "./job.ts";
 import type { NextHopTransaction } from "./next-hop-transaction.ts";
 import type { Passed, PassedEvent } from "./proxy-event.ts";
 import { type Copy, Relay, type Relayed } from "./relay.ts";
@@ -35,7 +35,8 @@ export async function passOn(arrived: Arrived, tools: PassingOn): Promise<Passed
   const { session, envelope, message, opened, began } = arrived;
   const { job, settled, clock } = tools;
   const receivedAt = clock.now();
-  const key = settled.isEmpty ? null : messageKey({ envelope, message });
+  const sender = job.senderOf?.(envelope) ?? null;
+  const key = settled.isEmpty ? null : messageKey({ envelope, message }, sender);
   const recipients = envelope.recipients.filter(
     ({ text }) => key === null || !settled.has(key, text, receivedAt),
   );
@@ -69,7 +70,9 @@ export async function passOn(arrived: Arrived, tools: PassingOn): Promise<Passed
     const { begin, room, wait } = tools;
     const relayed = await new Relay(work.copies, { begin, opened, room, wait }).run();
     work.taken?.(relayed.accepted);
-    settle(came, relayed, clock.now() - receivedAt > DOUBTFUL_AFTER_MS, settled);
+    if (isBest(work.findings)) {
+      settle(came, sender, relayed, clock.now() - receivedAt > DOUBTFUL_AFTER_MS, settled);
+    }
     const { reply: told, cause } = relayed;
     return event({ reply: told, cause, findings: work.findings, relayed }, workedAt);
   } finally {
@@ -82,18 +85,27 @@ type Facts = Pick<PassedEvent, "reply" | "cause" | "findings"> & { readonly rela
 /** A client may have gone by then (Postfix after 100 s), which is not seen before it is talked to (RFC 1047). */
 const DOUBTFUL_AFTER_MS = 30_000;
 
-/** Remembers who has it while others have not, or while its client may not know: either comes again. */
+/** What was marked keeps nothing away that comes from a better place. */
+function isBest(findings: Findings): boolean {
+  return findings.kind !== "verified" || findings.decision.action === "deliver";
+}
+
+/**
+ * Remembers who has it while others have not, or while its client may not know: either comes again. Without Message-ID a client
+ * that was told 250 may mean another one: devices say the same again and again.
+ */
 function settle(
   came: Came,
+  sender: Sender | null,
   { reply: told, accepted }: Relayed,
   isDoubtful: boolean,
   settled: SettledRecipients,
 ): void {
   if (told.code < 300 && !isDoubtful) {
-    if (!settled.isEmpty) settled.forget(messageKey(came));
-  } else if (accepted.length > 0) {
+    if (!settled.isEmpty) settled.forget(messageKey(came, sender));
+  } else if (accepted.length > 0 && (told.code >= 300 || came.message.scanned.index.has("message-id"))) {
     const recipients = accepted.flatMap((copy) => copy.recipients.map(({ text }) => text));
-    settled.add(messageKey(came), recipients, came.receivedAt);
+    settled.add(messageKey(came, sender), recipients, came.receivedAt);
   }
 }
 

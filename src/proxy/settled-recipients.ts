@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { Came } from "./job.ts";
+import type { Sender } from "./senders.ts";
 
 /** Servers come again for as long (RFC 5321 §4.5.4.1). */
 const KEPT_MS = 5 * 24 * 3_600_000;
@@ -40,13 +41,24 @@ export class SettledRecipients {
 }
 
 /** What servers on the way write anew at each attempt. */
-const TRACES: ReadonlySet<string> = new Set(["received", "return-path", "delivered-to"]);
+const TRACES: ReadonlySet<string> = new Set(["received", "return-path"]);
+/** With more of them servers behind us may take a message for one in circles. */
+const MAX_HOPS = 30;
 
-/** The same for the same message from the same sender, whenever and through whom it comes. */
-export function messageKey({ envelope, message: { scanned } }: Pick<Came, "envelope" | "message">): string {
+/**
+ * The same for the same message from the same sender, whenever and through whom it comes. Somebody else's copy is another one
+ * where it may not reach its recipient: signed as somebody else or not at all, delivered before or in circles by its header.
+ */
+export function messageKey(
+  { envelope, message: { scanned } }: Pick<Came, "envelope" | "message">,
+  sender: Sender | null,
+): string {
   const { header, bodyHashBase64 } = scanned;
   const fields = header.fields.filter(({ name }) => !TRACES.has(name));
   const octets = fields.map(({ start, end }) => header.octets.subarray(start, end));
-  const named = Buffer.from(`${envelope.reversePath?.text ?? ""}\0${bodyHashBase64}\0`);
+  const account = sender?.kind === "user" ? sender.login.accountId : "";
+  const circles = (scanned.index.get("received")?.length ?? 0) > MAX_HOPS ? "circles" : "";
+  const path = envelope.reversePath?.text ?? "";
+  const named = Buffer.from(`${path}\0${account}\0${circles}\0${bodyHashBase64}\0`);
   return hash("sha256", Buffer.concat([named, ...octets]), "base64url");
 }
