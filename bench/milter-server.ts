@@ -24,7 +24,7 @@ hostname = "mail.example.test"
 data_directory = "${folder}"
 [milter]
 listen = ["127.0.0.1:0"]
-${job === "signing" ? '[[milter.clients]]\nnetworks = ["127.0.0.0/8"]\naccount = "u1@example.test"\n' : ""}
+${job === "signing" ? '[[milter.relays]]\nnetworks = ["127.0.0.0/8"]\naccount = "u1@example.test"\n' : ""}
 [accounts]
 recipients_per_period = 1_000_000_000
 new_account_recipients = 1_000_000_000

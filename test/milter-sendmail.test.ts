@@ -34,14 +34,14 @@ test("Sendmail with the lines of docs/milter.md has signed what programs of its 
 }, async (t) => {
   const page = readFileSync(join(import.meta.dirname, "../docs/milter.md"), "utf8");
   const [, lines = ""] = /^dnl \/etc\/mail\/sendmail\.mc\n(.*?)^```$/ms.exec(page) ?? [];
-  const [, clients = ""] = /`(clients = \[\{ networks = \["127\.0\.0\.1"\][^`]*)`/.exec(page) ?? [];
+  const [, relays = ""] = /`(relays = \[\{ networks = \["127\.0\.0\.1"\][^`]*)`/.exec(page) ?? [];
   // Sendmail opens no socket below a folder that everybody may write to, such as the temporary one.
   const folder = mkdtempSync("/run/vsmtp-test-");
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const socket = join(folder, "milter.sock");
   const milter = await ProviderHere.start(
     "mail.someisp.test",
-    `roles = ["milter"]\n[milter]\nlisten = ["unix:${socket}"]\n${clients}\n`,
+    `roles = ["milter"]\n[milter]\nlisten = ["unix:${socket}"]\n${relays}\n`,
     { authority: await createAuthority(), dnsPort: 1, places: new Map() },
   );
   t.after(() => milter.stop());

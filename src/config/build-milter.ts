@@ -29,7 +29,7 @@ export function buildMilter(written: Settings["milter"], folder: string, report:
     local: written.local,
     localUsers: new Map(Object.entries(written.local_users)),
     certificates: written.certificates,
-    clients: written.clients.map(({ networks, account }) => ({
+    relays: written.relays.map(({ networks, account }) => ({
       networks,
       account: account === "reverse-path" ? null : account,
     })),

@@ -38,7 +38,7 @@ export const milter = z
     certificates: z
       .array(z.strictObject({ subject: z.string().min(1), issuer: z.string().min(1), account: mailAddress }))
       .default([]),
-    clients: z
+    relays: z
       .array(z.strictObject({ networks: z.array(networkOrAddress).min(1), account: accountOrReversePath }))
       .default([]),
     progress: durationMs.default(10_000),

@@ -30,7 +30,7 @@ on_trouble = "accept"
 local = "sign"
 local_users = { root = "postmaster@dest.test" }
 certificates = [{ subject = "printer", issuer = "Our CA", account = "printer@dest.test" }]
-clients = [
+relays = [
   { networks = ["192.0.2.1", "2001:db8::/32"], account = "web@dest.test" },
   { networks = ["198.51.100.0/24"], account = "reverse-path" },
 ]
@@ -51,7 +51,7 @@ stage = "require"
     local: "sign",
     localUsers: new Map([["root", "postmaster@dest.test"]]),
     certificates: [{ subject: "printer", issuer: "Our CA", account: "printer@dest.test" }],
-    clients: [
+    relays: [
       { networks: ["192.0.2.1/32", "2001:db8::/32"], account: "web@dest.test" },
       { networks: ["198.51.100.0/24"], account: null },
     ],
@@ -75,7 +75,7 @@ test("what a milter must not be told", () => {
   assert.match(refused('[milter]\nlisten = [{ address = "unix:/a", mode = "rw" }]')[0] ?? "", /octal digits/);
   assert.match(refused('[milter]\nlisten = ["unix:/a", "unix:/a"]')[0] ?? "", /once more/);
   assert.match(
-    refused('[milter]\nclients = [{ networks = ["::1"], account = "me" }]')[0] ?? "",
+    refused('[milter]\nrelays = [{ networks = ["::1"], account = "me" }]')[0] ?? "",
     /or "reverse-path"/,
   );
 });

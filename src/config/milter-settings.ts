@@ -16,7 +16,7 @@ export interface MilterSettings {
   /** Addresses of accounts, by Unix user or reverse path; others are login names. */
   readonly localUsers: ReadonlyMap<string, string>;
   readonly certificates: readonly MilterCertificate[];
-  readonly clients: readonly MilterClients[];
+  readonly relays: readonly MilterRelays[];
   /** How often the mail server hears that it is to go on waiting. */
   readonly progressMs: number;
 }
@@ -32,8 +32,8 @@ export interface MilterCertificate {
   readonly account: string;
 }
 
-/** Clients that are known by their addresses. */
-export interface MilterClients {
+/** Clients that need not log in: they are known by their addresses. */
+export interface MilterRelays {
   readonly networks: readonly string[];
   /** Null: that of the reverse path. */
   readonly account: string | null;

@@ -15,7 +15,7 @@ const submitters: Submitters = {
     { subject: "printer", issuer: "Our CA", account: "printer@someisp.test" },
     { subject: "/O=X/CN=fax", issuer: "/O=X/CN=Our CA", account: "fax@someisp.test" },
   ],
-  clients: [
+  relays: [
     { networks: ["198.51.100.0/24", "2001:db8::/32"], account: "web@someisp.test" },
     { networks: ["203.0.113.0/24"], account: null },
   ],
@@ -89,10 +89,10 @@ test("clients that need not log in", () => {
       connection: { address, family: address.includes(":") ? "inet6" : "inet" },
       ...(from === undefined ? {} : { from }),
     });
-  assert.equal(at("198.51.100.7"), "client 198.51.100.7: web@someisp.test");
-  assert.equal(at("2001:db8::7"), "client 2001:db8::7: web@someisp.test");
-  assert.equal(at("203.0.113.7", "allice@someisp.test"), "client 203.0.113.7: allice@someisp.test");
-  assert.equal(at("203.0.113.7", ""), "client 203.0.113.7: null");
+  assert.equal(at("198.51.100.7"), "relay 198.51.100.7: web@someisp.test");
+  assert.equal(at("2001:db8::7"), "relay 2001:db8::7: web@someisp.test");
+  assert.equal(at("203.0.113.7", "allice@someisp.test"), "relay 203.0.113.7: allice@someisp.test");
+  assert.equal(at("203.0.113.7", ""), "relay 203.0.113.7: null");
   assert.equal(at("192.0.2.1"), "incoming");
   assert.equal(at("not an address"), "incoming");
 });

@@ -4,7 +4,7 @@ import { type Address, parseAddress } from "../message/index.ts";
 import type { MilterTransaction } from "../milter/index.ts";
 
 /** By what the mail server knows a client whose mail is its user's. */
-export type Proof = "login" | "certificate" | "client" | "local";
+export type Proof = "login" | "certificate" | "relay" | "local";
 
 /** Where a message comes from. */
 export type Origin =
@@ -21,7 +21,7 @@ export type Origin =
     };
 
 /** Which settings say who is whose user. */
-export type Submitters = Pick<MilterSettings, "logins" | "local" | "localUsers" | "certificates" | "clients">;
+export type Submitters = Pick<MilterSettings, "logins" | "local" | "localUsers" | "certificates" | "relays">;
 
 const incoming: Origin = { kind: "incoming" };
 
@@ -29,13 +29,13 @@ const incoming: Origin = { kind: "incoming" };
 export class Origins {
   readonly #submitters: Submitters;
   readonly #hostname: string;
-  readonly #clients: readonly { readonly networks: NetworkList; readonly account: string | null }[];
+  readonly #relays: readonly { readonly networks: NetworkList; readonly account: string | null }[];
 
   /** @param hostname the mail server's, to which its Unix users belong */
   constructor(submitters: Submitters, hostname: string) {
     this.#submitters = submitters;
     this.#hostname = hostname;
-    this.#clients = submitters.clients.map(({ networks, account }) => {
+    this.#relays = submitters.relays.map(({ networks, account }) => {
       return { networks: new NetworkList(networks), account };
     });
   }
@@ -73,9 +73,9 @@ export class Origins {
 
   #byAddress({ connection: { family, address }, sender }: MilterTransaction): Origin | null {
     if (address === null || (family !== "inet" && family !== "inet6")) return null;
-    const found = this.#clients.find(({ networks }) => networks.has(address));
+    const found = this.#relays.find(({ networks }) => networks.has(address));
     if (found === undefined) return null;
-    return outgoing("client", address, found.account ?? (sender.address || null));
+    return outgoing("relay", address, found.account ?? (sender.address || null));
   }
 
   /** What programs of the mail server's host submit, by the name that it checked. */

@@ -76,7 +76,7 @@ export class MailServer {
         local: "unsigned",
         localUsers: new Map(),
         certificates: [],
-        clients: [],
+        relays: [],
         ...options.submitters,
       },
       signing: jobs.includes("sign")

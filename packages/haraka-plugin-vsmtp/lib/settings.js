@@ -8,7 +8,6 @@ const { accountOf, addressText, canonicalAddress, NetworkList, parseAddress, rea
 exports.booleans = [
   "-sign.enabled",
   "-sign.auth",
-  "+sign.seven_bit",
   "+sign.staple",
   "+verify.enabled",
   "-verify.neighbours",
@@ -21,7 +20,7 @@ const known = {
   main: [],
   sign: [
     ...["enabled", "auth", "vault", "certificate", "key", "ca_file", "server_spki", "mode", "login_domain"],
-    ...["unknown_users", "copies", "seven_bit", "staple", "system_sender"],
+    ...["unknown_users", "copies", "eight_bit", "staple", "system_sender"],
   ],
   logins: null,
   relays: null,
@@ -51,7 +50,7 @@ exports.read = (ini, timeout_s) => {
       login_domain: sign.login_domain ? String(sign.login_domain) : null,
       unknown_users: one_of(sign.unknown_users, ["accept", "reject"], "sign.unknown_users", problem),
       copies: one_of(sign.copies, [null, "split", "one"], "sign.copies", problem),
-      seven_bit: sign.seven_bit,
+      eight_bit: one_of(sign.eight_bit, ["convert", "keep"], "sign.eight_bit", problem),
       staple: sign.staple,
       system_sender: sign.system_sender
         ? read_address(sign.system_sender, "sign.system_sender", problem)

@@ -94,7 +94,7 @@ async function sign_as(plugin, transaction, login, over = {}) {
         authservIds: [plugin.get_host_name(), ...plugin.cfg.verify.other_hosts],
         staple: plugin.cfg.sign.staple,
         keys: plugin.keys,
-        convertInto: plugin.cfg.sign.seven_bit ? { receive } : null,
+        convertInto: plugin.cfg.sign.eight_bit === "convert" ? { receive } : null,
         copies: copies_for(plugin, transaction),
         now: Date.now(),
         ...over,

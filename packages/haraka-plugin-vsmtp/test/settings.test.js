@@ -31,7 +31,7 @@ test("each setting", { skip }, () => {
 login_domain=example.org
 unknown_users=reject
 copies=one
-seven_bit=false
+eight_bit=keep
 staple=false
 [logins]
 al=allice@someisp.test
@@ -60,9 +60,9 @@ resolver[]=127.0.0.1:5353
 key_port=18757
 `);
   assert.deepEqual(problems, []);
-  const { login_domain, unknown_users, copies, mode, vault, seven_bit, staple } = settings.sign;
+  const { login_domain, unknown_users, copies, mode, vault, eight_bit, staple } = settings.sign;
   assert.deepEqual([login_domain, unknown_users, copies, mode], ["example.org", "reject", "one", "getkey"]);
-  assert.deepEqual([vault.path, seven_bit, staple], ["/run/vsmtp/haraka.sock", false, false]);
+  assert.deepEqual([vault.path, eight_bit, staple], ["/run/vsmtp/haraka.sock", "keep", false]);
   assert.deepEqual(settings.verify.other_hosts, ["mx2.example.org"]);
   const { stage, actions, tag, trusted, replays } = settings.policy;
   assert.deepEqual(
