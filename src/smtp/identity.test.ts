@@ -205,6 +205,28 @@ test("XCLIENT: who logged in before is gone; [UNAVAILABLE] takes back what was t
   ]);
 });
 
+test("XCLIENT: the next client is not the user that the one before was, though nobody says who he is", async (t) => {
+  const { server, port, seen } = await start();
+  t.after(() => server.close(0));
+  const users = async (...commands: readonly string[]) => {
+    const talker = await Talker.secured(port);
+    for (const command of commands) {
+      assert.match(await talker.ask(`XCLIENT ${command}`), /^220/);
+      await talker.ask("EHLO b.test");
+    }
+    await sendMessage(talker);
+    const { user, helo, remoteAddress } = seen.at(-1) ?? assert.fail();
+    return [user, helo, remoteAddress];
+  };
+  // 127.0.0.1 is trusted itself, such as another server on the same host.
+  const alice = "ADDR=127.0.0.1 HELO=alice.test LOGIN=alice";
+  assert.deepEqual(await users(alice), ["alice", "alice.test", "127.0.0.1"]);
+  assert.deepEqual(await users(alice, "ADDR=192.0.2.7"), [null, "b.test", "192.0.2.7"]);
+  assert.deepEqual(await users(alice, "PORT=7"), [null, "alice.test", "127.0.0.1"]);
+  assert.deepEqual(await users("LOGIN=alice", "ADDR=192.0.2.7"), [null, "b.test", "192.0.2.7"]);
+  assert.deepEqual(await users("ADDR=127.0.0.1", "LOGIN=carol"), ["carol", "b.test", "127.0.0.1"]);
+});
+
 test("XCLIENT: a user who is named too late, for a connection that is gone, is told of its end", async () => {
   for (const slow of ["connect", "assert"]) {
     const waiting = Promise.withResolvers<void>();

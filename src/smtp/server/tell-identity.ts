@@ -5,7 +5,7 @@ import type { Conversation } from "./conversation.ts";
 import type { Assertion, Awaitable, SmtpHandler } from "./handler.ts";
 import type { ServerSettings } from "./options.ts";
 import { type Outcome, say } from "./outcome.ts";
-import { type IdentityCommand, identityAttributes, parseIdentity } from "./parse-identity.ts";
+import { type GivenIdentity, type IdentityCommand, identityAttributes, parseIdentity } from "./parse-identity.ts";
 import { trustIn } from "./trusted-hosts.ts";
 
 // XCLIENT and XFORWARD: a trusted host says whose mail it brings. Where that fails, mail does not pass as the host's own
@@ -41,7 +41,7 @@ export function xclient<User>(
   if (address !== null && !conversation.countAs(address)) {
     return say(421, "4.7.0", "Too many connections, try again later");
   }
-  const identity: ClientIdentity = { ...(conversation.toldBySession ?? unknownClient), ...given };
+  const identity: ClientIdentity = { ...toldBefore(conversation, given), ...given };
   handler.disconnect?.(conversation);
   conversation.restart(identity);
   // The client's host may pass on what the client says, and this is not for the client to say.
@@ -61,6 +61,20 @@ export function xclient<User>(
 }
 
 function ignore(): void {}
+
+/**
+ * What earlier commands have told of the same client, where it is told by several. One who has another address is another client;
+ * and behind EHLO nobody is the user who was named before it, unless he is named again.
+ */
+function toldBefore<User>(
+  { toldBySession, saidHelo }: Conversation<User>,
+  given: GivenIdentity,
+): ClientIdentity {
+  if (toldBySession === null || (given.address !== undefined && toldBySession.address !== null)) {
+    return unknownClient;
+  }
+  return saidHelo === null ? toldBySession : { ...toldBySession, login: null };
+}
 
 /** Null when the user is known by now, or nobody is to be. */
 function askWho<User>(
