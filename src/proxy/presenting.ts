@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import type { ClientIdentity, SessionInfo, SmtpClientOptions } from "../smtp/index.ts";
+import { type ClientIdentity, canonicalIp, type SessionInfo, type SmtpClientOptions } from "../smtp/index.ts";
 import type { Sender } from "./senders.ts";
 
 /** How the next hop hears whose mail it is. */
@@ -12,7 +12,8 @@ export type Presenting = Pick<SmtpClientOptions, "proxyHeader" | "xclient">;
 export function clientIdentity(session: SessionInfo<Sender>, sender: Sender | null): ClientIdentity {
   const { remoteAddress, remotePort, helo, protocol, told } = session;
   return {
-    address: remoteAddress === "" ? null : remoteAddress,
+    // One with a zone (fe80::1%eth0) means nothing on another host.
+    address: canonicalIp(remoteAddress),
     port: remotePort === 0 ? null : remotePort,
     name: told?.name ?? null,
     helo,

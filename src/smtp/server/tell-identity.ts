@@ -5,7 +5,12 @@ import type { Conversation } from "./conversation.ts";
 import type { Assertion, Awaitable, SmtpHandler } from "./handler.ts";
 import type { ServerSettings } from "./options.ts";
 import { type Outcome, say } from "./outcome.ts";
-import { type GivenIdentity, type IdentityCommand, identityAttributes, parseIdentity } from "./parse-identity.ts";
+import {
+  type GivenIdentity,
+  type IdentityCommand,
+  identityAttributes,
+  parseIdentity,
+} from "./parse-identity.ts";
 import { trustIn } from "./trusted-hosts.ts";
 
 // XCLIENT and XFORWARD: a trusted host says whose mail it brings. Where that fails, mail does not pass as the host's own
