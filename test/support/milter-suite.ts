@@ -164,6 +164,31 @@ export function milterSuite({ name, skip, start, cannot, loses }: MilterPeer): v
     }
   });
 
+  under("REC-2 results in our name go, however they are written, and those of others stay", async () => {
+    const forms = [
+      ...["Authentication-Results:", "AUTHENTICATION-RESULTS :", "authentication-results\t:"],
+      ...["Authentication-Results:\r\n", "Authentication-results: (by)\r\n\t", "Authentication-Results  :"],
+    ];
+    for (const order of orders) {
+      const recipient = `results@${domainOf(order)}`;
+      let fields = "";
+      for (let n = 0; n < 60; n++) {
+        fields += `${forms[n % forms.length]} ${["border.dest.test", '"border.dest.test" 1', "Border.Dest.Test"][n % 3]}; vsmtp=pass\r\n`;
+        if (n % 3 === 0) fields += `${forms[(n / 3) % forms.length]} other-${n}.test; spf=pass\r\n`;
+      }
+      const text = fields + letter(recipient).toString().replace(author, "eve@nowhere.test");
+      const eves = { octets: Buffer.from(text), recipients: [recipient], from: "eve@nowhere.test" };
+      assert.match(await sites.bring(eves, order), /^250 /);
+      const header = headerOf(await sites.arrived(recipient));
+      assert.deepEqual(
+        header.filter((line) => /vsmtp=pass/i.test(line)),
+        [],
+      );
+      assert.equal(header.filter((line) => /vsmtp=none/.test(line)).length, 1);
+      assert.equal(header.filter((line) => /other-\d+\.test/.test(line)).length, 20, order);
+    }
+  });
+
   under("what was altered on its way is refused, and as it was it is taken", async () => {
     const recipient = `altered@${domainOf("alone")}`;
     const arrived = (await travel(letter(recipient), recipient)).toString("latin1");
