@@ -1,4 +1,5 @@
 import { isAscii } from "node:buffer";
+import { describeMessage } from "../border/index.ts";
 import type { Address } from "../message/index.ts";
 import type {
   MilterAnswer,
@@ -13,10 +14,13 @@ import {
   AssertedLogins,
   type DkimSigners,
   type Login,
+  notAsserted,
   type Refused,
   type SignedInPlace,
   signInPlace,
+  unavailable,
   type Vault,
+  withinDeadline,
 } from "../signing/index.ts";
 import { SpoolError } from "../spool/index.ts";
 import { beginMessage } from "./begin-message.ts";
@@ -24,7 +28,6 @@ import type { Origin } from "./origin.ts";
 import { milterReply, refuse, unchanged } from "./reply.ts";
 import { clientOf, isSmtpUtf8, type Shared, seen } from "./shared.ts";
 import { unsignedMessage } from "./unsigned-message.ts";
-import { withinDeadline } from "./within-deadline.ts";
 
 export interface SigningOptions {
   /** Where accounts and their keys are. It has to know users whom the mail server authenticated (PRV-9). */
@@ -52,11 +55,6 @@ interface ToSign {
   readonly account: Address;
 }
 
-const unavailable: MilterReply = {
-  code: 451,
-  enhanced: "4.4.3",
-  text: "The message cannot be signed now, so it is not sent; try again later",
-};
 const unknownUser: MilterReply = {
   code: 550,
   enhanced: "5.7.1",
@@ -81,11 +79,7 @@ export class Outgoing {
     if (account === null) return this.#unknown(transaction, origin);
     const login = await this.#logins.of(account, clientOf(transaction));
     if (login === null) return this.#unknown(transaction, origin);
-    if ("kind" in login) {
-      const cause =
-        login.kind === "denied" ? new Error("the enrolment has not the right ASSERT") : login.cause;
-      return refuse(this.#refused(transaction, origin, unavailable, cause));
-    }
+    if ("kind" in login) return this.#refuse(transaction, origin, notAsserted(login));
     const { eightBit = "convert" } = this.#options;
     const converts = eightBit === "convert" && transaction.connection.allows.changeBody;
     const begun = beginMessage(this.#shared.reception, {
@@ -106,15 +100,14 @@ export class Outgoing {
     const began = this.#shared.clock.now();
     if (!allows.addHeaders || !allows.changeHeaders) {
       const cause = new Error("the mail server lets milters change no header fields");
-      return unchanged(refuse(this.#refused(transaction, origin, unavailable, cause)));
+      return unchanged(this.#refuse(transaction, origin, unavailable(cause)));
     }
     const kept: Kept = message.eightBit?.plan ? await keepBody(message) : message;
     let isGiven = false;
     try {
       const signed = await this.#sign(toSign, kept);
       if (signed.kind === "refused") {
-        const { reply, cause } = signed;
-        return unchanged(refuse(this.#refused(transaction, origin, milterReply(reply), cause)));
+        return unchanged(this.#refuse(transaction, origin, signed));
       }
       const { edits, body } = signed;
       this.#signed(toSign, message, signed, began);
@@ -128,7 +121,7 @@ export class Outgoing {
 
   #signed(
     { transaction, origin: { proof } }: ToSign,
-    { scanned, hasEmptyLine, bodyOctets }: ReceivedMessage,
+    message: ReceivedMessage,
     { account, identity, kids, messageIdHash, body }: Signed & { readonly kind: "signed" },
     began: number,
   ): void {
@@ -142,7 +135,7 @@ export class Outgoing {
       identity,
       kids,
       messageIdHash,
-      octets: scanned.header.octets.length + (hasEmptyLine ? 2 : 0) + bodyOctets,
+      octets: describeMessage(message).octets,
       isConverted: body !== null,
       signingMs: at - began,
     });
@@ -154,8 +147,7 @@ export class Outgoing {
     const client = clientOf(transaction);
     const login = await this.#logins.of(account, client);
     if (login === null || "kind" in login) {
-      const cause = login !== null && "cause" in login ? login.cause : new Error("the account is gone");
-      return { kind: "refused", reply: unavailable, cause };
+      return login === null ? unavailable(new Error("the account is gone")) : notAsserted(login);
     }
     const signed = await this.#signWith(login, toSign, message);
     if (signed.kind === "signed") return { ...signed, account: login.accountId };
@@ -167,7 +159,7 @@ export class Outgoing {
   }
 
   async #signWith(login: Login, { transaction }: ToSign, message: ReceivedMessage): Promise<SignedInPlace> {
-    const { staple = false, dkim, keys = null, timeoutMs = 30_000 } = this.#options;
+    const { staple = false, dkim, keys = null, timeoutMs } = this.#options;
     // What a program submits without SMTP says nothing of itself; its header shows it.
     const isLocal = clientOf(transaction) === "" || transaction.connection.port === null;
     const smtputf8 = isSmtpUtf8(transaction) || (isLocal && !isAscii(message.scanned.header.octets));
@@ -186,11 +178,10 @@ export class Outgoing {
         },
         login,
       );
-      // A large body may be converted meanwhile.
-      return await withinDeadline(signing, timeoutMs + Math.ceil(message.bodyOctets / 1024));
+      return await withinDeadline(signing, message, timeoutMs);
     } catch (error) {
       if (!(error instanceof SpoolError)) throw error;
-      return { kind: "refused", reply: unavailable, cause: error };
+      return unavailable(error);
     }
   }
 
@@ -205,6 +196,14 @@ export class Outgoing {
       const at = this.#shared.clock.now();
       this.#shared.onEvent({ kind: "unsigned", ...seen(transaction, at), proof, name });
     });
+  }
+
+  #refuse(
+    transaction: MilterTransaction,
+    origin: OutgoingOrigin,
+    { reply, cause }: Refused,
+  ): MilterAnswer & { readonly kind: "refuse" } {
+    return refuse(this.#refused(transaction, origin, milterReply(reply), cause));
   }
 
   #refused(

@@ -3,6 +3,7 @@ import { type ReceivedMessage, Reception } from "../reception/index.ts";
 import { prepare } from "../signature/index.ts";
 import {
   type Login,
+  notAsserted,
   type Refused,
   type SignedCopy,
   type SignedSubmission,
@@ -145,12 +146,9 @@ async function logIn({ scanned }: ReceivedMessage, ask: LogIn): Promise<Login | 
     return refused(550, "5.7.1", text);
   }
   if (!("kind" in login)) return login;
-  // That this program may assert nobody is a mistake in its enrolment, and no reason to lose mail.
-  const cause =
-    login.kind === "denied" ? new Error("the vault lets this program assert nobody") : login.cause;
-  return refused(451, "4.4.3", "The message cannot be signed now, so it is not sent; try again later", cause);
+  return notAsserted(login);
 }
 
-function refused(code: number, enhanced: string, text: string, cause: unknown = null): Refused {
-  return { kind: "refused", reply: reply(code, enhanced, text), cause };
+function refused(code: number, enhanced: string, text: string): Refused {
+  return { kind: "refused", reply: reply(code, enhanced, text), cause: null };
 }

@@ -1,6 +1,6 @@
 import { accountOf, type LoginNames } from "../config/index.ts";
 import { parseAddress } from "../message/index.ts";
-import type { AssertedLogins, Login } from "../signing/index.ts";
+import { type AssertedLogins, type Login, notAsserted } from "../signing/index.ts";
 import { type Assertion, type Awaitable, type Envelope, reply, type SessionInfo } from "../smtp/index.ts";
 import { mayWriteFrom } from "../submission/index.ts";
 import type { Refusal } from "./refusal.ts";
@@ -81,10 +81,7 @@ export class AssertedSenders implements Senders {
     if (!("kind" in login)) {
       return { kind: "user", login, forget: () => logins.forget(parsed.address, client, login) };
     }
-    const cause =
-      login.kind === "unavailable" ? login.cause : new Error("the enrolment lacks the right to assert users");
-    const text = "The message cannot be signed now, so it is not sent; try again later";
-    return { kind: "refused", reply: reply(451, "4.4.3", text), cause };
+    return notAsserted(login);
   }
 
   #unknown(name: string | null): SenderAnswer {

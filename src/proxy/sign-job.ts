@@ -1,7 +1,7 @@
 import { applyEdits, withoutClaimedResults } from "../message/index.ts";
 import { newMessageId } from "../queue/index.ts";
 import type { KeySource } from "../signature/index.ts";
-import { type DkimSigners, type Refused, signSubmission } from "../signing/index.ts";
+import { type DkimSigners, type Refused, signSubmission, withinDeadline } from "../signing/index.ts";
 import {
   type Envelope,
   type EnvelopeRecipient,
@@ -10,7 +10,6 @@ import {
   type SessionInfo,
 } from "../smtp/index.ts";
 import type { Spool } from "../spool/index.ts";
-import { withinDeadline } from "../submission/index.ts";
 import type { Came, Job, Work } from "./job.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Copy } from "./relay.ts";
@@ -80,8 +79,7 @@ export class SignJob implements Job {
       },
       login,
     );
-    const timeoutMs = (signingTimeoutMs ?? 30_000) + Math.ceil(message.bodyOctets / 1024);
-    const signed = await withinDeadline(signing, timeoutMs);
+    const signed = await withinDeadline(signing, message, signingTimeoutMs);
     if (signed.kind === "refused")
       return { kind: "answer", findings: null, ...(await refusalOf(signed, sender)) };
     const { content, identity, kids, messageIdHash } = signed;

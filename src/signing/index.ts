@@ -3,7 +3,7 @@ export { type Asserted, AssertedLogins } from "./asserted-logins.ts";
 export { type Copy, splitIntoCopies } from "./copies.ts";
 export { KeyLogin } from "./key-login.ts";
 export { noUse } from "./refusal-reply.ts";
-export type { Refused } from "./refused.ts";
+export { notAsserted, type Refused, unavailable } from "./refused.ts";
 export { RemoteVault, type RemoteVaultOptions } from "./remote-vault.ts";
 export { type SignedAs, signAs, type ToSignAs } from "./sign-as.ts";
 export type { DkimSigners, SignedCopy } from "./sign-copies.ts";
@@ -31,3 +31,4 @@ export type {
   Unavailable,
   Vault,
 } from "./vault.ts";
+export { withinDeadline } from "./within-deadline.ts";

@@ -1,7 +1,7 @@
 import { type Address, encodeAddress } from "../message/index.ts";
 import { type Reply, reply } from "../smtp/index.ts";
 import { noUse, overLimit } from "./refusal-reply.ts";
-import type { NoUse, Signed } from "./vault.ts";
+import type { Denied, NoUse, Signed, Unavailable } from "./vault.ts";
 
 /** A submission that is not signed, and so not sent (SUB-6). */
 export interface Refused {
@@ -26,6 +26,12 @@ export function malformed(detail: string): Refused {
 export function unavailable(cause: unknown): Refused {
   const text = "The message cannot be signed now, so it is not sent; try again later";
   return refusal(reply(451, "4.4.3", text), cause);
+}
+
+/** Nobody was asserted. That this host may not is a mistake in its enrolment: no reason to send mail unsigned, or to lose it. */
+export function notAsserted(answer: Denied | Unavailable): Refused {
+  const lacksRight = () => new Error("this host's enrolment lacks the right ASSERT");
+  return unavailable(answer.kind === "denied" ? lacksRight() : answer.cause);
 }
 
 export function notUsed(answer: NoUse): Refused {

@@ -3,4 +3,3 @@ export { mayWriteFrom } from "./may-write-from.ts";
 export type { SubmissionEvent } from "./submission-event.ts";
 export { SubmissionHandler, type SubmissionOptions } from "./submission-handler.ts";
 export { beginLogin, type LoginEvent } from "./user-login.ts";
-export { withinDeadline } from "./within-deadline.ts";

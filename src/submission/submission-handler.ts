@@ -2,7 +2,13 @@ import { accountOf, type LoginNames } from "../config/index.ts";
 import { type Queue, QueueStoreError } from "../queue/index.ts";
 import { type ReceivedMessage, Reception, storageReply } from "../reception/index.ts";
 import type { KeySource } from "../signature/index.ts";
-import { type DkimSigners, type Login, signSubmission, type Vault } from "../signing/index.ts";
+import {
+  type DkimSigners,
+  type Login,
+  signSubmission,
+  type Vault,
+  withinDeadline,
+} from "../signing/index.ts";
 import {
   type Assertion,
   type AuthExchange,
@@ -21,7 +27,6 @@ import { mayWriteFrom } from "./may-write-from.ts";
 import { queueEntries, type Submitted } from "./queue-entries.ts";
 import type { SubmissionEvent } from "./submission-event.ts";
 import { assertLogin, beginLogin } from "./user-login.ts";
-import { withinDeadline } from "./within-deadline.ts";
 
 export interface SubmissionOptions {
   /** This host's name, in Received and as id in Authentication-Results. */
@@ -133,9 +138,7 @@ export class SubmissionHandler implements SmtpHandler<Login> {
       },
       login,
     );
-    // A large body is synced to the disk meanwhile, and perhaps converted: a second for each MiB.
-    const timeoutMs = (signingTimeoutMs ?? 30_000) + Math.ceil(message.bodyOctets / 1024);
-    const result = await withinDeadline(signing, timeoutMs);
+    const result = await withinDeadline(signing, message, signingTimeoutMs);
     if (result.kind === "refused") return this.#refuse(session, result.reply, result.cause);
     const account = login.accountId;
     const submitted = { session, envelope, recipients, signed: result, account };

@@ -1,5 +1,5 @@
 import { parseAddress } from "../message/index.ts";
-import { type Login, type LoginStep, noUse, type Vault } from "../signing/index.ts";
+import { type Login, type LoginStep, notAsserted, noUse, type Vault } from "../signing/index.ts";
 import { type Assertion, type AuthExchange, type AuthStep, reply, type SessionInfo } from "../smtp/index.ts";
 import type { SubmissionEvent } from "./submission-event.ts";
 
@@ -73,8 +73,7 @@ export async function assertLogin(
     mechanism: "XCLIENT",
     account: login?.accountId ?? null,
     outcome: login !== null ? "accepted" : failed === null ? "rejected" : "unavailable",
-    cause:
-      failed?.kind === "denied" ? new Error("this server's enrolment lacks ASSERT") : (failed?.cause ?? null),
+    cause: failed && notAsserted(failed).cause,
   });
   if (login !== null) return { kind: "accepted", user: login };
   if (failed === null) return { kind: "refused" };
