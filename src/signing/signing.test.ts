@@ -1,202 +1,29 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
-import { dkimVerify } from "mailauth/lib/dkim/verify.js";
-import {
-  AuditWriter,
-  Authenticator,
-  auditKeyOf,
-  Keyring,
-  MasterKey,
-  PublicKeyView,
-  UserKeys,
-} from "../keyring/index.ts";
-import { type Address, applyEdits, parseAddress, parseHeader } from "../message/index.ts";
-import { type ReceivedMessage, receivedInMemory } from "../reception/index.ts";
-import {
-  DkimSigner,
-  dkimRecord,
-  type KeySource,
-  loadDkimKey,
-  type Verdict,
-  verify,
-} from "../signature/index.ts";
+import { parseHeader } from "../message/index.ts";
 import { Spool } from "../spool/index.ts";
-import { openKeyringStore } from "../store/index.ts";
-import { KeyringVault } from "../vault/index.ts";
+import { splitIntoCopies } from "./index.ts";
 import {
-  type DkimSigners,
-  type Login,
-  type SignedInPlace,
-  type SignedSubmission,
-  signInPlace,
-  signSubmission,
-  splitIntoCopies,
-} from "./index.ts";
-import { asOneCopy } from "./one-copy.ts";
-
-const now = 1_073_304_000_000;
-const folder = mkdtempSync(join(tmpdir(), "vsmtp-signing-"));
-const path = join(folder, "keyring.db");
-const masterKey = MasterKey.generate();
-const store = await openKeyringStore({
-  location: path,
-  auditKey: auditKeyOf(masterKey),
-  sqlite: { busyTimeoutMs: 10 },
-});
-const clock = { now: () => now };
-const keyring = await Keyring.open({ store, masterKey, clock });
-const audit = new AuditWriter(store);
-const vault = new KeyringVault({
-  authenticator: new Authenticator({ store, masterKey, clock, audit, scram: false }),
-  keys: new UserKeys({ store, masterKey, clock, audit }),
-});
-const view = new PublicKeyView(store);
-const accounts = new Map<string, string>();
-
-before(async () => {
-  await keyring.addDomain("someisp.test");
-  await keyring.addDomain("other.test");
-  for (const [name, ...aliases] of [
-    ["allice", "al@someisp.test", "allice@other.test"],
-    ["boss", '"the boss"@someisp.test'],
-    ["secretary"],
-    ["ünal"],
-  ]) {
-    const made = await keyring.addAccount({ address: `${name}@someisp.test`, aliases });
-    assert.ok(made.ok, JSON.stringify(made));
-    accounts.set(String(name), made.account.id);
-  }
-  for (const target of ["boss@someisp.test", '"the boss"@someisp.test']) {
-    assert.ok((await keyring.grant(account("secretary"), { kind: "on-behalf", target })).ok);
-  }
-});
-after(async () => {
-  await store.close();
-  rmSync(folder, { recursive: true });
-});
-
-function account(name: string): string {
-  return accounts.get(name) ?? assert.fail(name);
-}
-
-async function login(name: string): Promise<Login> {
-  const address = { localPart: name, domain: "someisp.test" };
-  const found = await vault.assert(address, { client: "192.0.2.1", channelBinding: null });
-  assert.ok(found !== null && !("kind" in found));
-  return found;
-}
-
-/** What a key server would answer: the keys as the public view shows them. */
-const keys: KeySource = {
-  async lookUp({ identity, kid }) {
-    const key = (await view.keys(identity, now / 1000)).find((one) => one.kid === kid);
-    if (key === undefined) return { kind: "fail", reason: "no-key", detail: "" };
-    if (key.state === "revoked" || key.state === "suspended")
-      return { kind: "fail", reason: key.state, detail: "" };
-    return { kind: "key", spki: key.spki, grants: key.grants, trust: "host" };
-  },
-};
-
-interface Wanted {
-  message?: ReceivedMessage;
-  convertInto?: Spool | null;
-  flags?: readonly "auto"[];
-  dkim?: DkimSigners;
-  from?: string;
-  header?: string[];
-  body?: string;
-  to?: string[];
-  smtputf8?: boolean;
-  staple?: boolean;
-  /** What is done by somebody else before each signature. */
-  meanwhile?: () => Promise<void>;
-}
-
-async function submit(name: string, wanted: Wanted = {}): Promise<SignedSubmission> {
-  const header = [
-    `From: ${wanted.from ?? `${name}@someisp.test`}`,
-    ...(wanted.header ?? ["To: bob@dest.test"]),
-  ];
-  const text = `${header.join("\r\n")}\r\n\r\n${wanted.body ?? "Hi Bob,\r\n"}`;
-  const user = await login(name);
-  const by: Login = {
-    ...user,
-    identify: (address) => user.identify(address),
-    spend: (recipients) => user.spend(recipients),
-    sign: async (order) => {
-      await wanted.meanwhile?.();
-      return user.sign(order);
-    },
-    end: () => user.end(),
-  };
-  return signSubmission(
-    {
-      message: wanted.message ?? receivedInMemory(Buffer.from(text)),
-      recipients: wanted.to ?? ["bob@dest.test"],
-      smtputf8: wanted.smtputf8 ?? false,
-      authservIds: ["mx.someisp.test"],
-      staple: wanted.staple ?? false,
-      ...(wanted.flags ? { flags: wanted.flags } : {}),
-      ...(wanted.dkim ? { dkim: wanted.dkim } : {}),
-      ...(wanted.convertInto !== undefined ? { convertInto: wanted.convertInto } : {}),
-      now,
-    },
-    by,
-  );
-}
-
-function signed(result: SignedSubmission): SignedSubmission & { kind: "signed" } {
-  assert.equal(result.kind, "signed", JSON.stringify(result));
-  return result as SignedSubmission & { kind: "signed" };
-}
-
-function addresses(texts: readonly string[]): Address[] {
-  return texts.flatMap((text) => {
-    const parsed = parseAddress(text);
-    return parsed.ok ? [parsed.address] : [];
-  });
-}
-
-async function contentOf(result: SignedSubmission): Promise<Buffer> {
-  const { inline, file } = signed(result).content;
-  const pieces = [inline];
-  if (file) for await (const piece of file.read()) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-async function verdictOf(
-  result: SignedSubmission,
-  recipients?: readonly string[],
-  copy = 0,
-): Promise<Verdict> {
-  const { copies } = signed(result);
-  const chosen = copies[copy] ?? assert.fail(`there are ${copies.length} copies`);
-  const message = Buffer.concat([chosen.signatures, await contentOf(result)]);
-  return verify(message, { now: now / 1000, recipients: addresses(recipients ?? chosen.recipients), keys });
-}
-
-async function refusal(
-  result: Promise<SignedSubmission>,
-  code: number,
-  enhanced: string,
-  text: RegExp,
-): Promise<void> {
-  const outcome = await result;
-  assert.equal(outcome.kind, "refused", JSON.stringify(outcome));
-  if (outcome.kind !== "refused") return;
-  assert.deepEqual(
-    [outcome.reply.code, outcome.reply.enhanced],
-    [code, enhanced],
-    String(outcome.reply.text),
-  );
-  assert.match(String(outcome.reply.text), text);
-}
+  account,
+  accounts,
+  contentOf,
+  dkimOf,
+  dkimVerdicts,
+  folder,
+  keyring,
+  latin,
+  path,
+  received,
+  refusal,
+  signed,
+  submit,
+  verdictOf,
+  type Wanted,
+} from "./test-signing.ts";
 
 test("SUB-1 own addresses sign as themselves and verify; all others are refused", async () => {
   for (const from of ["allice@someisp.test", "Allice <AL@SomeISP.test>", "allice@other.test"]) {
@@ -411,7 +238,6 @@ test("LIF-10, SUB-6 suspended accounts and keys out of reach: never unsigned", a
   for (const id of accounts.values()) assert.ok((await keyring.rekey(id)).ok);
 });
 
-const latin = "Viele freundliche Grüße";
 const eightBit = (body: string, more: readonly string[] = []): Wanted => ({
   header: ["To: bob@dest.test", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", ...more],
   body,
@@ -465,46 +291,6 @@ test("MSG-16, MSG-18 a large body is converted from file to file; what is signed
   await refusal(submit("allice", { message: duplicate, convertInto: spool }), 550, "5.6.0", /2 subject/);
   assert.deepEqual(readdirSync(place), [], "refusals leave no file");
 });
-
-/** As a session would receive it, its body in a file. */
-async function received(wanted: Wanted, spool: Spool): Promise<ReceivedMessage> {
-  const header = [`From: ${wanted.from ?? "allice@someisp.test"}`, ...(wanted.header ?? [])].join("\r\n");
-  const message = receivedInMemory(Buffer.from(`${header}\r\n\r\n${wanted.body}`));
-  const writer = spool.receive();
-  for (const piece of (await message.takeBody()).memory ?? []) await writer.write(piece);
-  return { ...message, takeBody: () => writer.finish() };
-}
-
-const dkimKeys = ["ed25519", "rsa"].map((type) => {
-  const pair =
-    type === "rsa" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ed25519");
-  const loaded = loadDkimKey(pair.privateKey.export({ type: "pkcs8", format: "pem" }));
-  assert.ok(loaded.ok);
-  return { selector: type, key: loaded.key };
-});
-
-const dkimOf = (domain: string): readonly DkimSigner[] =>
-  dkimKeys.map(({ selector, key }) => new DkimSigner({ domain, selector, key }));
-
-/** What mailauth says of each DKIM signature, top to bottom. */
-async function dkimVerdicts(message: Buffer): Promise<string[]> {
-  const { results } = await dkimVerify(message, {
-    resolver: async (asked) => {
-      for (const { selector, key } of dkimKeys) {
-        const domain = asked.replace(`${selector}._domainkey.`, "");
-        if (domain === asked) continue;
-        const strings = dkimRecord({ domain, selector }, key)
-          .split(/\. IN TXT "|" "|"$/)
-          .slice(1, -1);
-        return [strings];
-      }
-      return [];
-    },
-  });
-  return results.map(
-    ({ signingDomain, selector, status }) => `${signingDomain} ${selector} ${status.result}`,
-  );
-}
 
 test("SIG-58 DKIM signs each copy afterwards, above our field and covering it, for the domain of From", async () => {
   const dkim = new Map(["someisp.test", "other.test"].map((domain) => [domain, dkimOf(domain)]));
@@ -595,98 +381,4 @@ test("RCP-6 any recipients and any visible list: everyone once, at most 32 a cop
     ),
     { numRuns: 60 },
   );
-});
-
-/** One signature for all, as a milter has it; the message as its edits leave it. */
-async function inPlace(
-  name: string,
-  { header = [], body = "Hi Bob,\r\n", to = ["bob@dest.test"], smtputf8 = false, ...more }: Wanted,
-  convert = true,
-): Promise<{ result: SignedInPlace; message: Buffer; edited: number }> {
-  const text = `${[`From: ${more.from ?? `${name}@someisp.test`}`, ...header].join("\r\n")}\r\n\r\n${body}`;
-  const message = receivedInMemory(Buffer.from(text));
-  const toSign = { message, recipients: to, smtputf8, authservIds: ["mx.someisp.test"], staple: false, now };
-  const result = await signInPlace(
-    { ...toSign, convert, ...(more.dkim ? { dkim: more.dkim } : {}) },
-    await login(name),
-  );
-  if (result.kind === "refused") return { result, message: Buffer.alloc(0), edited: 0 };
-  const pieces: Uint8Array[] = [applyEdits(message.scanned.header, result.edits), Buffer.from("\r\n")];
-  for await (const piece of (result.body ?? message.readBody)()) pieces.push(piece);
-  return { result, message: Buffer.concat(pieces), edited: result.edits.length };
-}
-
-const rcptOf = async (message: Buffer, ...recipients: string[]): Promise<string> => {
-  const { result, rcpt } = await verify(message, {
-    now: now / 1000,
-    recipients: addresses(recipients),
-    keys,
-  });
-  return `${result} ${rcpt}`;
-};
-
-test("SUB-4, SIG-48, MSG-16 in place: the same edits, told by position, make a message that verifies", async () => {
-  const header = [
-    "To: bob@dest.test",
-    "Bcc: eve@dest.test",
-    "Subject :  Kept   as\r\n\tit is",
-    "Authentication-Results: mx.someisp.test; vsmtp=pass",
-    "X-Mailer: x",
-  ];
-  const wanted = { header, dkim: new Map([["someisp.test", dkimOf("someisp.test")]]) };
-  const { result, message } = await inPlace("allice", wanted);
-  assert.equal(result.kind === "signed" && result.body, null);
-  assert.match(
-    message.toString(),
-    /^DKIM-Sig[\s\S]*\r\nVSMTP-Signature:[\s\S]*\r\nDate: [^\n]*\nMessage-ID: [^\n]*\nFrom: allice@someisp.test\r\nTo: bob@dest.test\r\nSubject : {2}Kept {3}as\r\n\tit is\r\nX-Mailer: x\r\n\r\nHi Bob,\r\n$/,
-  );
-  assert.equal(await rcptOf(message, "bob@dest.test"), "pass match");
-  assert.deepEqual(await dkimVerdicts(message), ["someisp.test ed25519 pass", "someisp.test rsa pass"]);
-
-  const wide = { header: ["To: bob@dest.test"], body: `${latin}\r\n` };
-  const converted = (await inPlace("allice", wide)).message;
-  assert.match(
-    converted.toString(),
-    /\r\nMIME-Version: 1\.0\r\n[\s\S]*\r\n\r\nViele freundliche Gr=C3=BC=C3=9Fe\r\n$/,
-  );
-  assert.equal(await rcptOf(converted, "bob@dest.test"), "pass match");
-  for (const kept of [
-    await inPlace("allice", wide, false),
-    await inPlace("allice", { ...wide, smtputf8: true }),
-  ]) {
-    assert.ok(kept.message.toString().endsWith(`\r\n\r\n${latin}\r\n`));
-    assert.equal(await rcptOf(kept.message, "bob@dest.test"), "pass match");
-  }
-  const refused = (await inPlace("allice", { from: "boss@someisp.test" })).result;
-  assert.equal(refused.kind === "refused" && refused.reply.code, 550);
-});
-
-test("RCP-7 in place all get one signature: it names the visible ones, a blind one only where he is alone", async () => {
-  const header = ["To: bob@dest.test", "Cc: Carol <carol@Other.dest>"];
-  const { message } = await inPlace("allice", {
-    header,
-    to: ["bob@dest.test", "carol@other.dest", "eve@dest.test"],
-  });
-  assert.equal(await rcptOf(message, "bob@dest.test", "carol@other.dest"), "pass match");
-  assert.equal(await rcptOf(message, "eve@dest.test"), "pass mismatch");
-  const alone = await inPlace("allice", { header: ["To: undisclosed-recipients:;"], to: ["eve@dest.test"] });
-  assert.equal(await rcptOf(alone.message, "eve@dest.test"), "pass match");
-  const blind = await inPlace("allice", { header, to: ["eve@dest.test", "mallory@dest.test"] });
-  assert.equal(await rcptOf(blind.message, "eve@dest.test"), "pass unbound");
-});
-
-test("RCP-7 in place: nobody is bound where more than 32 are visible, nor whom only the header names", () => {
-  const names = (count: number) => Array.from({ length: count }, (_, at) => `r${at}@dest.test`);
-  const visible = (count: number) => parseHeader(Buffer.from(`To: ${names(count).join(",\r\n ")}\r\n`));
-  const boundOf = (recipients: readonly string[], header = visible(100)) =>
-    asOneCopy(recipients, header).bound.map(({ localPart, domain }) => `${localPart}@${domain}`);
-  assert.deepEqual(boundOf(names(32)), names(32));
-  assert.deepEqual(boundOf(names(33)), []);
-  assert.deepEqual(boundOf(["r1@dest.test", "R1@DEST.test", "r2@dest.test"]), [
-    "r1@dest.test",
-    "r2@dest.test",
-  ]);
-  assert.deepEqual(boundOf(["x@[192.0.2.1]"]), []);
-  assert.deepEqual(boundOf(["x@[192.0.2.1]", "eve@dest.test"]), [], "a blind one is not alone");
-  assert.deepEqual(boundOf(["x@[192.0.2.1]", "r1@dest.test"]), ["r1@dest.test"]);
 });

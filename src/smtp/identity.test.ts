@@ -1,78 +1,12 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
-import { type TestContext, test } from "node:test";
-import {
-  type ClientIdentity,
-  reply,
-  type SessionInfo,
-  type SmtpHandler,
-  type SmtpServerOptions,
-} from "./index.ts";
-import { formatProxyHeader } from "./proxy-header.ts";
+import { test } from "node:test";
+import { type ClientIdentity, unknownClient } from "./client-identity.ts";
+import { reply } from "./index.ts";
+import { everything, own, start, trusted, whose } from "./test-identity.ts";
 import { delay, sendMessage, startServer, Talker } from "./test-peers.ts";
 import { answers, brief, failure, message, open, opened, scripted } from "./test-scripts.ts";
 
-// PROXY, XCLIENT and XFORWARD: hosts that say whose mail they bring, those that may not, and clients behind the former.
-
-const trusted = (address: string) => address === "127.0.0.1";
-const everything = { xclient: trusted, xforward: trusted, mailAuth: trusted };
-
-const unknown: ClientIdentity = {
-  address: null,
-  port: null,
-  name: null,
-  helo: null,
-  protocol: null,
-  login: null,
-  ident: null,
-  source: null,
-};
-
-type Seen = Pick<SessionInfo, "remoteAddress" | "remotePort" | "helo" | "proxiedBy" | "told"> & {
-  readonly user: unknown;
-};
-
-/** A server that notes whose each message is, and to whom `alice` and `carol` are known. */
-async function start(
-  options: Partial<SmtpServerOptions<string>> = {},
-  methods: Partial<SmtpHandler<string>> = {},
-) {
-  const seen: Seen[] = [];
-  const calls: string[] = [];
-  const started = await startServer({
-    trusted: everything,
-    ...options,
-    methods: {
-      connect(session) {
-        calls.push(`connect ${session.remoteAddress}`);
-        return null;
-      },
-      disconnect: (session) => void calls.push(`disconnect ${session.user ?? "nobody"}`),
-      assert(_session, login) {
-        calls.push(`assert ${login}`);
-        return login === "alice" || login === "carol"
-          ? { kind: "accepted", user: login }
-          : { kind: "refused" };
-      },
-      mail({ remoteAddress, remotePort, helo, proxiedBy, told, user }) {
-        seen.push({ remoteAddress, remotePort, helo, proxiedBy, told, user });
-        return null;
-      },
-      ...methods,
-    },
-  });
-  return { ...started, seen, calls };
-}
-
-const own = { remoteAddress: "127.0.0.1", helo: "client.test", proxiedBy: null, told: null, user: null };
-
-/** What was seen, but for the port where it is the system's. */
-function whose(seen: readonly Seen[]): unknown[] {
-  return seen.map(({ remotePort, ...rest }) =>
-    rest.remoteAddress === "127.0.0.1" ? rest : { ...rest, remotePort },
-  );
-}
+// XCLIENT and XFORWARD: hosts that say whose mail they bring, those that may not, and clients behind the former.
 
 test("XFORWARD names the client of one message (XFORWARD_README)", async (t) => {
   const { server, port, seen } = await start();
@@ -102,7 +36,7 @@ test("XFORWARD names the client of one message (XFORWARD_README)", async (t) => 
   await talker.ask("EHLO client.test");
   await sendMessage(talker);
   const told = {
-    ...unknown,
+    ...unknownClient,
     name: "spike.example",
     address: "2001:db8::1",
     port: 4711,
@@ -121,10 +55,10 @@ test("XFORWARD names the client of one message (XFORWARD_README)", async (t) => 
       remoteAddress: "192.0.2.1",
       remotePort: 0,
       helo: null,
-      told: { ...unknown, address: "192.0.2.1" },
+      told: { ...unknownClient, address: "192.0.2.1" },
       ...by,
     },
-    { ...own, told: { ...unknown, ident: "77", source: "local" } },
+    { ...own, told: { ...unknownClient, ident: "77", source: "local" } },
     own,
   ]);
 });
@@ -156,7 +90,7 @@ test("XCLIENT: another client's session on the same connection, and perhaps a us
       helo: "laptop",
       proxiedBy: "127.0.0.1",
       told: {
-        ...unknown,
+        ...unknownClient,
         helo: "laptop",
         protocol: "ESMTP",
         login: "alice",
@@ -399,172 +333,14 @@ test("values are a client's words: nothing in them becomes more than a value", a
   const odd = "HELO=+28evil+29 NAME=a+20b PROTO=+3C IDENT=a+22b";
   assert.match(await again.ask(`XFORWARD ADDR=192.0.2.1 ${odd}`), /^250/);
   await sendMessage(again);
-  assert.deepEqual(seen.at(-1)?.told, { ...unknown, address: "192.0.2.1" });
-});
-
-/** A proxy whose header goes out together with the first that the client says. */
-async function proxy(t: TestContext, header: Buffer, to: number): Promise<number> {
-  const relay = createServer((client) => {
-    client.once("data", (first) => {
-      const onward = connect(to, "127.0.0.1");
-      onward.write(Buffer.concat([header, first]));
-      client.pipe(onward).pipe(client);
-      for (const socket of [client, onward]) socket.on("error", () => {});
-    });
-  });
-  relay.listen(0, "127.0.0.1");
-  await once(relay, "listening");
-  t.after(() => relay.close());
-  return (relay.address() as AddressInfo).port;
-}
-
-test("PROXY: the client is whom it names, in both versions and with TLS from the first octet", async (t) => {
-  const options = { trusted: { proxyProtocol: trusted } };
-  const plain = await start(options);
-  const implicit = await start({ ...options, tlsMode: "implicit" });
-  t.after(() => Promise.all([plain.server.close(0), implicit.server.close(0)]));
-  const destination = { address: "192.0.2.2", port: 25 };
-  for (const version of [1, 2] as const) {
-    for (const source of [
-      { address: "203.0.113.9", port: 4711 },
-      { address: "2001:db8::9", port: 4712 },
-    ]) {
-      const header = formatProxyHeader({ version, connection: { source, destination } });
-      const talker = await Talker.connect(plain.port);
-      // In single octets, and nothing is said before the last.
-      for (const octet of header) {
-        talker.socket.write(Buffer.of(octet));
-        if (octet === 0x20) await new Promise(setImmediate);
-      }
-      assert.match(await talker.reply(), /^220/);
-      await talker.ask("EHLO client.test");
-      await sendMessage(talker);
-      talker.destroy();
-      const secured = await Talker.connect(await proxy(t, header, implicit.port));
-      await secured.startTls();
-      assert.match(await secured.reply(), /^220/);
-      await secured.ask("EHLO client.test");
-      await sendMessage(secured);
-      secured.destroy();
-    }
-  }
-  const named = [
-    ["203.0.113.9", 4711],
-    ["2001:db8::9", 4712],
-  ];
-  for (const { seen } of [plain, implicit]) {
-    assert.deepEqual(
-      seen.map(({ remoteAddress, remotePort, proxiedBy }) => [remoteAddress, remotePort, proxiedBy]),
-      [...named, ...named].map((place) => [...place, "127.0.0.1"]),
-    );
-  }
-});
-
-test("PROXY: none in time, a bad one, one that breaks off, words behind it before the greeting", async (t) => {
-  const { server, port, events, seen } = await start({
-    trusted: { proxyProtocol: trusted },
-    deadlines: { proxyHeaderMs: 100 },
-  });
-  t.after(() => server.close(0));
-  const faults: [words: string, detail: RegExp][] = [
-    ["", /in time/],
-    ["PROXY TCP4", /in time/],
-    ["EHLO client.test\r\n", /does not begin with/],
-    ["PROXY TCP4 a b 1 2\r\n", /malformed/],
-    [`PROXY TCP4 ${"1".repeat(200)}`, /no CRLF/],
-  ];
-  for (const [words, detail] of faults) {
-    const talker = await Talker.connect(port);
-    if (words !== "") talker.send(words);
-    assert.equal(await talker.rest(), "", words);
-    const event = events.at(-1);
-    assert.ok(event?.kind === "proxy-header-missing" && detail.test(event.detail), words);
-  }
-  const broken = await Talker.connect(port);
-  broken.send("PROXY TCP4 1");
-  broken.end();
-  assert.equal(await broken.rest(), "");
-  const gone = await Talker.connect(port);
-  gone.end();
-  assert.equal(await gone.rest(), "");
-  const details = events.flatMap((event) => (event.kind === "proxy-header-missing" ? [event.detail] : []));
-  assert.equal(details.length, faults.length + 1);
-  assert.match(details.at(-1) ?? "", /breaks off/);
-  assert.ok(!events.some(({ kind }) => kind === "connected"));
-  const early = await Talker.connect(port);
-  early.send("PROXY TCP4 203.0.113.9 192.0.2.2 1 25\r\nEHLO client.test\r\n");
-  assert.match(await early.rest(), /^554 5\.5\.1 You spoke before the greeting/);
-  assert.equal(seen.length, 0);
-});
-
-test("PROXY: whom it does not name has none of the proxy's rights, who is named has his own", async (t) => {
-  const { server, port, seen } = await start({ trusted: { ...everything, proxyProtocol: trusted } });
-  t.after(() => server.close(0));
-  const greeted = async (header: string | Buffer) => {
-    const talker = await Talker.connect(port);
-    talker.socket.write(header);
-    await talker.reply();
-    return { talker, ehlo: await talker.ask("EHLO client.test") };
-  };
-  const local = formatProxyHeader({ version: 2, connection: null });
-  for (const header of ["PROXY UNKNOWN\r\n", local, "PROXY TCP4 192.0.2.1 192.0.2.2 1 25\r\n"]) {
-    const { talker, ehlo } = await greeted(header);
-    assert.doesNotMatch(ehlo, /XCLIENT|XFORWARD/);
-    assert.match(await talker.ask("XCLIENT LOGIN=alice"), /^502/);
-    await sendMessage(talker);
-  }
-  const { talker, ehlo } = await greeted("PROXY TCP4 127.0.0.1 127.0.0.1 1 25\r\n");
-  assert.match(ehlo, /XCLIENT/);
-  await talker.ask("XFORWARD ADDR=198.51.100.1");
-  await sendMessage(talker);
-  assert.deepEqual(
-    seen.map(({ remoteAddress, proxiedBy }) => [remoteAddress, proxiedBy]),
-    [
-      ["127.0.0.1", null],
-      ["127.0.0.1", null],
-      ["192.0.2.1", "127.0.0.1"],
-      ["198.51.100.1", "127.0.0.1"],
-    ],
-  );
-});
-
-test("connections count for the client that is named, not for who brings it", async (t) => {
-  const { server, port, events } = await start({
-    trusted: { ...everything, proxyProtocol: (address) => address === "127.0.0.3" },
-    limits: { connectionsPerAddress: 2, connections: 8 },
-  });
-  t.after(() => server.close(0));
-  const xclient = async (address: string) => {
-    const talker = await Talker.hello(port);
-    return { talker, answer: await talker.ask(`XCLIENT ADDR=${address}`) };
-  };
-  for (const address of ["192.0.2.1", "192.0.2.1", "192.0.2.2"]) {
-    assert.match((await xclient(address)).answer, /^220/);
-  }
-  const third = await xclient("192.0.2.1");
-  assert.match(third.answer, /^421 4\.7\.0 Too many connections/);
-  await third.talker.rest();
-  const proxied = await Talker.connect(port, "127.0.0.3");
-  proxied.send("PROXY TCP4 192.0.2.1 192.0.2.9 1 25\r\n");
-  assert.match(await proxied.rest(), /^421 4\.7\.0 Too many connections/);
-  const other = await Talker.connect(port, "127.0.0.3");
-  other.send("PROXY TCP4 192.0.2.2 192.0.2.9 1 25\r\n");
-  assert.match(await other.reply(), /^220/);
-  assert.deepEqual(
-    events.flatMap((event) => (event.kind === "refused" ? [[event.remoteAddress, event.reason]] : [])),
-    [["192.0.2.1", "connections-per-address"]],
-  );
-  // Places for those who are not named yet are bounded, too.
-  const waiting = await Promise.all(Array.from({ length: 5 }, () => Talker.connect(port, "127.0.0.3")));
-  assert.match((await Promise.race(waiting.map((talker) => talker.rest()))) as string, /^421/);
-  for (const talker of waiting) talker.destroy();
+  assert.deepEqual(seen.at(-1)?.told, { ...unknownClient, address: "192.0.2.1" });
 });
 
 test("our two sides understand each other", async (t) => {
   const { server, port, seen, messages } = await start({ tlsMode: "starttls" });
   t.after(() => server.close(0));
   const identity: ClientIdentity = {
-    ...unknown,
+    ...unknownClient,
     address: "2001:db8::1",
     port: 4711,
     helo: "ä.example", // not to be said in EHLO
@@ -582,7 +358,7 @@ test("our two sides understand each other", async (t) => {
     { ...message, xforward: ident, submitter: "e=mc2+ä@example.com" },
     {
       ...message,
-      xforward: { ...unknown, name: "a".repeat(255), helo: "b".repeat(255), address: "192.0.2.1" },
+      xforward: { ...unknownClient, name: "a".repeat(255), helo: "b".repeat(255), address: "192.0.2.1" },
     },
     { ...message, submitter: "" },
   ]) {
@@ -610,7 +386,7 @@ test("our two sides understand each other", async (t) => {
 });
 
 test("the client: a server without XCLIENT gets no mail, one that refuses it neither; PROXY comes first", async (t) => {
-  const identity = { ...unknown, address: "192.0.2.1", login: "alice" };
+  const identity = { ...unknownClient, address: "192.0.2.1", login: "alice" };
   const said: string[] = [];
   const port = await scripted(t, "220 x\r\n", (line) => {
     said.push(line);
@@ -640,7 +416,7 @@ test("the client: a server without XCLIENT gets no mail, one that refuses it nei
     "220 x\r\n",
     answers({ XCLIENT: "550 5.7.1 no\r\n" }, "250-x\r\n250 XCLIENT ADDR\r\n"),
   );
-  assert.match(await failure(refusing, { xclient: unknown }), /^refused at xclient: 550 5\.7\.1 no/);
+  assert.match(await failure(refusing, { xclient: unknownClient }), /^refused at xclient: 550 5\.7\.1 no/);
   const lines: string[] = [];
   const xforward = await scripted(
     t,
