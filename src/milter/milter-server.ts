@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Connection } from "./connection.ts";
 import { type MilterServerOptions, type MilterSettings, resolveOptions } from "./options.ts";
-import { listenUnix } from "./unix-socket.ts";
+import { takeSocket } from "./take-socket.ts";
 
 /** TCP, or a Unix socket; `mode` says who may open that (default 0o660). */
 export type MilterPlace =
@@ -44,7 +44,7 @@ export class MilterServer {
     );
     let bound = place;
     if ("path" in place) {
-      this.#removals.push(await listenUnix(listener, place.path, place.mode ?? socketMode));
+      this.#removals.push(await takeSocket(listener, place.path, place.mode ?? socketMode));
     } else {
       listener.listen({ host: place.host, port: place.port, backlog: 511 });
       await once(listener, "listening");

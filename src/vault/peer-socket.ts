@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import { listenUnix } from "../unix-socket/index.ts";
 
 /** Whom a Unix socket is for: exactly one of the two. */
 export interface SocketOwner {
@@ -24,8 +24,7 @@ export class PeerSocket {
   }
 
   /**
-   * Makes `<folder>/<name>.sock`, in place of a stale one. It is made in a folder that only this user can enter and moved
-   * when owner and mode are right, so there is no moment at which somebody else could open it.
+   * Makes `<folder>/<name>.sock`, in place of a stale one.
    *
    * @throws Error when the owner does not exist or cannot be given the socket
    */
@@ -38,20 +37,8 @@ export class PeerSocket {
     if (process.platform === "win32") throw new Error("there are no Unix sockets on this system");
     const path = join(folder, `${name}.sock`);
     await mkdir(folder, { recursive: true, mode: 0o755 });
-    const workshop = await mkdtemp(join(folder, ".")); // mode 0700
-    const made = join(workshop, "s");
     const server = createServer({ noDelay: true }, accept);
-    try {
-      server.listen(made);
-      await once(server, "listening");
-      await giveTo(made, owner);
-      await rename(made, path);
-    } catch (error) {
-      server.close();
-      throw error;
-    } finally {
-      await rm(workshop, { recursive: true, force: true });
-    }
+    await listenUnix(server, path, (made) => giveTo(made, owner));
     return new PeerSocket(path, server);
   }
 

@@ -1,33 +1,20 @@
 import { once } from "node:events";
 import { rmSync, statSync } from "node:fs";
-import { chmod, lstat, mkdtemp, rename, rm } from "node:fs/promises";
+import { chmod, lstat } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { dirname, join } from "node:path";
+import { listenUnix } from "../unix-socket/index.ts";
 
 /**
- * Listens at a Unix socket, in place of one that nobody listens at any more. It is made in a folder that only this user can
- * enter and moved when its mode is right: there is no moment at which somebody else could open it.
+ * Listens at a Unix socket, in place of one that nobody listens at any more.
  *
  * @returns removes the socket, unless another has taken its place
  * @throws Error where something else stands there, or somebody listens
  */
-export async function listenUnix(server: Server, path: string, mode: number): Promise<() => void> {
+export async function takeSocket(server: Server, path: string, mode: number): Promise<() => void> {
   const found = await lstat(path).catch(() => null);
   if (found !== null && !found.isSocket()) throw new Error(`${path} is there and is no socket`);
   if (found !== null && (await isAnswered(path))) throw new Error(`somebody listens at ${path} already`);
-  const workshop = await mkdtemp(join(dirname(path), ".milter-")); // mode 0700
-  const made = join(workshop, "s");
-  try {
-    server.listen(made);
-    await once(server, "listening");
-    await chmod(made, mode);
-    await rename(made, path);
-  } catch (error) {
-    server.close();
-    throw error;
-  } finally {
-    await rm(workshop, { recursive: true, force: true });
-  }
+  await listenUnix(server, path, (made) => chmod(made, mode));
   const { ino } = statSync(path);
   return () => {
     if (statSync(path, { throwIfNoEntry: false })?.ino === ino) rmSync(path, { force: true });
