@@ -45,6 +45,8 @@ export interface AssertedSendersOptions {
 /** Users whom the server before this one has authenticated: it is believed. */
 export class AssertedSenders implements Senders {
   readonly #options: AssertedSendersOptions;
+  /** What those whom XCLIENT has named are called there. */
+  readonly #named = new WeakMap<Sender, string>();
 
   constructor(options: AssertedSendersOptions) {
     this.#options = options;
@@ -53,9 +55,9 @@ export class AssertedSenders implements Senders {
   /** XCLIENT says who has logged in. */
   async assert(session: SessionInfo<Sender>, login: string): Promise<Assertion<Sender>> {
     const answer = await this.#find(accountOf(this.#options.names, login), login, session);
-    return answer.kind === "refused"
-      ? { kind: "refused", reply: answer.reply }
-      : { kind: "accepted", user: answer };
+    if (answer.kind === "refused") return { kind: "refused", reply: answer.reply };
+    this.#named.set(answer, login);
+    return { kind: "accepted", user: answer };
   }
 
   async of(session: SessionInfo<Sender>, { reversePath, submitter }: Envelope): Promise<SenderAnswer> {
@@ -63,7 +65,11 @@ export class AssertedSenders implements Senders {
     if (by === "reverse-path")
       return this.#find(reversePath?.text ?? null, reversePath?.text ?? null, session);
     // RFC 4954 §5: where a message says by itself who submitted it, that counts.
-    if (submitter === null && session.user !== null) return session.user;
+    if (submitter === null && session.user !== null) {
+      const login = this.#named.get(session.user);
+      // The session may outlive the login.
+      return login === undefined ? session.user : this.#find(accountOf(names, login), login, session);
+    }
     if (submitter === null || submitter === "unknown") return this.#unknown(null);
     return this.#find(accountOf(names, submitter.text), submitter.text, session);
   }

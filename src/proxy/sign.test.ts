@@ -117,6 +117,25 @@ test("who sends it: AUTH of MAIL, or the reverse path; nobody writes as somebody
   assert.match((await replies("MAIL FROM:<>"))[0] ?? "", /^550 5\.7\.1 It is not known who sends this/);
 });
 
+test("a user whom XCLIENT has named is so for the session, though his login has ended meanwhile", async (t) => {
+  const users = await openUsers(t, "remote, SIGN");
+  const hop = await openHop(t);
+  const proxy = await openSigning(t, { hop: hop.port, vault: users.vault, server: trusting });
+  const talker = await proxy.hello();
+  assert.match(await talker.ask("XCLIENT ADDR=192.0.2.1 LOGIN=allice"), /^220/);
+  await talker.ask("EHLO client.test");
+  assert.match((await transact(talker, LETTER)).at(-1) ?? "", /^250/);
+  await users.mode.stopVault();
+  await users.mode.startVault(); // which knows no login of before
+  let told = "";
+  for (let n = 0; n < 50 && !told.startsWith("250"); n++) {
+    told = (await transact(talker, LETTER)).at(-1) ?? "";
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.match(told, /^250/);
+  assert.match(hop.messages.at(-1)?.content ?? "", /^VSMTP-Signature:/m);
+});
+
 test("SUB-6: where the vault does not answer, or the account is suspended, nothing goes on", async (t) => {
   const users = await openUsers(t, "remote, SIGN");
   const hop = await openHop(t);
