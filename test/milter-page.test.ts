@@ -64,6 +64,9 @@ test("what programs of the host submit is signed, as whom Postfix lets them", {
     .replaceAll("/etc/postfix", etc)
     .replace("unix:vsmtp/milter.sock", `unix:${socket}`);
   writeFileSync(join(etc, "local_senders"), blocksOf("/etc/postfix/local_senders")[0] ?? "");
+  // Postfix compares the whole sender, which of a program that says nothing is the user's name alone.
+  const senders = ["-q", "alice", `regexp:${join(etc, "local_senders")}`];
+  assert.equal(execFileSync("/usr/sbin/postmap", senders, { encoding: "utf8" }), "alice alice@example.org\n");
   const postfix = await startPostfixMaster({
     folder,
     settings: `myhostname = mx1.example.org\n${mainCf}\nrelayhost = [127.0.0.1]:${sink.port}\n`,

@@ -50,15 +50,30 @@ function read(
   ticketSecret: Uint8Array | null,
   authorities: Uint8Array | null,
 ): SecureContext {
+  const cert = readFileSync(certificate);
+  const privateKey = readFileSync(key);
+  usable(certificate, () => createSecureContext({ cert }));
+  usable(key, () => createSecureContext({ key: privateKey }));
+  const both = { cert, key: privateKey };
+  usable(`${key} with ${certificate}`, () => createSecureContext(both));
   return createSecureContext({
-    cert: readFileSync(certificate),
-    key: readFileSync(key),
+    ...both,
     minVersion: "TLSv1.2",
     // In TLS 1.2 a client could have us begin anew, as often as it likes, and no limit would count it.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(authorities === null ? {} : { ca: Buffer.from(authorities) }),
     ...(ticketSecret === null ? {} : { ticketKeys: ticketKeys(ticketSecret) }),
   });
+}
+
+/** OpenSSL says what is wrong, and not in which file. */
+function usable(file: string, attempt: () => unknown): void {
+  try {
+    attempt();
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new Error(`${file} cannot be used: ${message}`, { cause });
+  }
 }
 
 function ticketKeys(secret: Uint8Array): Buffer {

@@ -125,7 +125,7 @@ export function stoppedText({ fate, messages, problem }: StoppedMail, account: s
   const next = "delivery stops it when it is due next";
   if (problem !== null) return `What waits in this host's queue was NOT stopped: ${problem}. But ${next}.`;
   if (fate === "leave") return `What waits in this host's queue was left alone; ${next}.`;
-  if (messages === null) return `This host has no queue; where mail waits, ${next}.`;
+  if (messages === null) return `VSMTP has no queue on this host; where mail waits, ${next}.`;
   if (messages === 0) return "Nothing of it waits in this host's queue.";
   const what = `${countText(messages, "message")} in this host's queue ${messages === 1 ? "is" : "are"}`;
   if (fate === "remove") return `${what} removed.`;
