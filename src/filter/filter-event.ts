@@ -1,4 +1,5 @@
 import type { DescribedMessage, Judged } from "../border/index.ts";
+import type { Address } from "../message/index.ts";
 import type { MilterReply, MilterTransaction } from "../milter/index.ts";
 import type { MessageId } from "../queue/index.ts";
 import type { Decision } from "../verification/index.ts";
@@ -38,6 +39,8 @@ export interface PassedUnsigned extends Filtered {
   readonly proof: Proof;
   /** What the mail server calls him. */
   readonly name: string;
+  /** Whose account the settings make of that name; null: nobody's. */
+  readonly account: Address | null;
 }
 
 /** A user's message that is not sent. */

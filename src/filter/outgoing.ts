@@ -187,14 +187,14 @@ export class Outgoing {
 
   /** SUB-6 is about accounts: who has none may have his mail sent as it is, while accounts are being made. */
   #unknown(transaction: MilterTransaction, origin: OutgoingOrigin): MilterMessage | MilterAnswer {
-    const { proof, name } = origin;
+    const { proof, name, account } = origin;
     // What cron and the like send has to go out whoever has an account.
     if (this.#options.unknownUsers === "reject" && proof !== "local") {
       return refuse(this.#refused(transaction, origin, unknownUser, null));
     }
     return unsignedMessage(transaction, this.#shared, () => {
       const at = this.#shared.clock.now();
-      this.#shared.onEvent({ kind: "unsigned", ...seen(transaction, at), proof, name });
+      this.#shared.onEvent({ kind: "unsigned", ...seen(transaction, at), proof, name, account });
     });
   }
 

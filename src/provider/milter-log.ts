@@ -1,5 +1,6 @@
-import type { FilterEvent, SignedOutgoing, VerifiedIncoming } from "../filter/index.ts";
+import type { FilterEvent, PassedUnsigned, SignedOutgoing, VerifiedIncoming } from "../filter/index.ts";
 import type { MailLog } from "../mail-log/index.ts";
+import { addressText } from "../message/index.ts";
 import type { MilterEvent, MilterTransaction } from "../milter/index.ts";
 import type { Log } from "./log.ts";
 import { judgedFields, levelOf } from "./log-fields.ts";
@@ -42,7 +43,7 @@ export class MilterLog {
         break;
       case "unsigned":
         // Not a warning for each: that is how an operator wants it while accounts are being made.
-        this.#log.info({ ...seen, proof: event.proof, user: event.name }, "passed unsigned: no account");
+        this.#log.info({ ...seen, ...unsignedFields(event) }, unsignedWords(event));
         break;
       case "refused": {
         const { proof, name: user, reply, cause } = event;
@@ -84,6 +85,15 @@ const LEVELS: Record<MilterEvent["kind"], "debug" | "info" | "warn" | "error"> =
   "handler-timeout": "error",
   "listener-failed": "error",
 };
+
+/** As which address an account was looked for shows a wrong `login_domain`. */
+function unsignedFields({ proof, name, account }: PassedUnsigned): object {
+  return { proof, user: name, address: account && addressText(account) };
+}
+
+function unsignedWords({ account }: PassedUnsigned): string {
+  return `passed unsigned: ${account === null ? "the settings name no account for it" : "no account"}`;
+}
 
 function verifiedFields(event: VerifiedIncoming): object {
   const { message, decision, reply, took } = event;
