@@ -30,7 +30,8 @@ export function unavailable(cause: unknown): Refused {
 
 /** Nobody was asserted. That this host may not is a mistake in its enrolment: no reason to send mail unsigned, or to lose it. */
 export function notAsserted(answer: Denied | Unavailable): Refused {
-  const lacksRight = () => new Error("this host's enrolment lacks the right ASSERT: vsmtp enroll add … --assert");
+  const lacksRight = () =>
+    new Error("this host's enrolment lacks the right ASSERT: vsmtp enroll add … --assert");
   return unavailable(answer.kind === "denied" ? lacksRight() : answer.cause);
 }
 

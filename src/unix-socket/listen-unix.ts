@@ -15,7 +15,7 @@ export async function listenUnix(
   path: string,
   prepare: (made: string) => Promise<void>,
 ): Promise<void> {
-  const workshop = await mkdtemp(join(dirname(path), ".")); // mode 0700
+  const workshop = await makeWorkshop(dirname(path));
   const made = join(workshop, "s");
   try {
     server.listen(made);
@@ -27,5 +27,14 @@ export async function listenUnix(
     throw error;
   } finally {
     await rm(workshop, { recursive: true, force: true });
+  }
+}
+
+/** Of mode 0700. The error names the folder that an operator knows. */
+async function makeWorkshop(folder: string): Promise<string> {
+  try {
+    return await mkdtemp(join(folder, "."));
+  } catch (cause) {
+    throw Object.assign(cause as Error, { path: folder });
   }
 }
