@@ -33,7 +33,7 @@ export async function listenUnix(
 /** Of mode 0700. The error names the folder that an operator knows. */
 async function makeWorkshop(folder: string): Promise<string> {
   try {
-    return await mkdtemp(join(folder, "."));
+    return await mkdtemp(join(folder, ".listen-"));
   } catch (cause) {
     throw Object.assign(cause as Error, { path: folder });
   }
