@@ -4,7 +4,8 @@ import type { Sender } from "./senders.ts";
 
 /** Servers come again for as long (RFC 5321 §4.5.4.1). */
 const KEPT_MS = 5 * 24 * 3_600_000;
-const MOST_MESSAGES = 10_000;
+/** Of all messages; the oldest messages give way. */
+const MOST_RECIPIENTS = 100_000;
 
 /**
  * Who has a message that others of its recipients could not get: their part of it is not sent again when the client comes
@@ -12,6 +13,7 @@ const MOST_MESSAGES = 10_000;
  */
 export class SettledRecipients {
   readonly #byMessage = new Map<string, { readonly recipients: Set<string>; readonly until: number }>();
+  #count = 0;
 
   /** Most of the time nobody's: then messages need not be told apart. */
   get isEmpty(): boolean {
@@ -26,16 +28,19 @@ export class SettledRecipients {
 
   add(key: string, recipients: readonly string[], now: number): void {
     const before = this.#byMessage.get(key)?.recipients ?? new Set<string>();
+    this.forget(key);
     for (const recipient of recipients) before.add(recipient);
-    this.#byMessage.delete(key);
     this.#byMessage.set(key, { recipients: before, until: now + KEPT_MS });
-    if (this.#byMessage.size <= MOST_MESSAGES) return;
-    const [oldest] = this.#byMessage.keys();
-    if (oldest !== undefined) this.#byMessage.delete(oldest);
+    this.#count += before.size;
+    for (const oldest of this.#byMessage.keys()) {
+      if (this.#count <= MOST_RECIPIENTS) break;
+      this.forget(oldest);
+    }
   }
 
   /** All recipients have it. */
   forget(key: string): void {
+    this.#count -= this.#byMessage.get(key)?.recipients.size ?? 0;
     this.#byMessage.delete(key);
   }
 }
