@@ -3,11 +3,11 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MappingDialer } from "../src/dialer/index.ts";
 import {
-  type ClientIdentity,
   type OutgoingMessage,
   openSmtp,
   type SessionInfo,
   type SmtpClientOptions,
+  unknownClient,
 } from "../src/smtp/index.ts";
 import { sendMessage, startServer, Talker } from "../src/smtp/test-peers.ts";
 import { freePorts } from "./support/free-ports.ts";
@@ -44,17 +44,6 @@ async function ours(options: Parameters<typeof startServer>[0] = {}) {
   });
   return { ...started, seen };
 }
-
-const unknown: ClientIdentity = {
-  address: null,
-  port: null,
-  name: null,
-  helo: null,
-  protocol: null,
-  login: null,
-  ident: null,
-  source: null,
-};
 
 for (const version of ["send-proxy", "send-proxy-v2"]) {
   test(`haproxy (${version}) in front, with its checks: the client is the client`, {
@@ -222,7 +211,13 @@ test("Postfix takes our PROXY header, version 1 and 2 (smtpd_upstream_proxy_prot
 });
 
 test("Postfix takes our XCLIENT and XFORWARD, and judges by the former", { skip }, async () => {
-  const client = { ...unknown, address: "203.0.113.9", port: 4711, helo: "laptop.test", protocol: "ESMTPS" };
+  const client = {
+    ...unknownClient,
+    address: "203.0.113.9",
+    port: 4711,
+    helo: "laptop.test",
+    protocol: "ESMTPS",
+  };
   assert.match(await send(ports.told, { xclient: client }), /^rcpt: 554 .*Access denied/);
   assert.match(
     postfix.log(),

@@ -20,7 +20,7 @@ export type { Failure, RecipientOutcome, Stage } from "./client/outcome.ts";
 export type { PeerCertificates } from "./client/peer-certificates.ts";
 export type { SmtpClient } from "./client/smtp-client.ts";
 export type { OutgoingEnvelope, StepOutcome, StepwiseTransaction } from "./client/stepwise.ts";
-export { type ClientIdentity, canonicalIp, type SocketPlace } from "./client-identity.ts";
+export { type ClientIdentity, canonicalIp, type SocketPlace, unknownClient } from "./client-identity.ts";
 export { isDomainOrLiteral, type Mailbox, parseMailbox } from "./mailbox.ts";
 export type { ProxyHeaderOptions } from "./proxy-header.ts";
 export { formatReceivedField, type ReceivedFieldOptions } from "./received-field.ts";
