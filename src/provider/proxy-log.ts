@@ -54,6 +54,7 @@ export class ProxyLog {
       copies: passed.length,
       nextHop: first && `${first.code ?? ""} ${first.text}`.trim(),
       code: reply.code,
+      ...(findings?.kind === "verified" || reply.code < 300 ? {} : { because: reply.text }),
       took,
       err: cause ?? undefined,
     };
