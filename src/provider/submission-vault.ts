@@ -17,11 +17,11 @@ export async function openRemoteVault({ place, mode }: RemoteVaultSettings, log:
     open: async () => {
       try {
         const opened = await openVault(where);
-        if (!reachable) log.info({ role: "submission" }, "the vault answers again");
+        if (!reachable) log.info("the vault answers again");
         reachable = true;
         return opened;
       } catch (err) {
-        if (reachable) log.error({ role: "submission", err }, "the vault does not answer");
+        if (reachable) log.error({ err }, "the vault does not answer");
         reachable = false;
         throw err;
       }
@@ -34,7 +34,7 @@ export async function openRemoteVault({ place, mode }: RemoteVaultSettings, log:
 function tlsPlace(place: RemoteVaultSettings["place"] & { kind: "tcp" }, log: Log): VaultPlace {
   const { target, tlsFiles, caFile, serverSpki } = place;
   const onFailure = (err: unknown): void =>
-    log.error({ role: "submission", err }, "the renewed certificate for the vault cannot be used");
+    log.error({ err }, "the renewed certificate for the vault cannot be used");
   const authorities = caFile === null ? null : readFileSync(caFile);
   return {
     kind: "tcp",
