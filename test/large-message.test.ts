@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  copyFileSync,
   createReadStream,
   mkdirSync,
   mkdtempSync,
@@ -25,12 +26,12 @@ import { RunningProgram, vsmtp } from "./support/program.ts";
 // published: none ever holds it, or a large part of it, in memory.
 
 const BODY_OCTETS = 100 << 20;
-/** mailauth, which only the border loads, takes 30 of them whatever the size of messages (decision 0102). */
-const MOST_RESIDENT_MIB: Readonly<Record<string, number>> = { sender: 150, receiver: 190 };
+/** mailauth, which only the border loads, takes some of them whatever the size of messages (decision 0102). */
+const MOST_RESIDENT_MIB: Readonly<Record<string, number>> = { sender: 150, receiver: 165 };
 
 const repository = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "vsmtp-large-"));
-const mainFile = join(folder, "dist/cli/main.js");
+const programFile = join(folder, "bin/vsmtp.mjs");
 const dns = new DnsServer();
 const ports = { smtps: 0, mx: 0, key: 0 };
 let certificate = "";
@@ -97,7 +98,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("MSG-15 100 MiB are signed, delivered, verified and stored by programs of less than 190 MiB each", {
+test("MSG-15 100 MiB are signed, delivered, verified and stored by programs of less than 165 MiB each", {
   timeout: 110_000,
 }, async (t) => {
   const settings = ["--config", join(folder, "sender.toml")];
@@ -109,7 +110,7 @@ test("MSG-15 100 MiB are signed, delivered, verified and stored by programs of l
     assert.equal(status, 0, stderr);
   }
   for (const name of ["sender", "receiver"]) {
-    programs[name] = new RunningProgram(["serve", "--config", join(folder, `${name}.toml`)], mainFile);
+    programs[name] = new RunningProgram(["serve", "--config", join(folder, `${name}.toml`)], programFile);
     await programs[name].line((line) => line.msg === "started");
   }
   const { sender, receiver } = programs as Record<"sender" | "receiver", RunningProgram>;
@@ -150,6 +151,8 @@ function build(): void {
   assert.equal(status, 0, stdout);
   for (const name of ["node_modules", "package.json"])
     symlinkSync(join(repository, name), join(folder, name));
+  mkdirSync(join(folder, "bin"));
+  copyFileSync(join(repository, "bin/vsmtp.mjs"), programFile);
 }
 
 async function submit(sent: { update(octets: Uint8Array): unknown }): Promise<void> {
